@@ -1,0 +1,123 @@
+"""What the pipeline says of each labelled image."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from damage_perception.dataset import DatasetError, Label, Record
+from damage_perception.frame import Frame
+from damage_perception.inspector import FrameResult, Inspector
+from damage_perception.kinds import KINDS, NONE
+from damage_perception.station import Item, StationError
+
+NOT_LOCATED = "not located"
+UNREADABLE = "unreadable"
+NO_ASSESSMENT = "backend fault"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One image: its label, and what was said of it.
+
+    confidence      probability of damage; where there is an ``error``, the worst that could have
+                    been said: 1 of a good item, 0 of a damaged one
+    predicted_kind  the strongest kind where the confidence reaches the operating point, else "none"
+    verdict         as in the report: pass, divert, unknown
+    reasons         of the verdict, in words
+    error           why nothing was said: not located, unreadable, backend fault; else empty
+    cause           more of the error, for people
+    latency_ms      from the frame to its reports; NaN where it could not be read
+    """
+
+    name: str
+    label: Label
+    confidence: float
+    predicted_kind: str
+    verdict: str
+    reasons: tuple[str, ...] = ()
+    error: str = ""
+    cause: str = ""
+    latency_ms: float = float("nan")
+
+
+def predict(record: Record, label: Label, inspector: Inspector, threshold: float) -> Prediction:
+    """Judges the image and takes the answer on its target item (see ``target_index``)."""
+    try:
+        frame = record.frame()
+    except DatasetError as error:
+        return _failure(record, label, UNREADABLE, str(error))
+    start = time.perf_counter()
+    try:
+        result = inspector.judge(frame)
+    except StationError as error:
+        return _failure(record, label, NOT_LOCATED, str(error))
+    latency_ms = (time.perf_counter() - start) * 1000
+    if not result.items:
+        return _failure(record, label, NOT_LOCATED, "no item found", latency_ms)
+    target = target_index(result.items, frame, _target_mask(record))
+    assessment = result.assessments[target]
+    if assessment is None:
+        return _failure(record, label, NO_ASSESSMENT, "no assessment", latency_ms)
+    damaged = assessment.probability >= threshold
+    report = result.reports[target]
+    return Prediction(
+        record.name,
+        label,
+        float(assessment.probability),
+        KINDS[int(np.argmax(assessment.kinds))] if damaged else NONE,
+        report.verdict.name.lower(),
+        tuple(report.reasons.words()),
+        latency_ms=latency_ms,
+    )
+
+
+def target_index(
+    items: tuple[Item, ...], frame: Frame, mask: NDArray[np.bool_] | None = None
+) -> int:
+    """Which of the items found is the labelled one.
+
+    With a ``mask`` of the item or its damage, the item that shares most pixels with it. Otherwise,
+    or where none shares any, the largest for its distance from the image's centre: the one with the
+    greatest pixel count * exp(-(d / r)^2), d from the centre of the image to that of the item's
+    box, r half the image's diagonal.
+    """
+    if mask is not None:
+        shared = [int(np.count_nonzero(item.mask & mask)) for item in items]
+        if max(shared) > 0:
+            return int(np.argmax(shared))
+    height, width = frame.color.shape[:2]
+    reach = (width**2 + height**2) / 4
+    weights = []
+    for item in items:
+        x, y, w, h = item.box
+        distance = (x + w / 2 - width / 2) ** 2 + (y + h / 2 - height / 2) ** 2
+        weights.append(np.count_nonzero(item.mask) * np.exp(-distance / reach))
+    return int(np.argmax(weights))
+
+
+def judge_again(record: Record, inspector: Inspector) -> tuple[Frame, FrameResult] | None:
+    """The frame and what was found in it, for a picture; None where it cannot be had."""
+    try:
+        frame = record.frame()
+        return frame, inspector.judge(frame)
+    except (DatasetError, StationError):
+        return None
+
+
+def _target_mask(record: Record) -> NDArray[np.bool_] | None:
+    """Where the labelled item or its damage is, where the data set says so."""
+    items = record.items()
+    return record.mask() if items is None else items > 0
+
+
+def _failure(
+    record: Record, label: Label, error: str, cause: str, latency_ms: float = float("nan")
+) -> Prediction:
+    worst = 0.0 if label.damaged else 1.0
+    return Prediction(
+        record.name, label, worst, NONE, "unknown", (), error, cause, latency_ms=latency_ms
+    )

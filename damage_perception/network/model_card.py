@@ -1,0 +1,112 @@
+"""The model card: a YAML file beside the ONNX graph that says what the graph is and what it knows.
+
+The card names the graph and its sha256, the input contract, the stored self-test, the calibration
+and the scores of good items, from which any operating point follows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from damage_perception.kinds import KINDS
+
+
+class ModelCardError(ValueError):
+    """A model card, or a file that it names, is not what it has to be."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Log odds of damage = scale * logit + offset, fitted on items of their own (Platt 1999)."""
+
+    scale: float
+    offset: float
+
+    def log_odds(self, logit: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Calibrated log odds, same shape."""
+        return self.scale * logit.astype(np.float64) + self.offset
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What is known of a model.
+
+    good_scores  (N,) sorted calibrated confidences of the highest-scoring good validation items
+    good_count   how many good items were scored in all
+    """
+
+    path: Path
+    model_id: str
+    calibration_id: str
+    graph: Path
+    self_test: Path
+    view_size: int
+    calibration: Calibration
+    good_scores: NDArray[np.float64]
+    good_count: int
+
+    @staticmethod
+    def load(path: Path) -> ModelCard:
+        """Reads a card and checks the sha256 of the files it names. Raises ModelCardError."""
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ModelCardError(f"model card {path} cannot be read: {error.strerror}") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ModelCardError(f"model card {path} is not YAML: {error}") from error
+        try:
+            return _parse(path, content)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ModelCardError(f"model card {path} lacks or garbles {error}") from error
+
+    def operating_point(self, false_diverts_per_1000: float) -> float:
+        """The lowest confidence at which no more good items than asked for are diverted, 0..1.
+
+        Raises ValueError outside what the card's good items can show.
+        """
+        if not 0 < false_diverts_per_1000 < 1000:
+            raise ValueError(
+                f"false_diverts_per_1000 is {false_diverts_per_1000}; expected above 0, below 1000"
+            )
+        allowed = int(self.good_count * false_diverts_per_1000 / 1000)
+        if allowed >= len(self.good_scores):
+            return float(self.good_scores[0])
+        score = float(self.good_scores[len(self.good_scores) - 1 - allowed])
+        return float(np.nextafter(min(score, 1.0 - 1e-9), 1.0))
+
+
+def _parse(path: Path, content: Any) -> ModelCard:
+    kinds = tuple(content["kinds"])
+    if kinds != KINDS:
+        raise ModelCardError(f"model card {path} has the kinds {kinds}; expected {KINDS}")
+    files = {}
+    for role in ("graph", "self_test"):
+        file = path.parent / content[role]["file"]
+        if not file.is_file():
+            raise ModelCardError(f"{file}, named in model card {path}, is missing")
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        if digest != content[role]["sha256"]:
+            raise ModelCardError(
+                f"{file} has sha256 {digest}; model card {path} says {content[role]['sha256']}: "
+                "the file is truncated or of another model"
+            )
+        files[role] = file
+    calibration, good = content["calibration"], content["good_items"]
+    return ModelCard(
+        path=path,
+        model_id=str(content["model_id"]),
+        calibration_id=str(calibration["id"]),
+        graph=files["graph"],
+        self_test=files["self_test"],
+        view_size=int(content["input"]["view_size"]),
+        calibration=Calibration(float(calibration["scale"]), float(calibration["offset"])),
+        good_scores=np.sort(np.asarray(good["highest_confidences"], np.float64)),
+        good_count=int(good["count"]),
+    )

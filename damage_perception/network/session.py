@@ -1,0 +1,77 @@
+"""Runs an ONNX graph. The only place that knows ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+Arrays = dict[str, NDArray[np.generic]]
+
+
+class BackendError(RuntimeError):
+    """A model that could not be loaded or run; the message says why."""
+
+
+class Session(Protocol):
+    """A loaded graph on some device."""
+
+    @property
+    def backend(self) -> str:
+        """What runs the graph, as it stands in reports."""
+
+    def inputs(self) -> dict[str, tuple[str, tuple[int | None, ...]]]:
+        """By input name: NumPy type name and shape, None where any size goes."""
+
+    def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> Arrays:
+        """One pass; outputs by name. Raises BackendError."""
+
+
+class OnnxRuntimeSession:
+    """ONNX Runtime on the CPU.
+
+    threads  of one pass; more than the cores left over by the rest of the cell slows both down
+
+    Raises BackendError where the file is not a graph that ONNX Runtime takes.
+    """
+
+    backend = "onnxruntime-cpu"
+
+    def __init__(self, path: Path, threads: int = 2) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # Waiting threads that spin take the cores the images arrive on.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # the exceptions of ONNX Runtime share no base of their own
+            raise BackendError(f"{path} cannot be loaded: {error}") from error
+
+    def inputs(self) -> dict[str, tuple[str, tuple[int | None, ...]]]:
+        """By input name: NumPy type name and shape, None where any size goes."""
+        return {
+            entry.name: (
+                _NUMPY_NAMES.get(entry.type, entry.type),
+                tuple(size if isinstance(size, int) else None for size in entry.shape),
+            )
+            for entry in self._session.get_inputs()
+        }
+
+    def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> Arrays:
+        """One pass; outputs by name. Raises BackendError."""
+        names = [output.name for output in self._session.get_outputs()]
+        try:
+            return dict(zip(names, self._session.run(names, dict(inputs)), strict=True))
+        except Exception as error:
+            raise BackendError(f"inference failed: {error}") from error
+
+
+_NUMPY_NAMES = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}

@@ -1,0 +1,1 @@
+"""The ROS layer: converts, schedules and reports; it decides nothing."""

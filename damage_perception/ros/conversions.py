@@ -1,0 +1,110 @@
+"""Image and CameraInfo messages as arrays and camera models.
+
+Messages are taken by their fields alone, so that this module needs no ROS.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from damage_perception.frame import CameraModel, ColorImage, DepthImage
+
+METRES_PER_MILLIMETRE: Final = np.float32(0.001)
+
+# Channels and OpenCV's conversion to RGB.
+_COLOR: Final[dict[str, tuple[int, int | None]]] = {
+    "rgb8": (3, None),
+    "bgr8": (3, cv2.COLOR_BGR2RGB),
+    "rgba8": (4, cv2.COLOR_RGBA2RGB),
+    "bgra8": (4, cv2.COLOR_BGRA2RGB),
+    "mono8": (1, cv2.COLOR_GRAY2RGB),
+}
+
+
+class ConversionError(ValueError):
+    """An image message that is not what it says, or of an encoding that is not known."""
+
+
+def read_color(message: Any) -> ColorImage:
+    """(H, W, 3) uint8 RGB of a sensor_msgs/Image; shares the message's memory where it can.
+
+    Raises ConversionError.
+    """
+    if message.encoding not in _COLOR:
+        return _through_cv_bridge(message)
+    channels, conversion = _COLOR[message.encoding]
+    image = _pixels(message, np.dtype(np.uint8), channels)
+    if conversion is None:
+        return image
+    return np.asarray(cv2.cvtColor(image, conversion), np.uint8)
+
+
+def read_depth(message: Any) -> DepthImage:
+    """(H, W) float32 metres of a sensor_msgs/Image (REP 118: 16UC1 millimetres, 32FC1 metres).
+
+    Shares the message's memory where it can. Raises ConversionError.
+    """
+    order = ">" if message.is_bigendian else "<"
+    if message.encoding in ("16UC1", "mono16"):
+        millimetres = _pixels(message, np.dtype(f"{order}u2"), 1)
+        return np.multiply(millimetres, METRES_PER_MILLIMETRE, dtype=np.float32)
+    if message.encoding == "32FC1":
+        return _pixels(message, np.dtype(f"{order}f4"), 1).astype(np.float32, copy=False)
+    raise ConversionError(
+        f"depth image is {message.encoding or 'without encoding'}; expected 16UC1 (mm) or 32FC1 "
+        "(m): remap depth/image_rect_raw to the registered depth topic"
+    )
+
+
+def read_camera_info(message: Any) -> CameraModel:
+    """The pinhole model of a sensor_msgs/CameraInfo.
+
+    Raises ValueError where the camera is not calibrated.
+    """
+    k = message.k
+    return CameraModel(
+        int(message.width), int(message.height), float(k[0]), float(k[4]), float(k[2]), float(k[5])
+    )
+
+
+def _pixels(message: Any, dtype: np.dtype[Any], channels: int) -> NDArray[Any]:
+    """(H, W[, C]) pixels of a message, without the padding of its rows."""
+    height, width, step = int(message.height), int(message.width), int(message.step)
+    row = width * channels * dtype.itemsize
+    if height == 0 or width == 0:
+        raise ConversionError(f"{message.encoding} image is {width}x{height}; expected pixels")
+    if step < row:
+        raise ConversionError(
+            f"{message.encoding} image has rows of {step} bytes (step); {width} pixels need {row}"
+        )
+    if len(message.data) != height * step:
+        raise ConversionError(
+            f"{message.encoding} image has {len(message.data)} bytes of data; {height} rows of "
+            f"{step} bytes are {height * step}"
+        )
+    rows = np.frombuffer(message.data, np.uint8).reshape(height, step)
+    pixels = np.ascontiguousarray(rows[:, :row]).view(dtype)
+    return pixels if channels == 1 else pixels.reshape(height, width, channels)
+
+
+def _through_cv_bridge(message: Any) -> ColorImage:
+    known = ", ".join(_COLOR)
+    name = f"colour image is {message.encoding or 'without encoding'}"
+    try:
+        from cv_bridge import CvBridge
+    except ImportError as error:
+        raise ConversionError(
+            f"{name}; without cv_bridge expected {known}: publish one of them, or install "
+            "ros-$ROS_DISTRO-cv-bridge"
+        ) from error
+    try:
+        image = CvBridge().imgmsg_to_cv2(message, "rgb8")
+    except Exception as error:  # CvBridgeError, and what OpenCV and NumPy raise below it
+        raise ConversionError(f"{name}; expected {known}; cv_bridge says: {error}") from error
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+        raise ConversionError(f"{name}, which cv_bridge makes {image.dtype} {image.shape}")
+    return np.ascontiguousarray(image)

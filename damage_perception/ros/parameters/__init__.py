@@ -1,0 +1,17 @@
+"""The detector's parameters: one table, the check of values against it, and what is made from it.
+
+Nothing here but ``server`` needs ROS.
+"""
+
+from damage_perception.ros.parameters.check import ParameterError, check_values, parse_value
+from damage_perception.ros.parameters.table import TABLE, Change, Parameter, parameters_of
+
+__all__ = [
+    "TABLE",
+    "Change",
+    "Parameter",
+    "ParameterError",
+    "check_values",
+    "parameters_of",
+    "parse_value",
+]

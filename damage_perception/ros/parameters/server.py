@@ -1,0 +1,140 @@
+"""The table of parameters on a node: overrides checked at start, changes checked as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from rcl_interfaces.msg import (
+    FloatingPointRange,
+    IntegerRange,
+    ParameterDescriptor,
+    SetParametersResult,
+)
+from rclpy.node import Node
+from rclpy.parameter import Parameter as RosParameter
+
+from damage_perception.ros.parameters.check import ParameterError, check_values, parse_value
+from damage_perception.ros.parameters.table import TABLE, Change, Parameter, Value, parameters_of
+
+# What ROS itself lets a parameter file say of any node.
+_OF_ROS: Final = ("use_sim_time", "start_type_description_service")
+_OF_ROS_PREFIX: Final = "qos_overrides."
+
+
+class ParameterServer:
+    """Declares the table on a node and holds its values.
+
+    is_configured  whether the node has been configured and not cleaned up
+    on_change      called with all values after some changed
+
+    Raises ParameterError, naming every parameter at fault, where a parameter file or the command
+    line gives one that is unknown, of another type or out of bounds: rclpy would drop an unknown
+    one without a word.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        is_configured: Callable[[], bool],
+        on_change: Callable[[dict[str, Value]], None],
+    ) -> None:
+        self._is_configured = is_configured
+        self._on_change = on_change
+        # rclpy gives no public access to the values of files and command line.
+        given = {name: entry.value for name, entry in node._parameter_overrides.items()}
+        self._table, self.values = _read(given)
+        for name, parameter in self._table.items():
+            _declare(node, parameter, self.values[name])
+        node.add_on_set_parameters_callback(self._check)
+        node.add_post_set_parameters_callback(self._take)
+
+    def _check(self, changes: list[RosParameter]) -> SetParametersResult:
+        try:
+            check_values(self.values | self._parse(changes))
+        except ParameterError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
+    def _take(self, changes: list[RosParameter]) -> None:
+        parsed = self._parse(changes)
+        if parsed:
+            self.values = self.values | parsed
+            self._on_change(self.values)
+
+    def _parse(self, changes: list[RosParameter]) -> dict[str, Value]:
+        parsed = {}
+        for change in changes:
+            parameter = self._table.get(change.name)
+            if parameter is None:
+                continue
+            if change.type_ is RosParameter.Type.NOT_SET:
+                raise ParameterError(f"parameter {change.name} cannot be deleted")
+            value = parse_value(parameter, change.value)
+            if value != self.values[change.name]:
+                self._require_changeable(parameter)
+            parsed[change.name] = value
+        return parsed
+
+    def _require_changeable(self, parameter: Parameter) -> None:
+        if parameter.change is Change.AT_START:
+            raise ParameterError(
+                f"parameter {parameter.name} is read as the node starts: start it again"
+            )
+        if parameter.change is Change.UNCONFIGURED and self._is_configured():
+            raise ParameterError(
+                f"parameter {parameter.name} cannot change while the node is configured: "
+                "deactivate and clean up first"
+            )
+
+
+def _read(given: dict[str, object]) -> tuple[dict[str, Parameter], dict[str, Value]]:
+    """The table for the cameras given, and the value of every parameter in it."""
+    cameras_parameter = TABLE[0]
+    cameras = parse_value(cameras_parameter, given.get("cameras", cameras_parameter.default))
+    table = parameters_of(cameras)  # type: ignore[arg-type]
+    problems = []
+    values = {name: parameter.default for name, parameter in table.items()}
+    for name, value in given.items():
+        if name in _OF_ROS or name.startswith(_OF_ROS_PREFIX):
+            continue
+        try:
+            if name not in table:
+                raise ParameterError(
+                    f"parameter {name} is not known; the README and config/damage_perception.yaml "
+                    f"list all, cameras are {', '.join(cameras)}"  # type: ignore[arg-type]
+                )
+            values[name] = parse_value(table[name], value)
+        except ParameterError as error:
+            problems.append(str(error))
+    if not problems:
+        try:
+            check_values(values)
+        except ParameterError as error:
+            problems.append(str(error))
+    if problems:
+        raise ParameterError("; ".join(problems))
+    return table, values
+
+
+def _declare(node: Node, parameter: Parameter, value: Value) -> None:
+    descriptor = ParameterDescriptor(
+        description=parameter.description,
+        additional_constraints=" ".join(
+            part for part in (parameter.unit, f"changes {parameter.change.value}") if part
+        ),
+        # An empty array has no type that rclpy could infer.
+        dynamic_typing=parameter.type.endswith("_array"),
+    )
+    if parameter.bounds and parameter.type == "double":
+        low, high = parameter.bounds
+        descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
+    elif parameter.bounds and parameter.type == "integer":
+        low, high = parameter.bounds
+        descriptor.integer_range = [IntegerRange(from_value=int(low), to_value=int(high), step=1)]
+    if isinstance(value, list):
+        kind = RosParameter.Type[parameter.type.upper()]
+        node.declare_parameter(parameter.name, None, descriptor, ignore_override=True)
+        node.set_parameters([RosParameter(parameter.name, kind, value)])
+    else:
+        node.declare_parameter(parameter.name, value, descriptor, ignore_override=True)

@@ -1,0 +1,21 @@
+"""Where the item is: the station's plane, its store, and the items in one frame."""
+
+from damage_perception.station.fit import PlaneFit, fit_plane
+from damage_perception.station.item import Item
+from damage_perception.station.plane import Plane, StationError
+from damage_perception.station.region import RegionOfInterest
+from damage_perception.station.station import Station
+from damage_perception.station.store import load_station, load_stations, save_station
+
+__all__ = [
+    "Item",
+    "Plane",
+    "PlaneFit",
+    "RegionOfInterest",
+    "Station",
+    "StationError",
+    "fit_plane",
+    "load_station",
+    "load_stations",
+    "save_station",
+]

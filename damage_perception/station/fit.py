@@ -1,0 +1,135 @@
+"""Finding the support plane in one depth image, with items standing on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from damage_perception.frame import CameraModel
+from damage_perception.station.plane import Plane, StationError
+from damage_perception.station.region import RegionOfInterest
+
+SAMPLES = 4000
+HYPOTHESES = 256
+SCORED = 600
+REFINEMENTS = 4
+# Depth noise of structured light and stereo is constant in 1/z; time of flight has the floor only.
+NOISE_FLOOR_M = 0.0008
+NOISE_PER_M = 0.0012
+BELOW_PENALTY = 0.5
+
+
+@dataclass(frozen=True)
+class PlaneFit:
+    """A fitted plane, the RMS distance of its points, and the share of the readings on it."""
+
+    plane: Plane
+    rms_error_m: float
+    inlier_share: float
+
+
+def depth_noise_m(depth_m: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Standard deviation in metres that a depth camera has at that depth, same shape."""
+    return np.float32(NOISE_FLOOR_M) + np.float32(NOISE_PER_M) * depth_m * depth_m
+
+
+def fit_plane(
+    depth_m: NDArray[np.float32],
+    camera: CameraModel,
+    roi: RegionOfInterest | None = None,
+    min_inlier_share: float = 0.25,
+) -> PlaneFit:
+    """The plane under the items: RANSAC, then least squares on what lies on it.
+
+    depth_m is (H, W) float32 in metres, 0 or not finite where there is no reading. Of two planes
+    with many points the one is taken that has fewer points below it: nothing lies under the
+    support. The same image gives the same plane.
+
+    Raises StationError where the region has hardly any depth, or no plane holds
+    ``min_inlier_share`` of the readings.
+    """
+    points = _sample_points(depth_m, camera, roi or RegionOfInterest())
+    noise = depth_noise_m(points[:, 2].astype(np.float32)).astype(np.float64)
+    normal, offset = _best_hypothesis(points, noise)
+    scale = 1.0
+    for _ in range(REFINEMENTS):
+        inlier = np.abs(points @ normal + offset) < 3.0 * scale * noise
+        if inlier.sum() < 3:
+            break
+        normal, offset = _least_squares(points[inlier], noise[inlier])
+        deviation = np.median(np.abs(points[inlier] @ normal + offset) / noise[inlier])
+        scale = float(np.clip(1.4826 * deviation, 0.35, 1.5))
+    distance = points @ normal + offset
+    inlier = np.abs(distance) < 3.0 * scale * noise
+    share = float(inlier.mean())
+    if share < min_inlier_share:
+        raise StationError(
+            f"no plane in the depth image: the best one holds {share:.0%} of the readings, "
+            f"{min_inlier_share:.0%} are needed: empty the station, or narrow the region of "
+            "interest to the tray or belt"
+        )
+    rms = float(np.sqrt(np.mean(distance[inlier] ** 2)))
+    return PlaneFit(Plane(normal, offset), rms, share)
+
+
+def _sample_points(
+    depth_m: NDArray[np.float32], camera: CameraModel, roi: RegionOfInterest
+) -> NDArray[np.float64]:
+    """(N, 3) points of a regular grid over the region, about SAMPLES of them."""
+    if depth_m.shape != (camera.height, camera.width):
+        raise StationError(
+            f"depth image is {depth_m.shape[1]}x{depth_m.shape[0]}, camera is "
+            f"{camera.width}x{camera.height}: use the camera_info of the depth image"
+        )
+    left, top, right, bottom = roi.pixels(camera.width, camera.height)
+    stride = max(1, int(np.sqrt((right - left) * (bottom - top) / SAMPLES)))
+    depth = depth_m[top:bottom:stride, left:right:stride]
+    v, u = np.nonzero((depth > 0) & (depth < np.inf))
+    if len(v) < max(30, 0.02 * depth.size):
+        raise StationError(
+            f"no plane in the depth image: {len(v) / depth.size:.1%} of the region of interest "
+            "has a depth reading: check the depth topic, its range and the region of interest"
+        )
+    z = depth[v, u].astype(np.float64)
+    x = (left + stride * u - camera.cx) / camera.fx * z
+    y = (top + stride * v - camera.cy) / camera.fy * z
+    return np.column_stack((x, y, z))
+
+
+def _best_hypothesis(
+    points: NDArray[np.float64], noise: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float]:
+    random = np.random.default_rng(0)
+    corners = points[random.integers(len(points), size=(HYPOTHESES, 3))]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    lengths = np.linalg.norm(normals, axis=1)
+    spread = lengths > 1e-9
+    if not spread.any():
+        raise StationError("no plane in the depth image: all readings lie on one line")
+    normals = normals[spread] / lengths[spread, None]
+    offsets = -np.einsum("ij,ij->i", normals, corners[spread, 0])
+    turn = np.where(offsets < 0, -1.0, 1.0)
+    normals *= turn[:, None]
+    offsets *= turn
+    chosen = random.permutation(len(points))[:SCORED]
+    distance = normals.astype(np.float32) @ points[chosen].T.astype(np.float32)
+    distance += offsets[:, None].astype(np.float32)
+    distance /= noise[chosen].astype(np.float32)
+    on = (np.abs(distance) < 3.0).mean(axis=1)
+    below = (distance < -6.0).mean(axis=1)
+    best = int(np.argmax(on - BELOW_PENALTY * below))
+    return normals[best], float(offsets[best])
+
+
+def _least_squares(
+    points: NDArray[np.float64], noise: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float]:
+    """Plane with the least squared distance, each point weighted by its noise."""
+    weight = noise**-2.0
+    centre = weight @ points / weight.sum()
+    spread = (points - centre) * np.sqrt(weight)[:, None]
+    normal = np.linalg.eigh(spread.T @ spread)[1][:, 0]
+    offset = -float(normal @ centre)
+    return (normal, offset) if offset > 0 else (-normal, -offset)

@@ -1,0 +1,143 @@
+"""A frame at working scale: what is support, what stands on it, what has no depth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from damage_perception.frame import Frame
+from damage_perception.station.fit import depth_noise_m
+from damage_perception.station.plane import Plane, slope
+from damage_perception.station.region import RegionOfInterest
+
+WORKING_WIDTH = 320
+MIN_SUPPORT_SHARE = 0.05
+HULL_STRIDE = 4
+RIM = np.ones((9, 9), np.uint8)
+SQUARE = np.ones((3, 3), np.uint8)
+
+Mask = NDArray[np.uint8]
+FloatImage = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """Every ``stride``-th pixel of the region of interest; (left, top, right, bottom) in pixels."""
+
+    stride: int
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @classmethod
+    def of(cls, frame: Frame, roi: RegionOfInterest) -> Window:
+        camera = frame.camera
+        stride = max(1, round(camera.width / WORKING_WIDTH))
+        return cls(stride, *roi.pixels(camera.width, camera.height))
+
+    def coarse(self, image: NDArray[np.generic]) -> NDArray[np.generic]:
+        """The window of a full-size image, as a view."""
+        return image[self.top : self.bottom : self.stride, self.left : self.right : self.stride]
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """One frame at working scale, all images (h, w).
+
+    depth_m   float32, 0 without reading
+    height_m  float32 above the plane, 0 without reading
+    limit_m   float32, the height from which a pixel counts as raised: the noise grows with depth
+    raised    uint8, stands on the support
+    bare      uint8, no reading, where the support is around it
+    support   uint8, lies on the plane
+    typical_depth_m  median of what has a reading
+    """
+
+    window: Window
+    depth_m: FloatImage
+    height_m: FloatImage
+    limit_m: FloatImage
+    raised: Mask
+    bare: Mask
+    support: Mask
+    typical_depth_m: float
+
+
+def survey(frame: Frame, plane: Plane, window: Window, min_height_m: float) -> Scene:
+    """Divide the frame into support, raised and bare pixels. The frame must have depth."""
+    assert frame.depth_m is not None
+    depth = np.ascontiguousarray(window.coarse(frame.depth_m))
+    slopes = window.coarse(slope(plane, frame.camera))
+    read = depth > 0
+    height = depth * slopes
+    height += np.float32(plane.offset_m)
+    height *= read
+    limit = np.maximum(3.0 * depth_noise_m(depth), np.float32(min_height_m))
+    raised = (height > limit).view(np.uint8)
+    support = ((height > -limit) & read).view(np.uint8) & ~raised & 1
+    area = _supported_area(support)
+    if area is not None:
+        raised = _standing_on(area, raised, height, depth, frame, plane, window)
+    raised = cv2.morphologyEx(raised, cv2.MORPH_OPEN, SQUARE)
+    bare = (~read).view(np.uint8)
+    if area is not None:
+        bare &= cv2.erode(area, RIM, borderValue=1)
+    sample = depth[::HULL_STRIDE, ::HULL_STRIDE]
+    sample = sample[sample > 0]
+    typical = float(np.median(sample)) if len(sample) else float(depth.max())
+    return Scene(window, depth, height, limit, raised, bare, support, typical)
+
+
+def _supported_area(support: Mask) -> Mask | None:
+    """The convex hull of the support; None where hardly any of it is seen."""
+    small = np.ascontiguousarray(support[::HULL_STRIDE, ::HULL_STRIDE])
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(small, connectivity=4)
+    sizes = stats[1:, cv2.CC_STAT_AREA]
+    large = [i + 1 for i in range(count - 1) if sizes[i] >= max(0.05 * sizes.max(), 5)]
+    if stats[large, cv2.CC_STAT_AREA].sum() < MIN_SUPPORT_SHARE * small.size:
+        return None
+    kept = np.isin(labels, large).view(np.uint8)
+    outlines, _ = cv2.findContours(kept, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    hull = cv2.convexHull(np.concatenate(outlines)) * HULL_STRIDE
+    area = np.zeros_like(support)
+    cv2.fillConvexPoly(area, hull, 1)
+    return area
+
+
+def _standing_on(
+    area: Mask,
+    raised: Mask,
+    height: FloatImage,
+    depth: FloatImage,
+    frame: Frame,
+    plane: Plane,
+    window: Window,
+) -> Mask:
+    """The raised pixels that stand on the supported area.
+
+    What lies beyond the table or belt may be raised too. A pixel outside the area counts only
+    where its foot on the plane is inside: the top of a tall item, not the wall behind.
+    """
+    camera = frame.camera
+    rows, columns = np.nonzero(raised & ~area & 1)
+    z = depth[rows, columns]
+    h = height[rows, columns]
+    nx, ny, nz = (np.float32(each) for each in plane.normal)
+    u = np.float32(window.stride) * columns.astype(np.float32) + np.float32(window.left)
+    v = np.float32(window.stride) * rows.astype(np.float32) + np.float32(window.top)
+    foot_z = np.maximum(z - h * nz, np.float32(1e-3))
+    foot_u = ((u - camera.cx) * z - camera.fx * h * nx) / foot_z + camera.cx
+    foot_v = ((v - camera.cy) * z - camera.fy * h * ny) / foot_z + camera.cy
+    column = ((foot_u - window.left) / window.stride).astype(np.int32)
+    row = ((foot_v - window.top) / window.stride).astype(np.int32)
+    inside = (column >= 0) & (row >= 0) & (column < area.shape[1]) & (row < area.shape[0])
+    # A foot outside the image is hidden by the image's border, not known to be off the support.
+    off = inside.copy()
+    off[inside] = area[row[inside], column[inside]] == 0
+    standing = raised.copy()
+    standing[rows[off], columns[off]] = 0
+    return standing

@@ -1,0 +1,236 @@
+"""Which raised pixels belong together: items that touch or hide one another become parts.
+
+Solid bodies meet in concave creases or hide one another; the faces of one body meet in convex
+edges (the convexity rule of Stein et al., "Object Partitioning using Local Convexity", CVPR 2014).
+In inverse depth a plane is linear over the image, so one second difference shows both: it is
+positive at a concave crease and on the far side of an occluding edge, negative at a convex edge,
+zero on a face.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from damage_perception.station.fit import depth_noise_m
+
+# Length over which a bend is measured, and the bend that separates (depth over length).
+BASELINE_M = 0.015
+BEND = 0.33
+# A slanting crease bends less along a row or a column than straight across.
+ACROSS = 0.6
+# Cores end this many pixels before the bend is measured.
+MARGIN = 3
+# A boundary separates where this share of it bends inward or jumps.
+SEPARATING_SHARE = 0.5
+# A part smaller than this share of its neighbour needs a clear jump in depth to stand alone.
+FRAGMENT_SHARE = 0.15
+JUMP_M = 0.02
+MIN_CORE_AREA_M2 = 0.0002
+SQUARE = np.ones((3, 3), np.uint8)
+
+Mask = NDArray[np.uint8]
+FloatImage = NDArray[np.float32]
+Labels = NDArray[np.int32]
+
+
+def separate(blob: Mask, depth_m: FloatImage, pixel_m: float) -> Labels:
+    """(h, w) int32, 0 outside the blob, 1.. the parts of it that are bodies of their own.
+
+    blob     (h, w) uint8, one connected thing
+    depth_m  (h, w) float32, 0 without reading
+    pixel_m  width of one pixel at a distance of 1 m
+    """
+    read = (depth_m > 0).view(np.uint8) & blob
+    whole = blob.astype(np.int32)
+    if not read.any():
+        return whole
+    distance = float(np.median(depth_m[read > 0]))
+    reach = int(np.clip(round(BASELINE_M / (pixel_m * distance)), 2, 8))
+    closed = cv2.morphologyEx(blob, cv2.MORPH_CLOSE, np.ones((2 * reach - 1,) * 2, np.uint8))
+    inverse = _fill(np.divide(1.0, depth_m, where=read > 0, out=np.zeros_like(depth_m)), read)
+    bends = _inward_bends(inverse, closed, reach)
+    limit = max(BEND * reach * pixel_m * distance, 2.0 * float(depth_noise_m(np.float32(distance))))
+    limit /= distance**2
+    anywhere = (np.maximum(np.maximum(bends[0], bends[1]), bends[2]) > limit).view(np.uint8)
+    if not anywhere.any():
+        return whole
+    min_core = MIN_CORE_AREA_M2 / (pixel_m * distance) ** 2
+    cores, count = _cores(closed & ~anywhere & 1, min_core)
+    if count < 2:
+        return whole
+    parts = _grow(cores, count, closed, inverse, reach)
+    across = tuple((bend > ACROSS * limit).view(np.uint8) for bend in bends[:2])
+    parts = _merge(parts, count, across, inverse, distance)
+    return np.where(blob > 0, parts, 0)
+
+
+def _fill(values: FloatImage, read: Mask) -> FloatImage:
+    """Smooth a little, and bridge what has no reading from its surroundings."""
+    known = read.astype(np.float32)
+    values = values * known
+    fine, fine_weight = (cv2.boxFilter(each, -1, (3, 3)) for each in (values, known))
+    wide, wide_weight = (cv2.boxFilter(each, -1, (11, 11)) for each in (values, known))
+    tiny = np.float32(1e-6)
+    filled: FloatImage = np.where(
+        read > 0, fine / (fine_weight + tiny), wide / (wide_weight + tiny)
+    )
+    return filled
+
+
+def _inward_bends(
+    inverse: FloatImage, inside: Mask, reach: int
+) -> tuple[FloatImage, FloatImage, FloatImage]:
+    """Second differences in 1/m along x, along y, and the larger of both diagonals.
+
+    0 where a neighbour is outside.
+    """
+    height, width = inverse.shape
+    values = cv2.copyMakeBorder(inverse, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
+    valid = cv2.copyMakeBorder(inside, reach, reach, reach, reach, cv2.BORDER_CONSTANT, value=0)
+
+    def along(dx: int, dy: int) -> FloatImage:
+        one = np.s_[reach + dy : reach + dy + height, reach + dx : reach + dx + width]
+        other = np.s_[reach - dy : reach - dy + height, reach - dx : reach - dx + width]
+        bend: FloatImage = (values[one] + values[other]) * np.float32(0.5)
+        bend -= inverse
+        bend *= valid[one] & valid[other] & inside
+        return bend
+
+    diagonal = max(1, round(reach * 0.7071))
+    return (
+        along(reach, 0),
+        along(0, reach),
+        np.maximum(along(diagonal, diagonal), along(diagonal, -diagonal)),
+    )
+
+
+def _cores(free: Mask, min_pixels: float) -> tuple[Labels, int]:
+    """Connected regions without a bend, numbered 1 to count; thin bridges are cut."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+        cv2.erode(free, SQUARE), connectivity=4
+    )
+    number = np.zeros(count, np.int32)
+    large = np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= min_pixels) + 1
+    number[large] = np.arange(1, len(large) + 1)
+    return number[labels], len(large)
+
+
+def _grow(cores: Labels, count: int, inside: Mask, inverse: FloatImage, reach: int) -> Labels:
+    """Every pixel inside goes to the core near it whose surface, continued, meets it best.
+
+    Surfaces are continued as planes, so that two meet in the crease itself, and a jump in depth
+    is not crossed. What is near no core goes to the nearest.
+    """
+    slopes = cv2.Sobel(inverse, -1, 1, 0, scale=1 / 8), cv2.Sobel(inverse, -1, 0, 1, scale=1 / 8)
+    known = (cores > 0).astype(np.float32)
+    weight = cv2.boxFilter(known, -1, (5, 5))
+    slope_x, slope_y = (
+        cv2.boxFilter(each * known, -1, (5, 5)) / np.maximum(weight, 1e-6) for each in slopes
+    )
+    rows, columns = np.nonzero((cores == 0) & (inside > 0))
+    values = inverse[rows, columns]
+    least = np.full(len(rows), np.inf, np.float32)
+    owner = np.zeros(len(rows), np.int32)
+    closest = np.full(len(rows), np.inf, np.float32)
+    fallback = np.zeros(len(rows), np.int32)
+    for core in range(1, count + 1):
+        distance, near_row, near_column = _nearest(cores == core, rows, columns)
+        continued = inverse[near_row, near_column]
+        continued += slope_x[near_row, near_column] * (columns - near_column)
+        continued += slope_y[near_row, near_column] * (rows - near_row)
+        error = np.abs(continued - values)
+        better = (error < least) & (distance <= reach + MARGIN)
+        least[better] = error[better]
+        owner[better] = core
+        closer = distance < closest
+        closest[closer] = distance[closer]
+        fallback[closer] = core
+    parts = cores.copy()
+    parts[rows, columns] = np.where(owner > 0, owner, fallback)
+    smooth: Labels = cv2.medianBlur(parts.astype(np.uint8), 3).astype(np.int32)
+    return np.where((inside > 0) & (smooth > 0), smooth, parts)
+
+
+def _nearest(
+    core: NDArray[np.bool_], rows: NDArray[np.intp], columns: NDArray[np.intp]
+) -> tuple[FloatImage, NDArray[np.intp], NDArray[np.intp]]:
+    """Distance in pixels to the core, and row and column of its nearest pixel, for some pixels."""
+    away, index = cv2.distanceTransformWithLabels(
+        (~core).view(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    members = np.flatnonzero(core)
+    of_index = np.zeros(int(index.max()) + 1, np.intp)
+    of_index[index.ravel()[members]] = members
+    near_row, near_column = np.divmod(of_index[index[rows, columns]], core.shape[1])
+    distance: FloatImage = away[rows, columns]
+    return distance, near_row, near_column
+
+
+def _merge(
+    parts: Labels,
+    count: int,
+    bent: tuple[Mask, ...],
+    inverse: FloatImage,
+    distance: float,
+) -> Labels:
+    """Join parts whose common boundary does not separate, weakest boundary first."""
+    size = np.bincount(parts.ravel(), minlength=count + 1).astype(np.float64)
+    length, bending, jumping = _boundaries(parts, count, bent, inverse, distance)
+    owner = np.arange(count + 1)
+    while True:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = np.where(length > 0, bending / length, np.inf)
+            jump = np.where(length > 0, jumping / length, 0.0)
+        smaller = np.minimum(size[:, None], size[None, :])
+        larger = np.maximum(size[:, None], size[None, :])
+        fragment = (smaller < FRAGMENT_SHARE * larger) & (jump < SEPARATING_SHARE)
+        joins = np.where((share < SEPARATING_SHARE) | fragment, share, np.inf)
+        first, second = np.unravel_index(int(np.argmin(joins)), joins.shape)
+        if not np.isfinite(joins[first, second]):
+            break
+        owner[owner == second] = first
+        size[first] += size[second]
+        size[second] = 0
+        for table in (length, bending, jumping):
+            table[first] += table[second]
+            table[:, first] += table[:, second]
+            table[second] = table[:, second] = 0
+            table[first, first] = 0
+    kept = np.unique(owner[1:])
+    number = np.zeros(count + 1, np.int32)
+    number[kept] = np.arange(1, len(kept) + 1)
+    merged: Labels = number[owner][parts]
+    return merged
+
+
+def _boundaries(
+    parts: Labels,
+    count: int,
+    bent: tuple[Mask, ...],
+    inverse: FloatImage,
+    distance: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """For each two parts: boundary length in pixels, how much of it bends inward, and jumps.
+
+    A bend counts where it lies across the boundary: beside an occluding edge a face seems bent
+    along one direction only.
+    """
+    tables = tuple(np.zeros((count + 1, count + 1)) for _ in range(3))
+    jump_limit = JUMP_M / distance**2
+    for across, near, far, before, after in (
+        (bent[0], np.s_[:, 1:-2], np.s_[:, 2:-1], np.s_[:, :-3], np.s_[:, 3:]),
+        (bent[1], np.s_[1:-2, :], np.s_[2:-1, :], np.s_[:-3, :], np.s_[3:, :]),
+    ):
+        one, other = parts[near], parts[far]
+        rows, columns = np.nonzero((one != other) & (one > 0) & (other > 0))
+        pair = (one[rows, columns], other[rows, columns])
+        bends = np.zeros(len(rows), np.uint8)
+        for side in (before, near, far, after):
+            bends |= across[side][rows, columns]
+        step = np.abs(inverse[before][rows, columns] - inverse[after][rows, columns])
+        for table, amount in zip(tables, (1.0, bends, step > jump_limit), strict=True):
+            np.add.at(table, pair, amount)
+    length, bending, jumping = (table + table.T for table in tables)
+    return length, bending, jumping

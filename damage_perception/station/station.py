@@ -1,0 +1,62 @@
+"""A station: where items rest, and how large a thing must be to count as one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from damage_perception.frame import Frame
+from damage_perception.station.fit import fit_plane
+from damage_perception.station.item import Item
+from damage_perception.station.locate import Limits, locate_items
+from damage_perception.station.plane import Plane, StationError
+from damage_perception.station.region import RegionOfInterest
+
+
+@dataclass(frozen=True)
+class Station:
+    """The place an item rests on, as one camera sees it.
+
+    plane              None: fitted in every frame, with the items in it
+    roi                where items count
+    min_height_m       what rises less above the plane is support
+    min_area_m2        visible area below which a thing is no item
+    max_items          the largest ones are kept
+    separate_touching  items that touch or hide one another become one Item each
+
+    Raises StationError where a limit is out of its range.
+    """
+
+    plane: Plane | None = None
+    roi: RegionOfInterest = field(default_factory=RegionOfInterest)
+    min_height_m: float = 0.006
+    min_area_m2: float = 0.0004
+    max_items: int = 32
+    separate_touching: bool = True
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.min_height_m) and self.min_height_m > 0):
+            raise StationError(f"min_height_m is {self.min_height_m}; expected metres, positive")
+        if not (np.isfinite(self.min_area_m2) and self.min_area_m2 >= 0):
+            raise StationError(f"min_area_m2 is {self.min_area_m2}; expected square metres")
+        if self.max_items < 1:
+            raise StationError(f"max_items is {self.max_items}; expected 1 or more")
+
+    def plane_in(self, frame: Frame) -> Plane | None:
+        """The plane under the items: the station's own, or fitted in the frame; None without depth.
+
+        Raises StationError where the frame has depth but no plane.
+        """
+        if self.plane is None and frame.depth_m is not None and frame.depth_m.any():
+            return fit_plane(frame.depth_m, frame.camera, self.roi).plane
+        return self.plane
+
+    def locate(self, frame: Frame, plane: Plane | None = None) -> list[Item]:
+        """The items in the frame, largest first; empty where there is none.
+
+        ``plane`` is that of ``plane_in``, for a caller who has it already. Raises StationError as
+        ``plane_in`` does.
+        """
+        limits = Limits(self.min_height_m, self.min_area_m2, self.max_items, self.separate_touching)
+        return locate_items(frame, plane or self.plane_in(frame), self.roi, limits)

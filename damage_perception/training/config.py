@@ -1,0 +1,73 @@
+"""The training configuration: a YAML file with these names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of training: so many samples at one size of view, in pixels."""
+
+    view_size: int
+    samples: int
+    learning_rate: float
+
+    def __post_init__(self) -> None:
+        if self.view_size % 32 or self.view_size <= 0:
+            raise ValueError(f"view_size is {self.view_size}; expected a multiple of 32")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """What is trained, on how much, from which seed.
+
+    train_views, validation_views, calibration_views  simulated views of each split
+    stages         one after the other; the last one's view_size is the model's
+    batch          views of one step
+    workers        processes that render, and threads that train
+    weight_decay   of AdamW
+    ema            share of the running mean of the weights that stays at each step
+    """
+
+    seed: int
+    train_views: int
+    validation_views: int
+    calibration_views: int
+    stages: tuple[Stage, ...]
+    batch: int = 32
+    workers: int = 2
+    weight_decay: float = 0.02
+    ema: float = 0.998
+    validate_every: int = 200
+
+    @property
+    def view_size(self) -> int:
+        """Side of the model's view in pixels, which is also that of the rendered data."""
+        return self.stages[-1].view_size
+
+    @staticmethod
+    def load(path: Path) -> TrainingConfig:
+        """Reads a YAML file. Raises ValueError naming what is unknown, missing or out of range."""
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict) or not isinstance(content.get("stages"), list):
+            raise ValueError(f"{path}: expected a mapping with a list `stages`")
+        stages = tuple(_build(Stage, stage, path) for stage in content.pop("stages"))
+        if not stages:
+            raise ValueError(f"{path}: `stages` is empty")
+        return _build(TrainingConfig, {**content, "stages": stages}, path)
+
+
+def _build(kind: type[Any], values: dict[str, Any], path: Path) -> Any:
+    unknown = set(values) - {field.name for field in fields(kind)}
+    if unknown:
+        known = ", ".join(field.name for field in fields(kind))
+        raise ValueError(f"{path}: unknown {', '.join(sorted(unknown))}; known are {known}")
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ValueError(f"{path}: {error}") from error

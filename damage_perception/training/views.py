@@ -1,0 +1,157 @@
+"""Labelled views of the simulated cell, cut by the code that cuts them in production."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from damage_perception.kinds import CODES, KINDS
+from damage_perception.simulation import LabelledView, Split, sample_view
+from damage_perception.station import Item, Plane, Station, StationError
+from damage_perception.view import View, Window, cut_items, cut_view
+
+CHUNK = 200
+# Pixels of the frame around the view, so that the finder has support to find.
+FRAME_SHARE = 1.25
+# A found item that shares less than this with the true one is another thing.
+MIN_OVERLAP = 0.3
+MAP_STRIDE = 4
+
+
+@dataclass(frozen=True)
+class LabelledViews:
+    """Views as the network takes them, with what is true of them.
+
+    color    (N, S, S, 3) uint8
+    height_m (N, S, S) float16
+    item     (N, S, S) uint8
+    width_m  (N,) float32
+    kinds    (N, S/4, S/4) uint8, codes of kinds.CODES
+    damaged  (N,) bool
+    """
+
+    color: NDArray[np.uint8]
+    height_m: NDArray[np.float16]
+    item: NDArray[np.uint8]
+    width_m: NDArray[np.float32]
+    kinds: NDArray[np.uint8]
+    damaged: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.damaged)
+
+    @staticmethod
+    def load(folder: Path) -> LabelledViews:
+        """All chunks in ``folder``, in order."""
+        chunks = []
+        for path in sorted(folder.glob("*.npz")):
+            with np.load(path, allow_pickle=False) as chunk:
+                chunks.append(dict(chunk))
+        names = [field.name for field in fields(LabelledViews)]
+        return LabelledViews(*(np.concatenate([c[name] for c in chunks]) for name in names))
+
+
+def render_views(
+    folder: Path,
+    split: Split,
+    count: int,
+    seed: int,
+    size: int,
+    workers: int,
+    progress: Callable[[int], None] = lambda done: None,
+) -> None:
+    """Renders ``count`` views into ``folder`` in chunks; those already there stay."""
+    folder.mkdir(parents=True, exist_ok=True)
+    starts = range(0, count, CHUNK)
+    jobs = [
+        (folder / f"{start:07d}.npz", split, seed + start, min(CHUNK, count - start), size)
+        for start in starts
+    ]
+    waiting = [job for job in jobs if not job[0].exists()]
+    progress(count - sum(job[3] for job in waiting))
+    with multiprocessing.get_context("spawn").Pool(workers, _single_threaded) as pool:
+        for done in pool.imap_unordered(_render_chunk, waiting):
+            progress(done)
+
+
+def _single_threaded() -> None:
+    cv2.setNumThreads(1)
+    os.nice(5)
+
+
+def _render_chunk(job: tuple[Path, Split, int, int, int]) -> int:
+    path, split, first_seed, count, size = job
+    rows = []
+    for seed in range(first_seed, first_seed + count):
+        sample = sample_view(split, seed, size=round(size * FRAME_SHARE))
+        rows.append(_labelled(sample, size, seed))
+    names = [field.name for field in fields(LabelledViews)]
+    arrays = {name: np.stack([row[i] for row in rows]) for i, name in enumerate(names)}
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("wb") as file:
+        np.savez(file, **arrays)
+    temporary.replace(path)
+    return count
+
+
+def _labelled(sample: LabelledView, size: int, seed: int) -> tuple[NDArray[np.generic], ...]:
+    view, window = _view_of_target(sample, size, seed)
+    kinds = window.cut(sample.kinds, 0)
+    cells = size // MAP_STRIDE
+    # The largest code wins a cell, so that a thin tear is not lost.
+    fine = cv2.resize(kinds, (size, size), interpolation=cv2.INTER_NEAREST)
+    coarse = fine.reshape(cells, MAP_STRIDE, cells, MAP_STRIDE).max(axis=(1, 3))
+    return (
+        view.color,
+        view.height_m.astype(np.float16),
+        view.item,
+        np.float32(view.width_m),
+        coarse,
+        np.bool_(sample.damaged),
+    )
+
+
+def _view_of_target(sample: LabelledView, size: int, seed: int) -> tuple[View, Window]:
+    """The view of the item that was labelled, found as in production, with the plane known or fitted.
+
+    Where the finder misses it, the true outline stands in: the network has to answer there too.
+    """
+    target = sample.items == 1
+    true_plane = Plane(*sample.plane)
+    for plane in (None, true_plane) if seed % 2 else (true_plane,):
+        try:
+            found = cut_items(sample.frame, Station(plane=plane), size)
+        except StationError:
+            continue
+        best = max(found, key=lambda entry: _overlap(entry[0].mask, target), default=None)
+        if best is not None and _overlap(best[0].mask, target) >= MIN_OVERLAP:
+            return best[1], best[1].window
+    item = _item(sample, target)
+    height = None
+    if sample.frame.depth_m is not None:
+        height = true_plane.height(sample.frame.depth_m, sample.frame.camera)
+    view = cut_view(sample.frame, item, height, size)
+    return view, view.window
+
+
+def _item(sample: LabelledView, mask: NDArray[np.bool_]) -> Item:
+    x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
+    depth = sample.frame.depth_m
+    read = mask & (depth > 0) if depth is not None else np.zeros_like(mask)
+    centroid = None
+    if depth is not None and read.any():
+        points = sample.frame.camera.rays[read] * depth[read][:, None]
+        centroid = points.mean(axis=0).astype(np.float64)
+    share = float(read.sum() / max(1, mask.sum()))
+    return Item(mask, (x, y, width, height), centroid, share, False)
+
+
+def _overlap(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
+    return float((a & b).sum() / max(1, (a | b).sum()))

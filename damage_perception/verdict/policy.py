@@ -1,0 +1,59 @@
+"""When an item is decided, and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from damage_perception.verdict.evidence import Evidence
+from damage_perception.verdict.report import Reason, Verdict
+
+
+@dataclass(frozen=True)
+class VerdictPolicy:
+    """The operating point and the evidence asked for.
+
+    threshold          confidence at or above which an item is diverted, 0..1
+    frames_per_camera  usable frames of every camera before the verdict
+    deadline_ns        after the item was first seen, the report goes out whatever is known
+    leave_ns           an item not seen for so long, in frames that came, has left
+    join_radius_m      sightings nearer to one another than this are of one item
+    """
+
+    threshold: float
+    frames_per_camera: int = 3
+    deadline_ns: int = 1_000_000_000
+    leave_ns: int = 300_000_000
+    join_radius_m: float = 0.08
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.threshold <= 1.0:
+            raise ValueError(f"threshold is {self.threshold}; expected 0 < threshold <= 1")
+        if self.frames_per_camera < 1:
+            raise ValueError(f"frames_per_camera is {self.frames_per_camera}; expected 1 or more")
+
+    def suffices(self, evidence: Evidence, cameras: frozenset[str]) -> bool:
+        """Whether every one of ``cameras`` has delivered its usable frames."""
+        seen = evidence.of_cameras()
+        return all(len(seen.get(camera, ())) >= self.frames_per_camera for camera in cameras)
+
+    def decide(
+        self, evidence: Evidence, cameras: frozenset[str], missing: Reason
+    ) -> tuple[Verdict, Reason, float]:
+        """Verdict, reasons and confidence from what is known now.
+
+        cameras  the cameras that ought to have seen the item
+        missing  why evidence is incomplete, said where it is
+
+        Damage seen in part of the evidence diverts; only whole evidence without damage passes.
+        """
+        logit = evidence.logit()
+        if np.isnan(logit):
+            return Verdict.UNKNOWN, evidence.faults() | missing | Reason.NO_EVIDENCE, logit
+        confidence = float(1 / (1 + np.exp(-logit)))
+        if confidence >= self.threshold:
+            return Verdict.DIVERT, Reason.DAMAGE, confidence
+        if self.suffices(evidence, cameras):
+            return Verdict.PASS, Reason.NONE, confidence
+        return Verdict.UNKNOWN, evidence.faults() | missing, confidence

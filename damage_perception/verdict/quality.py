@@ -1,0 +1,66 @@
+"""Whether a view of an item is fit to judge by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from damage_perception.station import Item
+from damage_perception.verdict.report import Reason
+from damage_perception.view import View
+
+
+@dataclass(frozen=True)
+class QualityLimits:
+    """Limits below which a view does not count.
+
+    require_depth    a view without depth cannot pass an item
+    min_depth_share  share of the item's pixels that need a depth reading, 0..1
+    min_sharpness    99th percentile of the absolute Laplacian on the item, grey levels; 0: off
+    dark, bright     grey levels at or beyond which a pixel says nothing
+    max_lost_share   share of such pixels on the item above which the view does not count, 0..1
+    """
+
+    require_depth: bool = True
+    min_depth_share: float = 0.3
+    min_sharpness: float = 6.0
+    dark: int = 8
+    bright: int = 252
+    max_lost_share: float = 0.8
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.dark < self.bright <= 255:
+            raise ValueError(
+                f"exposure limits are dark={self.dark} bright={self.bright}; "
+                "expected 0 <= dark < bright <= 255"
+            )
+
+
+def faults(view: View, item: Item, limits: QualityLimits) -> Reason:
+    """What makes ``view`` unfit; Reason.NONE where it counts."""
+    found = Reason.NONE
+    if limits.require_depth and item.depth_share < limits.min_depth_share:
+        found |= Reason.NO_DEPTH
+    if item.cut_off:
+        found |= Reason.CUT_OFF
+    on_item = view.item.astype(bool)
+    if not on_item.any():
+        return found | Reason.NO_EVIDENCE
+    pixels = view.color[on_item]
+    dark = float((pixels.max(axis=1) <= limits.dark).mean())
+    bright = float((pixels.min(axis=1) >= limits.bright).mean())
+    if max(dark, bright) > limits.max_lost_share:
+        found |= Reason.EXPOSURE
+    elif limits.min_sharpness > 0 and _sharpness(view) < limits.min_sharpness:
+        found |= Reason.BLUR
+    return found
+
+
+def _sharpness(view: View) -> float:
+    gray = cv2.cvtColor(view.color, cv2.COLOR_RGB2GRAY)
+    edges = np.abs(cv2.Laplacian(gray, cv2.CV_16S, ksize=1))
+    # The border of the view may be padding, whose edge is sharp whatever the lens does.
+    inner = cv2.erode(view.item, np.ones((3, 3), np.uint8)).astype(bool)
+    return float(np.percentile(edges[inner], 99)) if inner.any() else 0.0

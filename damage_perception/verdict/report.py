@@ -1,0 +1,63 @@
+"""Verdicts, their reasons, and the report on one item; mirrors damage_perception_msgs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, IntFlag
+
+import numpy as np
+from numpy.typing import NDArray
+
+from damage_perception.verdict.regions import Region
+
+
+class Verdict(IntEnum):
+    """What a controller acts on. UNKNOWN is 0: what was never decided is not a pass."""
+
+    UNKNOWN = 0
+    PASS = 1
+    DIVERT = 2
+
+
+class Reason(IntFlag):
+    """Why a verdict is what it is; the bits of DamageReport.reasons."""
+
+    NONE = 0
+    DAMAGE = 1
+    NO_EVIDENCE = 2
+    NO_DEPTH = 4
+    BLUR = 8
+    EXPOSURE = 16
+    CUT_OFF = 32
+    STALE_CAMERA = 64
+    DEADLINE = 128
+    BACKEND_FAULT = 256
+    MALFORMED_INPUT = 512
+    NOT_FOUND = 1024
+
+    def words(self) -> list[str]:
+        """Names of the reasons set, lower case."""
+        return [str(reason.name).lower() for reason in Reason if reason and reason in self]
+
+
+@dataclass(frozen=True)
+class Report:
+    """The verdict on one item; fields as in DamageReport.msg, times in nanoseconds."""
+
+    item_id: str
+    sku: str
+    verdict: Verdict
+    reasons: Reason
+    confidence: float
+    threshold: float
+    kind_confidences: NDArray[np.float32]
+    regions: tuple[Region, ...]
+    cameras: tuple[str, ...]
+    frames_used: int
+    stamp_ns: int
+    frame_id: str
+    first_seen_ns: int
+    position_m: NDArray[np.float64] | None
+    model_id: str
+    calibration_id: str
+    backend: str

@@ -1,0 +1,102 @@
+"""One item cut out of one frame, at the size the network takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from damage_perception.frame import Frame
+from damage_perception.station import Item, Station
+
+# Height of a pixel whose depth is not known; far below anything real, so the graph can tell.
+UNKNOWN_HEIGHT_M: Final = -10.0
+# Spills lie beside the item, so the view is wider than the item by this share on every side.
+MARGIN: Final = 0.2
+
+
+@dataclass(frozen=True)
+class Window:
+    """A square of the colour image, in pixels; may reach beyond the image."""
+
+    x: int
+    y: int
+    side: int
+
+    @staticmethod
+    def around(item: Item, margin: float = MARGIN) -> Window:
+        """The smallest square around the item's box with ``margin`` of its side added all round."""
+        x, y, width, height = item.box
+        side = max(8, round(max(width, height) * (1 + 2 * margin)))
+        return Window(round(x + (width - side) / 2), round(y + (height - side) / 2), side)
+
+    def cut(self, image: NDArray[np.generic], fill: float) -> NDArray[np.generic]:
+        """The window's pixels of ``image`` (H, W[, C]); ``fill`` where it reaches beyond."""
+        height, width = image.shape[:2]
+        x0, x1 = np.clip((self.x, self.x + self.side), 0, width)
+        y0, y1 = np.clip((self.y, self.y + self.side), 0, height)
+        inside = image[y0:y1, x0:x1]
+        if inside.shape[:2] == (self.side, self.side):
+            return inside
+        out = np.full((self.side, self.side, *image.shape[2:]), fill, image.dtype)
+        out[y0 - self.y : y1 - self.y, x0 - self.x : x1 - self.x] = inside
+        return out
+
+
+@dataclass(frozen=True)
+class View:
+    """What the network is given of one item in one frame.
+
+    color     (S, S, 3) uint8, RGB
+    height_m  (S, S) float32, metres above the station plane, UNKNOWN_HEIGHT_M where unknown
+    item      (S, S) uint8, 1 on the item, 0 elsewhere
+    width_m   metres that the view spans at the item's distance; 0 where the distance is unknown
+    window    the square of the frame that the view shows
+    """
+
+    color: NDArray[np.uint8]
+    height_m: NDArray[np.float32]
+    item: NDArray[np.uint8]
+    width_m: float
+    window: Window
+
+
+def cut_items(frame: Frame, station: Station, size: int) -> list[tuple[Item, View]]:
+    """Every item in ``frame`` with its view of ``size`` x ``size`` pixels, largest first.
+
+    Raises StationError where the station's plane is to be fitted in the frame and there is none.
+    """
+    plane = station.plane_in(frame)
+    items = station.locate(frame, plane)
+    height = None
+    if items and plane is not None and frame.depth_m is not None:
+        height = plane.height(frame.depth_m, frame.camera)
+    return [(item, cut_view(frame, item, height, size)) for item in items]
+
+
+def cut_view(frame: Frame, item: Item, height_m: NDArray[np.float32] | None, size: int) -> View:
+    """Cuts ``item`` out of ``frame``.
+
+    height_m  (H, W) metres above the plane, NaN where unknown; None without depth
+    size      side of the view in pixels
+    """
+    window = Window.around(item)
+    color = cv2.resize(window.cut(frame.color, 0), (size, size), interpolation=cv2.INTER_AREA)
+    mask = window.cut(item.mask.view(np.uint8), 0)
+    mask = cv2.resize(mask, (size, size), interpolation=cv2.INTER_NEAREST)
+    height = np.full((size, size), UNKNOWN_HEIGHT_M, np.float32)
+    if height_m is not None:
+        # Nearest, because a mean across an edge of the item is a height that nothing has.
+        cut = window.cut(height_m, np.nan)
+        nearest = cv2.resize(cut, (size, size), interpolation=cv2.INTER_NEAREST)
+        np.copyto(height, nearest, where=~np.isnan(nearest))
+    return View(color, height, mask, _width_m(frame, item, window), window)
+
+
+def _width_m(frame: Frame, item: Item, window: Window) -> float:
+    if item.centroid_m is None:
+        return 0.0
+    return float(window.side * item.centroid_m[2] / frame.camera.fx)

@@ -1,4 +1,4 @@
-"""Reads frames from a recording: rosbag2 (SQLite or MCAP), a bare MCAP file, or a ROS 1 bag."""
+"""Reads frames from a recording: a rosbag2 folder (SQLite or MCAP) or one of its files."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from damage_perception.dataset import DatasetError
-from damage_perception.frame import CameraModel, Frame
-from damage_perception.raw_image import color_of, depth_of
+from damage_perception.frame import Frame
+from damage_perception.ros.conversions import read_camera_info, read_color, read_depth
 
 if TYPE_CHECKING:
     from rosbags.highlevel import AnyReader
@@ -52,15 +52,11 @@ class BagRecord:
                 f"{self.name}: the recording has no camera_info of camera {self.camera_name}; "
                 "name its topic"
             )
-        k = self.info.k if hasattr(self.info, "k") else self.info.K
         try:
-            camera = CameraModel(
-                self.info.width, self.info.height, float(k[0]), float(k[4]), float(k[2]), float(k[5])
-            )
             return Frame(
-                color_of(self.color),
-                None if self.depth is None else depth_of(self.depth),
-                camera,
+                read_color(self.color),
+                None if self.depth is None else read_depth(self.depth),
+                read_camera_info(self.info),
                 self.camera_name,
                 self.color.header.frame_id,
                 _stamp_ns(self.color),
@@ -72,7 +68,7 @@ class BagRecord:
 class Bag:
     """The frames of a recording, one for each colour image, in the order of recording.
 
-    path    a rosbag2 folder, an .mcap, .db3 or .bag file
+    path    a rosbag2 folder, or an .mcap or .db3 file
     topics  what the names of the topics end in. Every topic that ends in ``topics.color`` is a
             camera; its depth and camera_info have the same beginning.
 

@@ -6,6 +6,7 @@ import csv
 import json
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -85,7 +86,7 @@ class Record:
         return None if labels is None else labels > 0
 
     def items(self) -> NDArray[np.uint8] | None:
-        """(H, W) item of each pixel from NAME_items.png, 0 none; None where there is no such file."""
+        """(H, W) which item each pixel of NAME_items.png shows, 0 none; None without that file."""
         return self._read_labels("items")
 
     def _beside(self, what: str) -> Path:
@@ -276,10 +277,8 @@ def _decode(path: Path, flags: int) -> NDArray[Any]:
     whole = not data.startswith(b"\xff\xd8") or b"\xff\xd9" in data[len(data) // 2 :]
     image = None
     if data and whole:
-        try:
+        with suppress(cv2.error):
             image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-        except cv2.error:
-            pass
     if image is None:
         raise DatasetError(f"{path} is not an image, or breaks off; copy or record it again")
     return np.asarray(image)

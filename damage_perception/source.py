@@ -10,7 +10,7 @@ from damage_perception.bag import Bag, Topics
 from damage_perception.dataset import DatasetError, ImageFolder
 from damage_perception.frame import Frame
 
-_BAG_SUFFIXES: Final = (".mcap", ".db3", ".bag")
+_BAG_SUFFIXES: Final = (".mcap", ".db3")
 
 
 class Recorded(Protocol):
@@ -39,7 +39,7 @@ class Source(Protocol):
 def open_source(
     path: Path | str, camera_file: Path | str | None = None, topics: Topics | None = None
 ) -> Source:
-    """An image folder, or a recording where ``path`` is a rosbag2 folder, .mcap, .db3 or .bag file.
+    """An image folder, or a recording where ``path`` is a rosbag2 folder or an .mcap or .db3 file.
 
     camera_file  read in place of an image folder's own camera.json
     topics       of a recording

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,9 +46,9 @@ class Prediction:
 
 
 def predict(record: Record, label: Label, inspector: Inspector, threshold: float) -> Prediction:
-    """Judges the image and takes the answer on its target item (see ``target_index``)."""
+    """Judges the image and takes the answer on its target item (see ``find_target``)."""
     try:
-        frame = record.frame()
+        frame, items, mask = record.frame(), record.items(), record.mask()
     except DatasetError as error:
         return _failure(record, label, UNREADABLE, str(error))
     start = time.perf_counter()
@@ -56,14 +57,14 @@ def predict(record: Record, label: Label, inspector: Inspector, threshold: float
     except StationError as error:
         return _failure(record, label, NOT_LOCATED, str(error))
     latency_ms = (time.perf_counter() - start) * 1000
-    if not result.items:
-        return _failure(record, label, NOT_LOCATED, "no item found", latency_ms)
-    target = target_index(result.items, frame, _target_mask(record))
-    assessment = result.assessments[target]
+    target = find_target(result.items, frame, None if items is None else items == 1, mask)
+    if target is None:
+        cause = f"{len(result.items)} items found, none of them the labelled one"
+        return _failure(record, label, NOT_LOCATED, cause, latency_ms)
+    assessment, report = result.assessments[target], result.reports[target]
     if assessment is None:
-        return _failure(record, label, NO_ASSESSMENT, "no assessment", latency_ms)
+        return _failure(record, label, NO_ASSESSMENT, ", ".join(report.reasons.words()), latency_ms)
     damaged = assessment.probability >= threshold
-    report = result.reports[target]
     return Prediction(
         record.name,
         label,
@@ -75,20 +76,32 @@ def predict(record: Record, label: Label, inspector: Inspector, threshold: float
     )
 
 
-def target_index(
-    items: tuple[Item, ...], frame: Frame, mask: NDArray[np.bool_] | None = None
-) -> int:
-    """Which of the items found is the labelled one.
+def find_target(
+    items: Sequence[Item],
+    frame: Frame,
+    outline: NDArray[np.bool_] | None = None,
+    damage: NDArray[np.bool_] | None = None,
+) -> int | None:
+    """Which of the items found is the labelled one; None where it is none of them.
 
-    With a ``mask`` of the item or its damage, the item that shares most pixels with it. Otherwise,
-    or where none shares any, the largest for its distance from the image's centre: the one with the
-    greatest pixel count * exp(-(d / r)^2), d from the centre of the image to that of the item's
-    box, r half the image's diagonal.
+    outline  (H, W) where the labelled item is, if known: the item that shares most pixels with it,
+             None where none shares any
+    damage   (H, W) where its damage is, if known: as ``outline``, but where none shares any, as if
+             not known, because spills lie beside the item
+
+    With neither, the largest for its distance from the image's centre: the one with the greatest
+    pixel count * exp(-(d / r)^2), d from the centre of the image to that of the item's box, r half
+    the image's diagonal.
     """
-    if mask is not None:
-        shared = [int(np.count_nonzero(item.mask & mask)) for item in items]
-        if max(shared) > 0:
-            return int(np.argmax(shared))
+    if not items:
+        return None
+    for known in (outline, damage):
+        if known is not None:
+            shared = [int(np.count_nonzero(item.mask & known)) for item in items]
+            if max(shared) > 0:
+                return int(np.argmax(shared))
+    if outline is not None:
+        return None
     height, width = frame.color.shape[:2]
     reach = (width**2 + height**2) / 4
     weights = []
@@ -106,12 +119,6 @@ def judge_again(record: Record, inspector: Inspector) -> tuple[Frame, FrameResul
         return frame, inspector.judge(frame)
     except (DatasetError, StationError):
         return None
-
-
-def _target_mask(record: Record) -> NDArray[np.bool_] | None:
-    """Where the labelled item or its damage is, where the data set says so."""
-    items = record.items()
-    return record.mask() if items is None else items > 0
 
 
 def _failure(

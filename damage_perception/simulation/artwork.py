@@ -76,9 +76,7 @@ def logo(
         corner = (x - int(6 * scale), y - int(28 * scale))
         far = (x + int((base + 8) * scale), y + int(10 * scale))
         cv2.rectangle(picture, corner, far, _pick(rng, colours), -1, cv2.LINE_AA)
-    cv2.putText(
-        picture, word, (x, y), font, scale, _contrast(rng, colours), thickness, cv2.LINE_AA
-    )
+    cv2.putText(picture, word, (x, y), font, scale, _contrast(rng, colours), thickness, cv2.LINE_AA)
 
 
 def text_block(split: Split, rng: np.random.Generator, picture: Picture, colour: Colour) -> None:
@@ -134,9 +132,7 @@ def stick(
     turn = cv2.getRotationMatrix2D((lw / 2, lh / 2), float(angle), 1.0)
     turn[:, 2] += (x - lw / 2, y - lh / 2)
     four = np.dstack([label, np.full((lh, lw), round(255 * gloss), np.uint8)])
-    cv2.warpAffine(
-        four, turn, (width, height), texture, cv2.INTER_LINEAR, cv2.BORDER_TRANSPARENT
-    )
+    cv2.warpAffine(four, turn, (width, height), texture, cv2.INTER_LINEAR, cv2.BORDER_TRANSPARENT)
 
 
 def tape(rng: np.random.Generator, texture: Picture, along: int, offset: float = 0.5) -> None:
@@ -164,9 +160,7 @@ def scuff(rng: np.random.Generator, texture: Picture, amount: float) -> None:
         stop = start + rng.normal(0, 0.15, 2) * max(width, height)
         shade = int(rng.choice([60, 120, 200]))
         layer = texture.copy()
-        cv2.line(
-            layer, _pixel(start), _pixel(stop), (shade, shade, shade, 20), 1, cv2.LINE_AA
-        )
+        cv2.line(layer, _pixel(start), _pixel(stop), (shade, shade, shade, 20), 1, cv2.LINE_AA)
         weight = rng.uniform(0.1, 0.4)
         cv2.addWeighted(layer, weight, texture, 1 - weight, 0, texture)
 
@@ -195,9 +189,7 @@ def _contrast(rng: np.random.Generator, colours: Sequence[Colour]) -> Colour:
     return [(250, 250, 250), (15, 15, 15), _pick(rng, colours)][int(rng.integers(3))]
 
 
-def _plain(
-    rng: np.random.Generator, shape: tuple[int, int], colours: Sequence[Colour]
-) -> Picture:
+def _plain(rng: np.random.Generator, shape: tuple[int, int], colours: Sequence[Colour]) -> Picture:
     return board(rng, shape, _pick(rng, colours))
 
 
@@ -208,9 +200,7 @@ def _gradient(
     return np.asarray(cv2.resize(corners, shape[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def _shapes(
-    rng: np.random.Generator, shape: tuple[int, int], colours: Sequence[Colour]
-) -> Picture:
+def _shapes(rng: np.random.Generator, shape: tuple[int, int], colours: Sequence[Colour]) -> Picture:
     picture = np.full((*shape, 3), _pick(rng, colours), np.uint8)
     for _ in range(int(rng.integers(3, 12))):
         x, y = _pixel(rng.uniform(0, 1, 2) * shape[::-1])
@@ -223,9 +213,7 @@ def _shapes(
                 cv2.rectangle(picture, (x, y), (x + w, y + h), _pick(rng, colours), -1)
             case _:
                 corners = np.array([x, y]) + rng.normal(0, r, (3, 2))
-                cv2.fillPoly(
-                    picture, [corners.astype(np.int32)], _pick(rng, colours), cv2.LINE_AA
-                )
+                cv2.fillPoly(picture, [corners.astype(np.int32)], _pick(rng, colours), cv2.LINE_AA)
     return picture
 
 
@@ -239,9 +227,7 @@ def _stripes(
     return table[np.floor(phase).astype(int) % 6]
 
 
-def _photo(
-    rng: np.random.Generator, shape: tuple[int, int], colours: Sequence[Colour]
-) -> Picture:
+def _photo(rng: np.random.Generator, shape: tuple[int, int], colours: Sequence[Colour]) -> Picture:
     """Something like a photograph: noise through a colour ramp, with a bright object."""
     ramp = np.array([_pick(rng, colours) for _ in range(5)], np.float32)
     value = np.clip(rough_noise(rng, shape, rng.uniform(2, 7)) * 0.5 + 0.5, 0, 1) * 3.99
@@ -256,9 +242,7 @@ def _photo(
     return _clip(picture * (1 - mask[..., None]) + thing * mask[..., None])
 
 
-def _panels(
-    rng: np.random.Generator, shape: tuple[int, int], colours: Sequence[Colour]
-) -> Picture:
+def _panels(rng: np.random.Generator, shape: tuple[int, int], colours: Sequence[Colour]) -> Picture:
     picture = np.full((*shape, 3), _pick(rng, colours), np.uint8)
     for _ in range(int(rng.integers(1, 4))):
         axis, low, high = int(rng.integers(2)), *np.sort(rng.uniform(0, 1, 2))
@@ -271,9 +255,7 @@ def _panels(
     return picture
 
 
-def _rings(
-    rng: np.random.Generator, shape: tuple[int, int], colours: Sequence[Colour]
-) -> Picture:
+def _rings(rng: np.random.Generator, shape: tuple[int, int], colours: Sequence[Colour]) -> Picture:
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     cx, cy = rng.uniform(-0.2, 1.2, 2) * shape[::-1]
     phase = np.hypot(x - cx, y - cy) / (rng.uniform(0.08, 0.4) * max(shape))
@@ -281,27 +263,21 @@ def _rings(
     return table[np.floor(phase).astype(int) % 6]
 
 
-def _tiles(
-    rng: np.random.Generator, shape: tuple[int, int], colours: Sequence[Colour]
-) -> Picture:
+def _tiles(rng: np.random.Generator, shape: tuple[int, int], colours: Sequence[Colour]) -> Picture:
     count = rng.integers(3, 10, 2)
     table = np.array([_pick(rng, colours) for _ in range(int(count.prod()))], np.uint8)
     coarse = table.reshape(int(count[0]), int(count[1]), 3)
     return np.asarray(cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
-def _waves(
-    rng: np.random.Generator, shape: tuple[int, int], colours: Sequence[Colour]
-) -> Picture:
+def _waves(rng: np.random.Generator, shape: tuple[int, int], colours: Sequence[Colour]) -> Picture:
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32) / max(shape)
     height = y + rng.uniform(0.03, 0.12) * np.sin(x * rng.uniform(6, 25) + rng.uniform(0, 6))
     table = np.array([_pick(rng, colours) for _ in range(5)], np.uint8)
     return table[np.floor(height * rng.uniform(3, 8)).astype(int) % 5]
 
 
-def _split(
-    rng: np.random.Generator, shape: tuple[int, int], colours: Sequence[Colour]
-) -> Picture:
+def _split(rng: np.random.Generator, shape: tuple[int, int], colours: Sequence[Colour]) -> Picture:
     first, second = (board(rng, shape, _pick(rng, colours)) for _ in range(2))
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     angle, at = rng.uniform(0, 6.3), rng.uniform(-0.2, 0.2) * max(shape)

@@ -16,7 +16,7 @@ from damage_perception.kinds import (
     SPILLAGE,
     TEAR,
 )
-from damage_perception.simulation.mesh import Array, Body, Patch, Skin, rotation
+from damage_perception.simulation.mesh import Array, Body, Patch, Skin
 from damage_perception.simulation.opening import open_up
 from damage_perception.simulation.outline import filled, outline, rough_noise
 from damage_perception.simulation.spill import spill
@@ -29,7 +29,7 @@ APPLICABLE: dict[str, tuple[str, ...]] = {
     "cylinder": (CRUSH, HOLE, DECONSTRUCTION, SPILLAGE),
     "bottle": (CRUSH, HOLE, SPILLAGE),
     "book": (CRUSH, TEAR, DECONSTRUCTION, SPILLAGE),
-    "multipack": (MISSING_UNIT, MISSING_UNIT, CRUSH, TEAR, DECONSTRUCTION, SPILLAGE),
+    "multipack": (MISSING_UNIT, CRUSH, TEAR, DECONSTRUCTION, SPILLAGE),
 }
 
 
@@ -118,7 +118,9 @@ def _crush(
     if boxy and mode in ("corner", "edge"):
         u, v = (float(rng.integers(2)), float(rng.integers(2)))
         if mode == "edge":
-            u, v = (u, rng.uniform(0.15, 0.85)) if rng.random() < 0.5 else (rng.uniform(0.15, 0.85), v)
+            u, v = (
+                (u, rng.uniform(0.15, 0.85)) if rng.random() < 0.5 else (rng.uniform(0.15, 0.85), v)
+            )
         point, normal = patch.at(u, v)
         centre = np.array([0, 0, body.size_m[2] / 2], np.float32)
         inward = (centre - point) / np.array(body.size_m, np.float32)
@@ -131,14 +133,14 @@ def _crush(
         point, normal = patch.at(u, v)
         push = -normal + rng.normal(0, 0.15, 3)
     push = (push / np.linalg.norm(push)).astype(np.float32)
-    radius = (0.12 + 0.33 * severity * rng.uniform(0.6, 1.2)) * (0.6 * largest + 0.4 * smallest)
+    radius = (0.17 + 0.4 * severity * rng.uniform(0.6, 1.2)) * (0.6 * largest + 0.4 * smallest)
     if not boxy:
         radius = min(radius, 1.2 * smallest) if body.form != "multipack" else radius * 0.6
-    depth = float(min(radius * rng.uniform(0.18, 0.4) * (0.7 + 0.8 * severity), 0.5 * smallest))
-    depth = max(depth, 0.004)
+    depth = float(min(radius * rng.uniform(0.3, 0.6) * (0.75 + 0.8 * severity), 0.6 * smallest))
+    depth = max(depth, 0.005)
     _refine_near(body, point, radius, 22)
     wobble, crease = _waves(rng, radius * 0.5), _waves(rng, radius * 0.22)
-    stretch = rng.uniform(0.6, 1.6, 3).astype(np.float32)
+    stretch = rng.uniform(0.6, 1.35, 3).astype(np.float32)
     sharp = rng.uniform(0.7, 1.6)
 
     def amount(points: Array) -> Array:
@@ -146,7 +148,7 @@ def _crush(
         distance = distance * (1 + 0.25 * wobble(points))
         profile = np.clip(1 - distance, 0, 1) ** sharp
         fold = 1 - np.abs(crease(points))
-        return np.asarray(profile * (0.75 + 0.45 * fold), np.float32)
+        return np.asarray(profile * (0.55 + 0.65 * fold), np.float32)
 
     _press(body, amount, push * depth, rng)
 
@@ -243,7 +245,9 @@ def _hole(
     points = outline(split, rng, float(rng.uniform(1, 1.6)))
     inside = filled(points, shape, centre, density * radius)
     ragged = points * (1 + rng.normal(0, 0.12, (len(points), 1))).astype(np.float32)
-    rim = np.maximum(filled(ragged, shape, centre, density * radius * rng.uniform(1.08, 1.4)), inside)
+    rim = np.maximum(
+        filled(ragged, shape, centre, density * radius * rng.uniform(1.08, 1.4)), inside
+    )
     fibre = 1 + 0.2 * rough_noise(rng, shape, 20)
     paper = np.float32([(205, 180, 145), (235, 232, 225), (150, 120, 85)][int(rng.integers(3))])
     _blend(patch.skin, rim * np.float32(0.85), paper, 0.02)
@@ -313,9 +317,10 @@ def _flap(
     rng: np.random.Generator,
 ) -> Patch:
     """A ragged tongue of the torn wall that curls away from the rim."""
-    near = patch.at(min(position[0] + 0.02, 1.0), position[1])[0] - patch.at(
-        max(position[0] - 0.02, 0.0), position[1]
-    )[0]
+    near = (
+        patch.at(min(position[0] + 0.02, 1.0), position[1])[0]
+        - patch.at(max(position[0] - 0.02, 0.0), position[1])[0]
+    )
     along = near - normal * float((near * normal).sum())
     along = along / max(float(np.linalg.norm(along)), 1e-9)
     along = along @ _about(normal, float(rng.uniform(0, 2 * np.pi))).T
@@ -360,9 +365,7 @@ def _missing(
     body.patches = [patch for patch in body.patches if patch.name not in gone]
 
 
-_ACTIONS: dict[
-    str, Callable[[Body, float, Split, np.random.Generator, Array], None]
-] = {
+_ACTIONS: dict[str, Callable[[Body, float, Split, np.random.Generator, Array], None]] = {
     CRUSH: _crush,
     TEAR: _tear,
     HOLE: _hole,
@@ -370,5 +373,3 @@ _ACTIONS: dict[
     SPILLAGE: spill,
     MISSING_UNIT: _missing,
 }
-
-__all__ = ["APPLICABLE", "damage", "rotation"]

@@ -83,7 +83,6 @@ class Patch:
         side = np.where((normal * self.outward).sum(-1, keepdims=True) < 0, -1, 1)
         return np.asarray(normal * side, np.float32)
 
-
     def spread(self, grid: Array) -> Array:
         """(h, w) values at the texels of the skin of (n, m) values at the grid points."""
         height, width = self.skin.kinds.shape

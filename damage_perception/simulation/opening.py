@@ -291,7 +291,9 @@ def _open_cylinder(body: Body, severity: float, rng: np.random.Generator, toward
     content = palette(rng, 3)[int(rng.integers(3))]
     cavity = replace(
         lid,
-        points=(lid.points * np.float32(0.995) - axis * np.float32(fill * length)).astype(np.float32),
+        points=(lid.points * np.float32(0.995) - axis * np.float32(fill * length)).astype(
+            np.float32
+        ),
         skin=Skin.of(board(rng, (32, 32), content), float(rng.uniform(0, 0.6)), _CODE),
     )
     np.maximum(cavity.points[..., 2], 0.0008, out=cavity.points[..., 2])

@@ -15,9 +15,14 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], cells: float)
     """(H, W) float32 value noise in about -1..1 with ``cells`` bumps along the longer side."""
     height, width = shape
     longest = max(shape)
-    coarse = (max(2, round(cells * height / longest) + 2), max(2, round(cells * width / longest) + 2))
+    coarse = (
+        max(2, round(cells * height / longest) + 2),
+        max(2, round(cells * width / longest) + 2),
+    )
     values = rng.uniform(-1, 1, coarse).astype(np.float32)
-    return np.asarray(cv2.resize(values, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
+    return np.asarray(
+        cv2.resize(values, (width, height), interpolation=cv2.INTER_CUBIC), np.float32
+    )
 
 
 def rough_noise(
@@ -78,7 +83,9 @@ def _slit(rng: np.random.Generator) -> NDArray[np.float64]:
     x = np.linspace(-1.5, 1.5, count)
     middle = np.cumsum(rng.normal(0, 0.12, count))
     half = 0.5 * np.sqrt(np.clip(1 - (x / 1.55) ** 2, 0, 1)) * rng.uniform(0.35, 1.1, count)
-    return np.concatenate([np.stack([x, middle + half], -1), np.stack([x, middle - half], -1)[::-1]])
+    return np.concatenate(
+        [np.stack([x, middle + half], -1), np.stack([x, middle - half], -1)[::-1]]
+    )
 
 
 def _walk(rng: np.random.Generator) -> NDArray[np.float64]:

@@ -23,13 +23,13 @@ from damage_perception.simulation.artwork import (
     text_block,
 )
 from damage_perception.simulation.decoys import print_decoy
-from damage_perception.simulation.mesh import Array, Body, Patch, Skin, box, rotation, sheet
+from damage_perception.simulation.mesh import Body, Patch, Skin, box, rotation, sheet
 from damage_perception.simulation.outline import rough_noise, smooth_noise
 from damage_perception.simulation.rounds import bottle_patches, cylinder_patches
 from damage_perception.simulation.split import Split, generator
 
 FORMS = ("carton", "printed_box", "mailer", "cylinder", "bottle", "book", "multipack")
-_SHARE = (0.22, 0.22, 0.15, 0.12, 0.07, 0.07, 0.15)
+FORM_SHARES = (0.22, 0.22, 0.15, 0.12, 0.07, 0.07, 0.15)
 _TEXELS_ALONG_LONGEST = 300
 
 
@@ -49,7 +49,7 @@ class Product:
     def generate(cls, split: Split, index: int, form: str | None = None) -> Product:
         """The product of a number; with a form given, the product of that form and number."""
         rng = generator(split, "product", index)
-        drawn = str(rng.choice(FORMS, p=_SHARE))
+        drawn = str(rng.choice(FORMS, p=FORM_SHARES))
         chosen = form or drawn
         return cls(split, index, chosen, _SIZES[chosen](rng))
 
@@ -125,7 +125,9 @@ def _bulge(rng: np.random.Generator, patches: list[Patch], size: tuple[float, ..
     for patch in patches:
         height = rng.normal(0, 0.006) * min(size)
         profile = np.outer(np.sin(np.pi * patch.v), np.sin(np.pi * patch.u))
-        patch.points = patch.points + (height * profile[..., None]).astype(np.float32) * patch.outward
+        patch.points = (
+            patch.points + (height * profile[..., None]).astype(np.float32) * patch.outward
+        )
 
 
 def _faces(product: Product, draw: Callable[[str, tuple[int, int]], Picture]) -> dict[str, Picture]:
@@ -186,7 +188,9 @@ def _carton(
     return _tone(rng, Body("carton", product.size_m, patches))
 
 
-def _ship(product: Product, rng: np.random.Generator, skins: dict[str, Skin], chance: float) -> None:
+def _ship(
+    product: Product, rng: np.random.Generator, skins: dict[str, Skin], chance: float
+) -> None:
     """Stick shipping labels and small stickers where they happen to land."""
     for name, skin in skins.items():
         if rng.random() > (chance if name == "top" else chance / 4):
@@ -233,7 +237,9 @@ def _mailer(
         logo(product.split, sku, picture, palette(sku, 3))
     if decoy:
         print_decoy(product.split, sku, picture)
-    gloss = {"poly": 0.55, "kraft": 0.08, "printed": 0.5, "metal": 0.9}[style] * sku.uniform(0.6, 1.1)
+    gloss = {"poly": 0.55, "kraft": 0.08, "printed": 0.5, "metal": 0.9}[style] * sku.uniform(
+        0.6, 1.1
+    )
     skin = Skin.of(picture, float(min(gloss, 1)))
     seal = max(2, width // 40)
     skin.texture[:, :seal, :3] = skin.texture[:, :seal, :3] // 8 * 7
@@ -242,7 +248,12 @@ def _mailer(
 
     cells = 26
     top = sheet(
-        np.float32([-x / 2, y / 2, 0]), np.float32([x, 0, 0]), np.float32([0, -y, 0]), skin, cells, "top"
+        np.float32([-x / 2, y / 2, 0]),
+        np.float32([x, 0, 0]),
+        np.float32([0, -y, 0]),
+        skin,
+        cells,
+        "top",
     )
     top.outward = np.abs(top.outward)
     u, v = np.meshgrid(np.linspace(-1, 1, cells + 1), np.linspace(-1, 1, cells + 1))
@@ -254,7 +265,13 @@ def _mailer(
     lift = z * dome * lumps + rng.uniform(0.002, 0.014) * folds * (0.25 + dome) + 0.003
     lift += 0.006 * np.clip(smooth_noise(rng, shape, 4), 0, 1) * (1 - dome)
     top.points[..., 2] = lift
-    shrink = 1 - 0.05 * (1 - dome[..., None]) * rng.uniform(0, 1, 2) * np.abs(smooth_noise(rng, shape, 6))[..., None]
+    shrink = (
+        1
+        - 0.05
+        * (1 - dome[..., None])
+        * rng.uniform(0, 1, 2)
+        * np.abs(smooth_noise(rng, shape, 6))[..., None]
+    )
     top.points[..., :2] *= shrink
     rim_color = np.full((4, 4, 3), skin.texture[..., :3].mean((0, 1)), np.uint8)
     rim = _skirt(top, Skin.of(rim_color, gloss=float(min(gloss, 1))))
@@ -265,9 +282,7 @@ def _skirt(top: Patch, skin: Skin) -> list[Patch]:
     """Close the gap between the border of a soft sheet and the ground."""
     strips = []
     line = np.array([0, 1], np.float32)
-    for index, part in enumerate(
-        (np.s_[0, :], np.s_[-1, :], np.s_[:, 0], np.s_[:, -1])
-    ):
+    for index, part in enumerate((np.s_[0, :], np.s_[-1, :], np.s_[:, 0], np.s_[:, -1])):
         upper = top.points[part]
         lower = upper * np.float32([1, 1, 0])
         outward = np.broadcast_to(upper * np.float32([1, 1, 0]), (2, *upper.shape)).copy()
@@ -277,9 +292,7 @@ def _skirt(top: Patch, skin: Skin) -> list[Patch]:
     return strips
 
 
-def _round_body(
-    product: Product, rng: np.random.Generator, patches: list[Patch]
-) -> Body:
+def _round_body(product: Product, rng: np.random.Generator, patches: list[Patch]) -> Body:
     """Stand the patches, made upright, as the product's size says: upright or lying along x."""
     x, _, z = product.size_m
     if x > z + 1e-9 or product.form == "cylinder" and x != product.size_m[1]:
@@ -348,7 +361,7 @@ def _multipack(
 ) -> Body:
     x, y, z = product.size_m
     count = generator(product.split, "product", product.index)
-    count.choice(FORMS, p=_SHARE)
+    count.choice(FORMS, p=FORM_SHARES)
     columns, rows = int(count.integers(2, 6)), int(count.integers(2, 5))
     pitch = min(x / columns, y / rows)
     kind = str(sku.choice(["can", "box", "bottle"], p=[0.4, 0.35, 0.25]))
@@ -411,16 +424,19 @@ def _tray(product: Product, sku: np.random.Generator) -> list[Patch]:
     floor = Skin.of(board(sku, (floor_shape[0], floor_shape[1]), colour), 0.05)
     side = Skin.of(board(sku, (shape[0], shape[1]), colour), 0.1)
     if sku.random() < 0.6:
-        side.texture[..., :3] = printed(
-            product.split, sku, (shape[0], shape[1]), palette(sku)
-        )
+        side.texture[..., :3] = printed(product.split, sku, (shape[0], shape[1]), palette(sku))
     inner = Skin.of(board(sku, (12, 24), colour), 0.03)
     thickness = 0.003
     outer = box((x + 2 * thickness, y + 2 * thickness, wall), dict.fromkeys(_WALLS, side), cells=6)
     lining = box((x, y, wall), dict.fromkeys(_WALLS, inner), cells=2)
     lining = [replace(patch, outward=-patch.outward, name="tray") for patch in lining]
     base = sheet(
-        np.float32([-x / 2, -y / 2, 0.003]), np.float32([x, 0, 0]), np.float32([0, y, 0]), floor, 4, "floor"
+        np.float32([-x / 2, -y / 2, 0.003]),
+        np.float32([x, 0, 0]),
+        np.float32([0, y, 0]),
+        floor,
+        4,
+        "floor",
     )
     return [base, *outer, *lining]
 
@@ -437,9 +453,7 @@ _SIZES: dict[str, Callable[[np.random.Generator], tuple[float, float, float]]] =
     "multipack": _multipack_size,
 }
 
-_BUILDERS: dict[
-    str, Callable[[Product, np.random.Generator, np.random.Generator, bool], Body]
-] = {
+_BUILDERS: dict[str, Callable[[Product, np.random.Generator, np.random.Generator, bool], Body]] = {
     "carton": _carton,
     "printed_box": _printed_box,
     "mailer": _mailer,
@@ -448,5 +462,3 @@ _BUILDERS: dict[
     "book": _book,
     "multipack": _multipack,
 }
-
-__all__ = ["FORMS", "Array", "Product", "sample_product"]

@@ -59,7 +59,14 @@ def bottle_patches(
     radius = diameter_m / 2
     shoulder, neck = sku.uniform(0.55, 0.75), sku.uniform(0.25, 0.5)
     rise = np.linspace(0, 1, 4 if segments < 20 else 6)
-    profile_z = np.concatenate([[0.0, 0.02], np.linspace(0.1, shoulder, 4), shoulder + (0.86 - shoulder) * rise[1:], [0.88, 1.0, 1.0]])
+    profile_z = np.concatenate(
+        [
+            [0.0, 0.02],
+            np.linspace(0.1, shoulder, 4),
+            shoulder + (0.86 - shoulder) * rise[1:],
+            [0.88, 1.0, 1.0],
+        ]
+    )
     bend = neck + (1 - neck) * np.cos(rise[1:] * np.pi / 2) ** sku.uniform(0.5, 1.5)
     cap = neck * sku.uniform(1.05, 1.3)
     profile_r = np.concatenate([[0.9, 1.0], np.ones(4), bend, [cap, cap, 0.02]])

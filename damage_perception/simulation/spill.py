@@ -91,7 +91,9 @@ def _soil(
             r = float(rng.uniform(0.01, 0.04) * max(shape))
             near = 1 - patch.spread(distance)[int(at[1]), int(at[0])] / (1.8 * reach)
             if near > 0:
-                drop = filled(outline(split, rng), shape, (float(at[0]), float(at[1])), np.float32([r, r]))
+                drop = filled(
+                    outline(split, rng), shape, (float(at[0]), float(at[1])), np.float32([r, r])
+                )
                 mask = np.maximum(mask, drop)
         _wet(skin, mask.astype(np.float32), stain, tint, rng)
 
@@ -99,7 +101,9 @@ def _soil(
 def _drips(field: Array, rng: np.random.Generator) -> Array:
     """Liquid that runs down: each column keeps what it had above for a random length."""
     height, width = field.shape
-    length = cv2.resize(rng.uniform(0.0, 1.0, (1, max(2, width // 8))).astype(np.float32), (width, 1))
+    length = cv2.resize(
+        rng.uniform(0.0, 1.0, (1, max(2, width // 8))).astype(np.float32), (width, 1)
+    )
     fall = np.maximum.accumulate(field, axis=0)
     first = np.argmax(field > 0.2, axis=0)[None]
     below = np.arange(height)[:, None] - first
@@ -111,7 +115,9 @@ def _wet(skin: Skin, mask: Array, stain: Stain, tint: Array, rng: np.random.Gene
     """Colour a skin with the stain where the mask is, darker or denser toward its rim."""
     shape = (skin.kinds.shape[0], skin.kinds.shape[1])
     if stain.powder:
-        grain = (rng.random(shape) < 0.25 + 0.75 * cv2.GaussianBlur(mask, (0, 0), 2)).astype(np.float32)
+        grain = (rng.random(shape) < 0.25 + 0.75 * cv2.GaussianBlur(mask, (0, 0), 2)).astype(
+            np.float32
+        )
         weight = mask * grain * np.float32(stain.cover)
         shade = 1 + 0.15 * rng.normal(0, 1, shape)
     else:
@@ -123,7 +129,9 @@ def _wet(skin: Skin, mask: Array, stain: Stain, tint: Array, rng: np.random.Gene
     if not stain.powder:
         colour = colour * 0.6 + 0.4 * skin.texture[..., :3] * (tint / 255)
     skin.texture[..., :3] = np.clip(skin.texture[..., :3] * (1 - part) + colour * part, 0, 255)
-    skin.texture[..., 3] = skin.texture[..., 3] * (1 - part[..., 0]) + 255 * stain.gloss * part[..., 0]
+    skin.texture[..., 3] = (
+        skin.texture[..., 3] * (1 - part[..., 0]) + 255 * stain.gloss * part[..., 0]
+    )
     skin.kinds[mask > 0.4] = CODES[SPILLAGE]
 
 

@@ -36,7 +36,13 @@ _PARTITION: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ("woven", "perforated", "black", "cardboard", "steel"),
     ),
     "sensor": (
-        ("structured_light_short", "structured_light_mid", "stereo_active", "stereo_passive", "tof"),
+        (
+            "structured_light_short",
+            "structured_light_mid",
+            "stereo_active",
+            "stereo_passive",
+            "tof",
+        ),
         ("structured_light_fine", "stereo_wide", "tof_coarse"),
     ),
     "stain": (("coffee", "oil", "paint", "juice", "flour", "soil"), ("water", "ketchup", "sugar")),

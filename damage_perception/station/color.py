@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from damage_perception.station.masks import FloatImage, Mask
+
 # Light and shadow scale all channels alike; what differs in hue, or is much darker or brighter
 # than a shadow or a highlight makes it, is something else.
 HUE_SHIFT = 0.12
@@ -15,9 +17,6 @@ BRIGHTEST_LIGHT = 1.4
 DARK_LEVEL = 10.0
 NOISE_FACTOR = 4.0
 COARSE = 4
-
-Mask = NDArray[np.uint8]
-FloatImage = NDArray[np.float32]
 
 
 def unlike_support(color: NDArray[np.uint8], support: Mask, asked: Mask) -> Mask:
@@ -86,7 +85,7 @@ def _ratios(color: NDArray[np.uint8], ground: FloatImage) -> tuple[FloatImage, F
     red, green, blue = (ratio[..., channel] for channel in range(3))
     light = (red + green + blue) * np.float32(1 / 3)
     hue = np.maximum(np.maximum(np.abs(red - light), np.abs(green - light)), np.abs(blue - light))
-    return light, hue / light
+    return light, (hue / light).astype(np.float32)
 
 
 def _usual_range(light: FloatImage, hue: FloatImage) -> tuple[float, float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ NOISE_FLOOR_M = 0.0008
 NOISE_PER_M = 0.0012
 BELOW_PENALTY = 0.5
 
+Depth = TypeVar("Depth", float, NDArray[np.float32], NDArray[np.float64])
+
 
 @dataclass(frozen=True)
 class PlaneFit:
@@ -30,9 +33,9 @@ class PlaneFit:
     inlier_share: float
 
 
-def depth_noise_m(depth_m: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Standard deviation in metres that a depth camera has at that depth, same shape."""
-    return np.float32(NOISE_FLOOR_M) + np.float32(NOISE_PER_M) * depth_m * depth_m
+def depth_noise_m(depth_m: Depth) -> Depth:
+    """Standard deviation in metres of a depth camera's readings at that depth."""
+    return NOISE_FLOOR_M + NOISE_PER_M * depth_m * depth_m
 
 
 def fit_plane(
@@ -51,7 +54,7 @@ def fit_plane(
     ``min_inlier_share`` of the readings.
     """
     points = _sample_points(depth_m, camera, roi or RegionOfInterest())
-    noise = depth_noise_m(points[:, 2].astype(np.float32)).astype(np.float64)
+    noise = depth_noise_m(points[:, 2])
     normal, offset = _best_hypothesis(points, noise)
     scale = 1.0
     for _ in range(REFINEMENTS):

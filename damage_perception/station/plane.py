@@ -63,11 +63,11 @@ class Plane:
 
 
 @lru_cache(maxsize=32)
-def slope(plane: Plane, camera: CameraModel, stride: int = 1) -> NDArray[np.float32]:
-    """(H, W) float32 ``normal . ray`` of every ``stride``-th pixel, read-only."""
-    u = (np.arange(0, camera.width, stride) - camera.cx) / camera.fx
-    v = (np.arange(0, camera.height, stride) - camera.cy) / camera.fy
+def slope(plane: Plane, camera: CameraModel) -> NDArray[np.float32]:
+    """(H, W) float32 ``normal . ray`` of every pixel, read-only."""
+    u = (np.arange(camera.width) - camera.cx) / camera.fx
+    v = (np.arange(camera.height) - camera.cy) / camera.fy
     nx, ny, nz = plane.normal
-    image = (nx * u + nz).astype(np.float32)[None, :] + (ny * v).astype(np.float32)[:, None]
+    image: NDArray[np.float32] = np.add.outer(ny * v, nx * u + nz).astype(np.float32)
     image.flags.writeable = False
     return image

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.frame import Frame
 from damage_perception.station.fit import depth_noise_m
+from damage_perception.station.masks import FloatImage, Mask, components, hull, opened, shrunk
 from damage_perception.station.plane import Plane, slope
 from damage_perception.station.region import RegionOfInterest
 
 WORKING_WIDTH = 320
 MIN_SUPPORT_SHARE = 0.05
+MIN_REGION_SHARE = 0.05
 HULL_STRIDE = 4
-RIM = np.ones((9, 9), np.uint8)
-SQUARE = np.ones((3, 3), np.uint8)
+# The support's own rim is ragged in depth: what has no reading there tells nothing.
+RIM = 9
 
-Mask = NDArray[np.uint8]
-FloatImage = NDArray[np.float32]
+Kind = TypeVar("Kind", bound=np.generic)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +40,7 @@ class Window:
         stride = max(1, round(camera.width / WORKING_WIDTH))
         return cls(stride, *roi.pixels(camera.width, camera.height))
 
-    def coarse(self, image: NDArray[np.generic]) -> NDArray[np.generic]:
+    def coarse(self, image: NDArray[Kind]) -> NDArray[Kind]:
         """The window of a full-size image, as a view."""
         return image[self.top : self.bottom : self.stride, self.left : self.right : self.stride]
 
@@ -57,6 +58,7 @@ class Scene:
     typical_depth_m  median of what has a reading
     """
 
+    plane: Plane
     window: Window
     depth_m: FloatImage
     height_m: FloatImage
@@ -82,30 +84,28 @@ def survey(frame: Frame, plane: Plane, window: Window, min_height_m: float) -> S
     area = _supported_area(support)
     if area is not None:
         raised = _standing_on(area, raised, height, depth, frame, plane, window)
-    raised = cv2.morphologyEx(raised, cv2.MORPH_OPEN, SQUARE)
+    raised = opened(raised)
     bare = (~read).view(np.uint8)
     if area is not None:
-        bare &= cv2.erode(area, RIM, borderValue=1)
+        bare &= shrunk(area, RIM)
     sample = depth[::HULL_STRIDE, ::HULL_STRIDE]
     sample = sample[sample > 0]
     typical = float(np.median(sample)) if len(sample) else float(depth.max())
-    return Scene(window, depth, height, limit, raised, bare, support, typical)
+    return Scene(plane, window, depth, height, limit, raised, bare, support, typical)
 
 
 def _supported_area(support: Mask) -> Mask | None:
     """The convex hull of the support; None where hardly any of it is seen."""
     small = np.ascontiguousarray(support[::HULL_STRIDE, ::HULL_STRIDE])
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(small, connectivity=4)
-    sizes = stats[1:, cv2.CC_STAT_AREA]
-    large = [i + 1 for i in range(count - 1) if sizes[i] >= max(0.05 * sizes.max(), 5)]
-    if stats[large, cv2.CC_STAT_AREA].sum() < MIN_SUPPORT_SHARE * small.size:
+    labels, regions = components(small, connectivity=4)
+    least = max(MIN_REGION_SHARE * max((region.area for region in regions), default=0), 5)
+    large = [region for region in regions if region.area >= least]
+    if sum(region.area for region in large) < MIN_SUPPORT_SHARE * small.size:
         return None
-    kept = np.isin(labels, large).view(np.uint8)
-    outlines, _ = cv2.findContours(kept, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    hull = cv2.convexHull(np.concatenate(outlines)) * HULL_STRIDE
-    area = np.zeros_like(support)
-    cv2.fillConvexPoly(area, hull, 1)
-    return area
+    kept = np.isin(labels, [region.label for region in large]).view(np.uint8)
+    height, width = support.shape
+    area = np.repeat(np.repeat(hull(kept), HULL_STRIDE, axis=0), HULL_STRIDE, axis=1)
+    return np.ascontiguousarray(area[:height, :width])
 
 
 def _standing_on(

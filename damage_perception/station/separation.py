@@ -14,6 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.station.fit import depth_noise_m
+from damage_perception.station.masks import (
+    FloatImage,
+    Labels,
+    Mask,
+    closed,
+    components,
+    keep,
+    shrunk,
+)
+from damage_perception.station.merging import merge
 
 # Length over which a bend is measured, and the bend that separates (depth over length).
 BASELINE_M = 0.015
@@ -22,17 +32,7 @@ BEND = 0.33
 ACROSS = 0.6
 # Cores end this many pixels before the bend is measured.
 MARGIN = 3
-# A boundary separates where this share of it bends inward or jumps.
-SEPARATING_SHARE = 0.5
-# A part smaller than this share of its neighbour needs a clear jump in depth to stand alone.
-FRAGMENT_SHARE = 0.15
-JUMP_M = 0.02
 MIN_CORE_AREA_M2 = 0.0002
-SQUARE = np.ones((3, 3), np.uint8)
-
-Mask = NDArray[np.uint8]
-FloatImage = NDArray[np.float32]
-Labels = NDArray[np.int32]
 
 
 def separate(blob: Mask, depth_m: FloatImage, pixel_m: float) -> Labels:
@@ -42,28 +42,27 @@ def separate(blob: Mask, depth_m: FloatImage, pixel_m: float) -> Labels:
     depth_m  (h, w) float32, 0 without reading
     pixel_m  width of one pixel at a distance of 1 m
     """
+    one = blob.astype(np.int32)
     read = (depth_m > 0).view(np.uint8) & blob
-    whole = blob.astype(np.int32)
     if not read.any():
-        return whole
+        return one
     distance = float(np.median(depth_m[read > 0]))
     reach = int(np.clip(round(BASELINE_M / (pixel_m * distance)), 2, 8))
-    closed = cv2.morphologyEx(blob, cv2.MORPH_CLOSE, np.ones((2 * reach - 1,) * 2, np.uint8))
+    inside = closed(blob, 2 * reach - 1)
     inverse = _fill(np.divide(1.0, depth_m, where=read > 0, out=np.zeros_like(depth_m)), read)
-    bends = _inward_bends(inverse, closed, reach)
-    limit = max(BEND * reach * pixel_m * distance, 2.0 * float(depth_noise_m(np.float32(distance))))
-    limit /= distance**2
+    bends = _inward_bends(inverse, inside, reach)
+    limit = max(BEND * reach * pixel_m * distance, 2.0 * depth_noise_m(distance)) / distance**2
     anywhere = (np.maximum(np.maximum(bends[0], bends[1]), bends[2]) > limit).view(np.uint8)
     if not anywhere.any():
-        return whole
-    min_core = MIN_CORE_AREA_M2 / (pixel_m * distance) ** 2
-    cores, count = _cores(closed & ~anywhere & 1, min_core)
+        return one
+    cores, count = _cores(inside & ~anywhere, MIN_CORE_AREA_M2 / (pixel_m * distance) ** 2)
     if count < 2:
-        return whole
-    parts = _grow(cores, count, closed, inverse, reach)
-    across = tuple((bend > ACROSS * limit).view(np.uint8) for bend in bends[:2])
-    parts = _merge(parts, count, across, inverse, distance)
-    return np.where(blob > 0, parts, 0)
+        return one
+    parts = _grow(cores, count, inside, inverse, reach)
+    bent = tuple((bend > ACROSS * limit).view(np.uint8) for bend in bends[:2])
+    parts = merge(parts, count, bent, inverse, distance)
+    parts[blob == 0] = 0
+    return parts
 
 
 def _fill(values: FloatImage, read: Mask) -> FloatImage:
@@ -108,13 +107,9 @@ def _inward_bends(
 
 def _cores(free: Mask, min_pixels: float) -> tuple[Labels, int]:
     """Connected regions without a bend, numbered 1 to count; thin bridges are cut."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(
-        cv2.erode(free, SQUARE), connectivity=4
-    )
-    number = np.zeros(count, np.int32)
-    large = np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= min_pixels) + 1
-    number[large] = np.arange(1, len(large) + 1)
-    return number[labels], len(large)
+    labels, regions = components(shrunk(free), connectivity=4)
+    large = [region.label for region in regions if region.area >= min_pixels]
+    return keep(labels, large, len(regions)), len(large)
 
 
 def _grow(cores: Labels, count: int, inside: Mask, inverse: FloatImage, reach: int) -> Labels:
@@ -166,71 +161,3 @@ def _nearest(
     near_row, near_column = np.divmod(of_index[index[rows, columns]], core.shape[1])
     distance: FloatImage = away[rows, columns]
     return distance, near_row, near_column
-
-
-def _merge(
-    parts: Labels,
-    count: int,
-    bent: tuple[Mask, ...],
-    inverse: FloatImage,
-    distance: float,
-) -> Labels:
-    """Join parts whose common boundary does not separate, weakest boundary first."""
-    size = np.bincount(parts.ravel(), minlength=count + 1).astype(np.float64)
-    length, bending, jumping = _boundaries(parts, count, bent, inverse, distance)
-    owner = np.arange(count + 1)
-    while True:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            share = np.where(length > 0, bending / length, np.inf)
-            jump = np.where(length > 0, jumping / length, 0.0)
-        smaller = np.minimum(size[:, None], size[None, :])
-        larger = np.maximum(size[:, None], size[None, :])
-        fragment = (smaller < FRAGMENT_SHARE * larger) & (jump < SEPARATING_SHARE)
-        joins = np.where((share < SEPARATING_SHARE) | fragment, share, np.inf)
-        first, second = np.unravel_index(int(np.argmin(joins)), joins.shape)
-        if not np.isfinite(joins[first, second]):
-            break
-        owner[owner == second] = first
-        size[first] += size[second]
-        size[second] = 0
-        for table in (length, bending, jumping):
-            table[first] += table[second]
-            table[:, first] += table[:, second]
-            table[second] = table[:, second] = 0
-            table[first, first] = 0
-    kept = np.unique(owner[1:])
-    number = np.zeros(count + 1, np.int32)
-    number[kept] = np.arange(1, len(kept) + 1)
-    merged: Labels = number[owner][parts]
-    return merged
-
-
-def _boundaries(
-    parts: Labels,
-    count: int,
-    bent: tuple[Mask, ...],
-    inverse: FloatImage,
-    distance: float,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """For each two parts: boundary length in pixels, how much of it bends inward, and jumps.
-
-    A bend counts where it lies across the boundary: beside an occluding edge a face seems bent
-    along one direction only.
-    """
-    tables = tuple(np.zeros((count + 1, count + 1)) for _ in range(3))
-    jump_limit = JUMP_M / distance**2
-    for across, near, far, before, after in (
-        (bent[0], np.s_[:, 1:-2], np.s_[:, 2:-1], np.s_[:, :-3], np.s_[:, 3:]),
-        (bent[1], np.s_[1:-2, :], np.s_[2:-1, :], np.s_[:-3, :], np.s_[3:, :]),
-    ):
-        one, other = parts[near], parts[far]
-        rows, columns = np.nonzero((one != other) & (one > 0) & (other > 0))
-        pair = (one[rows, columns], other[rows, columns])
-        bends = np.zeros(len(rows), np.uint8)
-        for side in (before, near, far, after):
-            bends |= across[side][rows, columns]
-        step = np.abs(inverse[before][rows, columns] - inverse[after][rows, columns])
-        for table, amount in zip(tables, (1.0, bends, step > jump_limit), strict=True):
-            np.add.at(table, pair, amount)
-    length, bending, jumping = (table + table.T for table in tables)
-    return length, bending, jumping

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +65,7 @@ def save_station(path: Path | str, camera_name: str, station: Station) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-        os.replace(partial, path)
+        partial.replace(path)
     except OSError as error:
         raise StationError(f"station file {path} cannot be written: {error}") from error
 

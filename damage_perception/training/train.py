@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 from torch.nn import functional
 
 from damage_perception.kinds import KINDS
-from damage_perception.simulation import Split
+from damage_perception.simulation.split import Split
 from damage_perception.training.augment import Batch, draw_batch
 from damage_perception.training.config import Stage, TrainingConfig
 from damage_perception.training.curves import draw_curves

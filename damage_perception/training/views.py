@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from damage_perception.kinds import CODES, KINDS
-from damage_perception.simulation import LabelledView, Split, sample_view
+from damage_perception.simulation.labelled_view import LabelledView, sample_view
+from damage_perception.simulation.split import Split
 from damage_perception.station import Item, Plane, Station, StationError
 from damage_perception.view import View, Window, cut_items, cut_view
 
@@ -114,7 +114,7 @@ def _labelled(sample: LabelledView, size: int, seed: int) -> tuple[NDArray[np.ge
         view.item,
         np.float32(view.width_m),
         coarse,
-        np.bool_(sample.damaged),
+        np.bool_(sample.truth.damaged),
     )
 
 
@@ -124,7 +124,7 @@ def _view_of_target(sample: LabelledView, size: int, seed: int) -> tuple[View, W
     Where the finder misses it, the true outline stands in: the network has to answer there too.
     """
     target = sample.items == 1
-    true_plane = Plane(*sample.plane)
+    true_plane = Plane(sample.normal, sample.offset_m)
     for plane in (None, true_plane) if seed % 2 else (true_plane,):
         try:
             found = cut_items(sample.frame, Station(plane=plane), size)

@@ -1,0 +1,3 @@
+"""Commands that speak ROS: demo, run, replay."""
+
+COMMANDS = ()

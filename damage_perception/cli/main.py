@@ -1,0 +1,59 @@
+"""All commands, and how they end where something is wrong."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from damage_perception import __version__
+from damage_perception.cli import live, recorded, workshop
+from damage_perception.cli.terminal import Failure, fail
+
+app = typer.Typer(
+    name="damage-perception",
+    help="Damage perception for robot cells: RGB-D in, one report per item out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for commands in (live.COMMANDS, recorded.COMMANDS, workshop.COMMANDS):
+    for command in commands:
+        app.command()(command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Version.")
+    ] = False,
+) -> None: ...
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line; a wrong input ends in one line on stderr and exit status 2."""
+    try:
+        app(list(sys.argv[1:] if arguments is None else arguments), prog_name="damage-perception")
+    except Exception as error:
+        if not _is_expected(error):
+            raise
+        fail(str(error))
+
+
+def _is_expected(error: Exception) -> bool:
+    """Whether the error says what is wrong outside the program."""
+    # Imported here, so that --help does not wait for them.
+    from damage_perception.dataset import DatasetError
+    from damage_perception.network import BackendError, ModelCardError
+    from damage_perception.station import StationError
+
+    expected = (Failure, DatasetError, BackendError, ModelCardError, StationError, OSError)
+    return isinstance(error, expected)

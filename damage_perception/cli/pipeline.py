@@ -1,0 +1,86 @@
+"""The inspector as the options of a command describe it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from damage_perception.cli.terminal import Failure
+
+if TYPE_CHECKING:
+    from damage_perception.inspector import Inspector
+
+ModelOption = Annotated[
+    Path | None, typer.Option("--model", help="Model card; the one that comes along by default.")
+]
+StationOption = Annotated[
+    Path | None,
+    typer.Option("--station", help="Station file; without one the plane is fitted in each frame."),
+]
+ThresholdOption = Annotated[
+    float | None,
+    typer.Option(
+        "--threshold", min=0.0, max=1.0, help="Confidence from which on an item is diverted."
+    ),
+]
+RateOption = Annotated[
+    float | None,
+    typer.Option(
+        "--false-diverts-per-1000",
+        help="Good items diverted in a thousand, where no threshold is given; as the node's.",
+    ),
+]
+ThreadsOption = Annotated[int, typer.Option(min=1, help="Threads of one inference.")]
+CameraOption = Annotated[
+    Path | None, typer.Option("--camera", help="camera.json in place of the folder's own.")
+]
+
+
+@dataclass(frozen=True)
+class PipelineOptions:
+    """What a command was told of the model, the station and the operating point."""
+
+    model: Path | None
+    station: Path | None
+    threshold: float | None
+    false_diverts_per_1000: float | None
+    threads: int
+
+
+def load_inspector(options: PipelineOptions, cameras: Sequence[str]) -> Inspector:
+    """An inspector for frames of these cameras.
+
+    Raises what its parts raise where a file is wrong, and Failure where the operating point is none
+    or the model card cannot show it.
+    """
+    from damage_perception.inspector import Inspector, MountedCamera
+    from damage_perception.network import DamageNetwork
+    from damage_perception.ros.share import default_model_card
+    from damage_perception.station import Station, load_station
+    from damage_perception.verdict.policy import VerdictPolicy
+
+    network = DamageNetwork.load(options.model or default_model_card(), options.threads)
+    stations = {
+        name: load_station(options.station, name) if options.station else Station()
+        for name in cameras
+    }
+    mounted = {name: MountedCamera(station) for name, station in stations.items()}
+    rate = options.false_diverts_per_1000
+    try:
+        threshold = options.threshold
+        if threshold is None:
+            threshold = network.card.operating_point(_rate_of_the_node() if rate is None else rate)
+        return Inspector(network, mounted, VerdictPolicy(threshold=threshold))
+    except ValueError as error:
+        raise Failure(str(error)) from error
+
+
+def _rate_of_the_node() -> float:
+    from damage_perception.ros.parameters.table import TABLE
+
+    defaults = {parameter.name: parameter.default for parameter in TABLE}
+    return float(str(defaults["false_diverts_per_1000"]))

@@ -1,0 +1,130 @@
+"""Commands on recorded images: inspect, evaluate."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from damage_perception.cli.pipeline import (
+    CameraOption,
+    ModelOption,
+    PipelineOptions,
+    RateOption,
+    StationOption,
+    ThreadsOption,
+    ThresholdOption,
+    load_inspector,
+)
+from damage_perception.cli.terminal import Failure, console, shown
+
+
+def inspect(
+    source: Annotated[Path, typer.Argument(help="Image folder, rosbag2 folder or MCAP file.")],
+    out: Annotated[Path, typer.Option(help="Folder for reports and pictures.")],
+    camera: CameraOption = None,
+    model: ModelOption = None,
+    station: StationOption = None,
+    threshold: ThresholdOption = None,
+    false_diverts_per_1000: RateOption = None,
+    threads: ThreadsOption = 2,
+    color_topic: Annotated[
+        str, typer.Option(help="What the colour topics of a recording end in.")
+    ] = "color/image_raw",
+    depth_topic: Annotated[
+        str, typer.Option(help="What its depth topics end in.")
+    ] = "depth/image_rect_raw",
+    info_topic: Annotated[
+        str, typer.Option(help="What its camera_info topics end in.")
+    ] = "color/camera_info",
+) -> None:
+    """Judge recorded frames without ROS: reports.jsonl, overlays and item masks."""
+    from damage_perception.bag import Topics
+    from damage_perception.inspection import REPORTS_FILE, inspect_source
+    from damage_perception.source import open_source
+
+    frames = open_source(source, camera, Topics(color_topic, depth_topic, info_topic))
+    _keep_apart(source, out)
+    options = PipelineOptions(model, station, threshold, false_diverts_per_1000, threads)
+    inspector = load_inspector(options, frames.cameras)
+    verdicts: Counter[str] = Counter()
+    failed = []
+    for inspected in shown(inspect_source(frames, inspector, out), "inspecting", len(frames)):
+        verdicts.update(verdict.name.lower() for verdict in inspected.verdicts)
+        if inspected.error:
+            failed.append(inspected)
+    counts = ", ".join(f"{verdicts[name]} {name}" for name in ("pass", "divert", "unknown"))
+    console.print(f"{len(frames)} frames, {verdicts.total()} items: {counts}")
+    for inspected in failed[:5]:
+        console.print(f"not judged: {inspected.error}", style="yellow", markup=False)
+    if len(failed) > 5:
+        console.print(f"{len(failed) - 5} more frames were not judged", style="yellow")
+    console.print(f"wrote {out / REPORTS_FILE}", markup=False)
+    if failed and len(failed) == len(frames):
+        raise Failure("no frame could be judged")
+
+
+def evaluate(
+    dataset: Annotated[Path, typer.Argument(help="Image folder with labels.csv.")],
+    out: Annotated[Path, typer.Option(help="Folder for figures and plots.")],
+    camera: CameraOption = None,
+    model: ModelOption = None,
+    station: StationOption = None,
+    threshold: ThresholdOption = None,
+    false_diverts_per_1000: RateOption = None,
+    threads: ThreadsOption = 2,
+) -> None:
+    """Measure the pipeline on a labelled data set: metrics.json, predictions.csv, plots."""
+    from damage_perception.dataset import ImageFolder
+    from damage_perception.evaluation.evaluate import METRICS_FILE
+    from damage_perception.evaluation.evaluate import evaluate as run
+
+    folder = ImageFolder(dataset, camera)
+    _keep_apart(dataset, out)
+    options = PipelineOptions(model, station, threshold, false_diverts_per_1000, threads)
+    inspector = load_inspector(options, folder.cameras)
+    metrics = run(
+        folder, inspector, out, lambda records: shown(records, "evaluating", len(records))
+    )
+    console.print(_figures(metrics))
+    if metrics["unlabelled"]:
+        count = len(metrics["unlabelled"])
+        console.print(f"{count} images have no label and were left out", style="yellow")
+    console.print(f"wrote {out / METRICS_FILE}", markup=False)
+
+
+def _figures(metrics: dict[str, Any]) -> Table:
+    table = Table(title=f"{metrics['n_good']} good, {metrics['n_damaged']} damaged")
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    recall = metrics["recall_at_fpr"]
+    rows = {
+        "AUROC": metrics["auroc"],
+        "average precision": metrics["average_precision"],
+        "recall at 1 % false positives": recall["0.01"],
+        "recall at 0.1 % false positives": recall["0.001"],
+        "threshold": metrics["threshold"],
+        "recall at the threshold": metrics["recall_at_threshold"],
+        "false positives at the threshold": metrics["false_positive_rate_at_threshold"],
+        "expected calibration error": metrics["expected_calibration_error"],
+        **{f"AUROC of {kind}": figures["auroc"] for kind, figures in metrics["per_kind"].items()},
+    }
+    for name, value in rows.items():
+        table.add_row(name, "-" if value is None else f"{value:.3f}")
+    table.add_row("items not located", str(metrics["not_located"]))
+    table.add_row("errors in all", str(len(metrics["errors"])))
+    latency = metrics["latency_ms"]["p50"]
+    table.add_row("median time of a frame", "-" if latency is None else f"{latency:.1f} ms")
+    return table
+
+
+def _keep_apart(source: Path, out: Path) -> None:
+    """The pictures written have the names of a data set's own masks."""
+    if source.resolve() == out.resolve():
+        raise Failure(f"--out is the folder that is read, {source}; name another one")
+
+
+COMMANDS = (inspect, evaluate)

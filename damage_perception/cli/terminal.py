@@ -1,0 +1,50 @@
+"""What the commands show: progress, one line of error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import NoReturn, TypeVar
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+T = TypeVar("T")
+
+console = Console(highlight=False)
+
+
+class Failure(Exception):
+    """A command that cannot go on; the text is the one line that the user sees."""
+
+
+def fail(message: str) -> NoReturn:
+    """Ends the program with one line on stderr and exit status 2."""
+    line = " ".join(message.split())
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {line}", markup=False)
+    sys.exit(2)
+
+
+def needs(package: str, mend: str) -> Failure:
+    """The failure of a command for which ``package`` is not installed."""
+    return Failure(f"this command needs {package}, which is not installed: {mend}")
+
+
+def shown(items: Iterable[T], description: str, total: int) -> Iterator[T]:
+    """``items``, with a progress bar while they are taken."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        yield from progress.track(items, total=total, description=description)

@@ -1,0 +1,121 @@
+"""The state of the detector as /diagnostics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from std_msgs.msg import Header
+
+from damage_perception.ros.health import Snapshot
+from damage_perception.ros.messages import stamp_of
+from damage_perception.ros.pairing import Drop
+from damage_perception.ros.transport import Transport
+
+
+@dataclass(frozen=True)
+class CameraState:
+    """What arrives of one camera.
+
+    silent   the topics that nobody publishes
+    problem  why its newest images could not be read, empty where they could
+    """
+
+    name: str
+    age_ms: float
+    stale: bool
+    drops: dict[Drop, int]
+    silent: tuple[str, ...]
+    problem: str
+
+
+@dataclass(frozen=True)
+class DetectorState:
+    """What the running detector says of itself."""
+
+    backend: str
+    model_id: str
+    calibration_id: str
+    threshold: float
+    snapshot: Snapshot
+    cameras: Sequence[CameraState]
+
+
+def diagnostic_array(
+    node_name: str,
+    now_ns: int,
+    lifecycle: str,
+    failure: str,
+    transport: Transport,
+    state: DetectorState | None,
+) -> DiagnosticArray:
+    """All of it as one message.
+
+    lifecycle  name of the node's lifecycle state
+    failure    why the last transition failed, empty where it did not
+    state      None where the node is not configured
+    """
+    statuses = [_lifecycle_status(node_name, lifecycle, failure, state)]
+    if state is not None:
+        active = lifecycle == "active"
+        statuses += [_camera_status(node_name, camera, active) for camera in state.cameras]
+    level = DiagnosticStatus.OK if transport.fit else DiagnosticStatus.WARN
+    statuses.append(_status(node_name, "transport", level, transport.text, {}))
+    return DiagnosticArray(header=Header(stamp=stamp_of(now_ns)), status=statuses)
+
+
+def _lifecycle_status(
+    node: str, lifecycle: str, failure: str, state: DetectorState | None
+) -> DiagnosticStatus:
+    level, message = DiagnosticStatus.OK, lifecycle
+    if failure:
+        level, message = DiagnosticStatus.ERROR, failure
+    values = {"state": lifecycle}
+    if state is not None:
+        seen = state.snapshot
+        if seen.faults:
+            level, message = DiagnosticStatus.ERROR, f"{seen.faults} faults, last {seen.last_fault}"
+        values |= {
+            "backend": state.backend,
+            "model_id": state.model_id,
+            "calibration_id": state.calibration_id,
+            "threshold": f"{state.threshold:.6f}",
+            "frames": str(seen.frames),
+            "frames_per_s": f"{seen.frames_per_s:.1f}",
+            "reports": str(seen.reports),
+            "latency_ms_p50": f"{seen.latency_ms[0]:.1f}",
+            "latency_ms_p99": f"{seen.latency_ms[1]:.1f}",
+            "processing_ms_p50": f"{seen.processing_ms[0]:.1f}",
+            "processing_ms_p99": f"{seen.processing_ms[1]:.1f}",
+            "faults": str(seen.faults),
+        }
+    return _status(node, "detector", level, message, values)
+
+
+def _camera_status(node: str, camera: CameraState, active: bool) -> DiagnosticStatus:
+    level, message = DiagnosticStatus.OK, "receiving"
+    if not active:
+        message = "not listening"
+    elif camera.stale:
+        level = DiagnosticStatus.ERROR
+        message = f"stale: no new pair of images for {camera.age_ms:.0f} ms"
+        if camera.silent:
+            message += f"; nobody publishes {', '.join(camera.silent)}: start the driver or remap"
+    elif camera.problem:
+        level, message = DiagnosticStatus.ERROR, camera.problem
+    values = {"age_ms": f"{camera.age_ms:.0f}"}
+    values |= {f"dropped_{cause.value}": str(count) for cause, count in camera.drops.items()}
+    return _status(node, f"camera {camera.name}", level, message, values)
+
+
+def _status(
+    node: str, name: str, level: bytes, message: str, values: dict[str, str]
+) -> DiagnosticStatus:
+    return DiagnosticStatus(
+        level=level,
+        name=f"{node}: {name}",
+        message=message,
+        hardware_id=node,
+        values=[KeyValue(key=key, value=value) for key, value in values.items()],
+    )

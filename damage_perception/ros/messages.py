@@ -1,0 +1,127 @@
+"""Reports and images as ROS messages."""
+
+from __future__ import annotations
+
+from array import array
+
+import numpy as np
+from builtin_interfaces.msg import Duration, Time
+from damage_perception_msgs.msg import DamageRegion, DamageReport
+from geometry_msgs.msg import Point, Point32, Polygon, Vector3
+from numpy.typing import NDArray
+from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
+from std_msgs.msg import Header
+
+from damage_perception.frame import CameraModel
+from damage_perception.kinds import CODES
+from damage_perception.verdict.regions import Region
+from damage_perception.verdict.report import Report
+
+NANOSECONDS = 1_000_000_000
+
+# What the pixels of an image say, by type and channels.
+_ENCODINGS = {("uint8", 3): "rgb8", ("uint8", 1): "mono8", ("uint16", 1): "16UC1"}
+_ENCODINGS |= {("float32", 1): "32FC1"}
+
+
+def stamp_of(nanoseconds: int) -> Time:
+    """A point in time as a message."""
+    return Time(sec=nanoseconds // NANOSECONDS, nanosec=nanoseconds % NANOSECONDS)
+
+
+def nanoseconds_of(stamp: Time | Duration) -> int:
+    """A point or a length of time in nanoseconds."""
+    return int(stamp.sec) * NANOSECONDS + int(stamp.nanosec)
+
+
+def report_message(report: Report, now_ns: int) -> DamageReport:
+    """The message of a report published at ``now_ns`` of the node's clock."""
+    seen = report.stamp_ns > 0
+    stamp_ns = report.stamp_ns if seen else now_ns
+    latency_ns = now_ns - stamp_ns
+    message = DamageReport(
+        header=Header(stamp=stamp_of(stamp_ns), frame_id=report.frame_id),
+        item_id=report.item_id,
+        sku=report.sku,
+        verdict=int(report.verdict),
+        reasons=int(report.reasons),
+        confidence=float(report.confidence),
+        threshold=float(report.threshold),
+        kind_confidences=report.kind_confidences.astype(np.float32),
+        anomaly_score=float("nan"),
+        references_used=False,
+        regions=[_region_message(region) for region in report.regions],
+        cameras=list(report.cameras),
+        frames_used=report.frames_used,
+        first_seen=stamp_of(report.first_seen_ns),
+        latency=Duration(sec=latency_ns // NANOSECONDS, nanosec=latency_ns % NANOSECONDS),
+        model_id=report.model_id,
+        calibration_id=report.calibration_id,
+        backend=report.backend,
+    )
+    if report.position_m is not None:
+        message.position_valid = True
+        message.position = _point(report.position_m)
+    return message
+
+
+def image_message(pixels: NDArray[np.generic], header: Header) -> Image:
+    """An image of (H, W, 3) uint8 RGB, (H, W) uint8, uint16 millimetres or float32 metres."""
+    height, width = pixels.shape[:2]
+    channels = pixels.shape[2] if pixels.ndim == 3 else 1
+    message = Image(
+        header=header,
+        height=height,
+        width=width,
+        encoding=_ENCODINGS[str(pixels.dtype), channels],
+        step=width * channels * pixels.dtype.itemsize,
+    )
+    # rclpy checks any other sequence element by element, at 40 ms and more an image.
+    data = array("B")
+    data.frombytes(memoryview(np.ascontiguousarray(pixels)).cast("B"))
+    message.data = data
+    return message
+
+
+def camera_info_message(camera: CameraModel, header: Header) -> CameraInfo:
+    """The calibration of a rectified camera."""
+    fx, fy, cx, cy = camera.fx, camera.fy, camera.cx, camera.cy
+    return CameraInfo(
+        header=header,
+        height=camera.height,
+        width=camera.width,
+        distortion_model="plumb_bob",
+        d=[0.0] * 5,
+        k=[fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0],
+        r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
+        p=[fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0],
+    )
+
+
+def _region_message(region: Region) -> DamageRegion:
+    x, y, width, height = region.box
+    # A box may begin outside the image, which the message cannot say.
+    left, top = max(x, 0), max(y, 0)
+    message = DamageRegion(
+        header=Header(stamp=stamp_of(region.stamp_ns), frame_id=region.frame_id),
+        camera=region.camera,
+        kind=CODES[region.kind],
+        confidence=float(region.confidence),
+        box=RegionOfInterest(
+            x_offset=left,
+            y_offset=top,
+            width=max(0, x + width - left),
+            height=max(0, y + height - top),
+        ),
+        polygon=Polygon(points=[Point32(x=float(u), y=float(v)) for u, v in region.polygon]),
+    )
+    if region.position_m is not None and region.size_m is not None:
+        message.position_valid = True
+        message.position = _point(region.position_m)
+        message.size = Vector3(**dict(zip("xyz", map(float, region.size_m), strict=True)))
+        message.area_m2 = float(region.area_m2)
+    return message
+
+
+def _point(position_m: NDArray[np.float64]) -> Point:
+    return Point(**dict(zip("xyz", map(float, position_m), strict=True)))

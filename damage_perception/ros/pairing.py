@@ -1,0 +1,204 @@
+"""Colour and depth of one instant, and the hand-over of the newest pair to the worker.
+
+Plain Python: times are nanoseconds, stamps those of the images, ``now_ns`` the node's clock.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final
+
+# Images of one topic that wait for their partner. Frames of one camera come seldom more than two
+# or three out of step.
+_WAITING: Final = 6
+
+
+class Drop(Enum):
+    """Why an image, or a pair, did not reach the network."""
+
+    UNPAIRED = "unpaired"
+    SUPERSEDED = "superseded"
+    MALFORMED = "malformed"
+    STALE = "stale"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Messages of one instant; ``depth`` is None where the camera's depth is lost."""
+
+    color: Any
+    depth: Any | None
+    stamp_ns: int
+    arrived_ns: int
+
+
+@dataclass
+class _Stream:
+    """One topic: what waits for its partner, newest last."""
+
+    waiting: deque[tuple[int, Any]] = field(default_factory=deque)
+    newest_ns: int | None = None
+    arrived_ns: int = 0
+
+    def clear(self) -> int:
+        """Forgets everything; how many images waited."""
+        count = len(self.waiting)
+        self.waiting.clear()
+        self.newest_ns = None
+        return count
+
+
+@dataclass
+class _Camera:
+    color: _Stream = field(default_factory=_Stream)
+    depth: _Stream = field(default_factory=_Stream)
+    ready: Pair | None = None
+    paired_ns: int = 0
+    drops: Counter[Drop] = field(default_factory=Counter)
+
+
+class Pairing:
+    """Joins colour and depth by stamp; newest pair wins. Any thread may call it.
+
+    A stamp that stands still brings nothing new and is dropped as stale; one that jumps back
+    starts the camera anew. Depth that is absent for ``timeout_ns`` while colour comes is lost, and
+    colour goes on without it.
+    """
+
+    def __init__(
+        self, cameras: Iterable[str], tolerance_ns: int, timeout_ns: int, now_ns: int
+    ) -> None:
+        self._condition = threading.Condition()
+        self._woken = False
+        self._cameras = {name: _Camera() for name in cameras}
+        for camera in self._cameras.values():
+            camera.paired_ns = camera.depth.arrived_ns = now_ns
+        self.configure(tolerance_ns, timeout_ns)
+
+    def configure(self, tolerance_ns: int, timeout_ns: int) -> None:
+        """Takes new limits from the next image on."""
+        self._tolerance_ns = tolerance_ns
+        self._timeout_ns = timeout_ns
+
+    def add_color(self, name: str, stamp_ns: int, message: Any, now_ns: int) -> None:
+        """Takes in a colour image of camera ``name``."""
+        with self._condition:
+            camera = self._cameras[name]
+            if not self._admit(camera, camera.color, stamp_ns, now_ns):
+                return
+            depth = self._partner(camera.depth, stamp_ns)
+            if depth is not None:
+                self._join(camera, (stamp_ns, message), depth, now_ns)
+            elif now_ns - camera.depth.arrived_ns > self._timeout_ns:
+                self._hand_over(camera, Pair(message, None, stamp_ns, now_ns))
+            else:
+                self._wait_for_partner(camera, camera.color, stamp_ns, message)
+
+    def add_depth(self, name: str, stamp_ns: int, message: Any, now_ns: int) -> None:
+        """Takes in a depth image of camera ``name``."""
+        with self._condition:
+            camera = self._cameras[name]
+            if not self._admit(camera, camera.depth, stamp_ns, now_ns):
+                return
+            color = self._partner(camera.color, stamp_ns)
+            if color is not None:
+                self._join(camera, color, (stamp_ns, message), now_ns)
+            else:
+                self._wait_for_partner(camera, camera.depth, stamp_ns, message)
+
+    def wait(self, timeout_s: float) -> None:
+        """Blocks until a pair is ready, ``wake`` is called, or the time is over."""
+        with self._condition:
+            self._condition.wait_for(self._has_news, timeout_s)
+            self._woken = False
+
+    def wake(self) -> None:
+        """Ends a ``wait`` from another thread, or the next one."""
+        with self._condition:
+            self._woken = True
+            self._condition.notify_all()
+
+    def take(self, now_ns: int) -> dict[str, Pair]:
+        """The newest pair of each camera that has one; what waited too long is dropped as stale."""
+        taken = {}
+        with self._condition:
+            for name, camera in self._cameras.items():
+                pair, camera.ready = camera.ready, None
+                if pair is None:
+                    continue
+                if now_ns - pair.arrived_ns > self._timeout_ns:
+                    camera.drops[Drop.STALE] += 1
+                else:
+                    taken[name] = pair
+        return taken
+
+    def count(self, name: str, drop: Drop) -> None:
+        """Counts a drop that happened after ``take``."""
+        with self._condition:
+            self._cameras[name].drops[drop] += 1
+
+    def drops(self, name: str) -> dict[Drop, int]:
+        """How many images and pairs of a camera were dropped so far, by cause."""
+        with self._condition:
+            return {cause: self._cameras[name].drops[cause] for cause in Drop}
+
+    def age_ns(self, name: str, now_ns: int) -> int:
+        """Since the newest pair of a camera arrived, or since the start."""
+        with self._condition:
+            camera = self._cameras[name]
+            # A simulated clock may be set back.
+            camera.paired_ns = min(camera.paired_ns, now_ns)
+            return now_ns - camera.paired_ns
+
+    def is_stale(self, name: str, now_ns: int) -> bool:
+        """Whether a camera has delivered no pair for the timeout."""
+        return self.age_ns(name, now_ns) > self._timeout_ns
+
+    def _admit(self, camera: _Camera, stream: _Stream, stamp_ns: int, now_ns: int) -> bool:
+        stream.arrived_ns = now_ns
+        if stream.newest_ns is not None:
+            if stamp_ns == stream.newest_ns:
+                camera.drops[Drop.STALE] += 1
+                return False
+            if stamp_ns < stream.newest_ns:
+                camera.drops[Drop.UNPAIRED] += camera.color.clear() + camera.depth.clear()
+        stream.newest_ns = stamp_ns
+        return True
+
+    def _partner(self, other: _Stream, stamp_ns: int) -> tuple[int, Any] | None:
+        nearest = min(other.waiting, key=lambda entry: abs(entry[0] - stamp_ns), default=None)
+        if nearest is None or abs(nearest[0] - stamp_ns) > self._tolerance_ns:
+            return None
+        return nearest
+
+    def _join(
+        self, camera: _Camera, color: tuple[int, Any], depth: tuple[int, Any], now_ns: int
+    ) -> None:
+        for stream, stamp_ns in ((camera.color, color[0]), (camera.depth, depth[0])):
+            while stream.waiting and stream.waiting[0][0] <= stamp_ns:
+                waited_ns, _ = stream.waiting.popleft()
+                if waited_ns != stamp_ns:
+                    camera.drops[Drop.UNPAIRED] += 1
+        self._hand_over(camera, Pair(color[1], depth[1], color[0], now_ns))
+
+    def _hand_over(self, camera: _Camera, pair: Pair) -> None:
+        if camera.ready is not None:
+            camera.drops[Drop.SUPERSEDED] += 1
+        camera.ready = pair
+        camera.paired_ns = pair.arrived_ns
+        self._condition.notify_all()
+
+    def _wait_for_partner(
+        self, camera: _Camera, stream: _Stream, stamp_ns: int, message: Any
+    ) -> None:
+        if len(stream.waiting) == _WAITING:
+            stream.waiting.popleft()
+            camera.drops[Drop.UNPAIRED] += 1
+        stream.waiting.append((stamp_ns, message))
+
+    def _has_news(self) -> bool:
+        return self._woken or any(camera.ready for camera in self._cameras.values())

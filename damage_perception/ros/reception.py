@@ -1,0 +1,73 @@
+"""The image subscriptions of the detector: they only store and pair."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final
+
+from rclpy.node import Node
+from sensor_msgs.msg import CameraInfo, Image
+
+from damage_perception.ros.messages import nanoseconds_of
+from damage_perception.ros.pairing import Pairing
+from damage_perception.ros.qos import IMAGE_PROFILES, mismatch_as_error
+
+COLOR: Final = "color/image_raw"
+DEPTH: Final = "depth/image_rect_raw"
+CAMERA_INFO: Final = "color/camera_info"
+
+
+class Reception:
+    """Subscribes to colour, depth and camera_info of every camera until ``destroy``.
+
+    camera_infos  the newest CameraInfo by camera, kept here
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        cameras: Sequence[str],
+        profile: str,
+        pairing: Pairing,
+        now_ns: Callable[[], int],
+    ) -> None:
+        self._node = node
+        self._now_ns = now_ns
+        self.camera_infos: dict[str, CameraInfo] = {}
+        self._topics: dict[str, list[str]] = {}
+        self._subscriptions = []
+        qos = IMAGE_PROFILES[profile]
+        for camera in cameras:
+            receivers: list[tuple[str, type, Callable[[Any], None]]] = [
+                (COLOR, Image, partial(self._receive, pairing.add_color, camera)),
+                (DEPTH, Image, partial(self._receive, pairing.add_depth, camera)),
+                (CAMERA_INFO, CameraInfo, partial(self._keep, camera)),
+            ]
+            for topic, kind, receive in receivers:
+                subscription = node.create_subscription(
+                    kind,
+                    f"{camera}/{topic}",
+                    receive,
+                    qos,
+                    event_callbacks=mismatch_as_error(
+                        f"{camera}/{topic}", node.get_logger().error
+                    ),
+                )
+                self._subscriptions.append(subscription)
+                self._topics.setdefault(camera, []).append(subscription.topic_name)
+
+    def silent_topics(self, camera: str) -> tuple[str, ...]:
+        """The topics of a camera that nobody publishes."""
+        return tuple(t for t in self._topics[camera] if not self._node.count_publishers(t))
+
+    def destroy(self) -> None:
+        """Ends the subscriptions."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+
+    def _receive(self, add: Callable[..., None], camera: str, message: Image) -> None:
+        add(camera, nanoseconds_of(message.header.stamp), message, self._now_ns())
+
+    def _keep(self, camera: str, message: CameraInfo) -> None:
+        self.camera_infos[camera] = message

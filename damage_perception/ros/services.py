@@ -1,0 +1,135 @@
+"""The detector's services: they hand a job to the worker and wait without blocking reception."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import count
+from typing import Any, Final
+
+from damage_perception_msgs.srv import CalibrateStation, Inspect
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.lifecycle import LifecycleNode
+from rclpy.task import Future
+
+from damage_perception.ros.calibration import CalibratedCamera, Calibration
+from damage_perception.ros.inspection import Inspection
+from damage_perception.ros.messages import nanoseconds_of, report_message
+from damage_perception.ros.settings import nanoseconds, station_file
+from damage_perception.ros.worker import Job, Worker
+from damage_perception.verdict.report import Report
+
+# A camera at 2 Hz delivers the images of a calibration in this time.
+_CALIBRATION_NS: Final = 5_000_000_000
+_INACTIVE: Final = "the node is not active: configure and activate it first"
+
+
+class Services:
+    """``~/inspect`` and ``~/calibrate_station`` from creation to ``destroy``.
+
+    values  the node's parameters as they are now
+    worker  the running worker; None while the node is not active
+    """
+
+    def __init__(
+        self,
+        node: LifecycleNode,
+        now_ns: Callable[[], int],
+        values: Callable[[], Mapping[str, Any]],
+        worker: Callable[[], Worker | None],
+    ) -> None:
+        self._node = node
+        self._now_ns = now_ns
+        self._values = values
+        self._worker = worker
+        self._numbers = count(1)
+        # A callback that waits keeps the others of its group from running.
+        group = ReentrantCallbackGroup()
+        self._services = [
+            node.create_service(Inspect, "~/inspect", self._inspect, callback_group=group),
+            node.create_service(
+                CalibrateStation, "~/calibrate_station", self._calibrate, callback_group=group
+            ),
+        ]
+
+    def destroy(self) -> None:
+        """Takes the services off the node."""
+        for service in self._services:
+            self._node.destroy_service(service)
+
+    async def _inspect(
+        self, request: Inspect.Request, response: Inspect.Response
+    ) -> Inspect.Response:
+        now_ns = self._now_ns()
+        wait_ns = nanoseconds_of(request.timeout)
+        if wait_ns <= 0:
+            wait_ns = nanoseconds(self._values(), "decision_deadline_ms")
+        name = f"inspect-{next(self._numbers)}"
+        answer: Future = Future()
+        job = Inspection(name, now_ns, now_ns + wait_ns, self._resolve(answer))
+        if not self._begin(job):
+            response.message = _INACTIVE
+            return response
+        reports, error = await answer
+        reports_now: list[Report] = reports
+        response.success, response.message = not error, error
+        response.reports = [report_message(report, self._now_ns()) for report in reports_now]
+        return response
+
+    async def _calibrate(
+        self, request: CalibrateStation.Request, response: CalibrateStation.Response
+    ) -> CalibrateStation.Response:
+        now_ns = self._now_ns()
+        values = self._values()
+        cameras = [request.camera] if request.camera else list(values["cameras"])
+        problem = _uncalibratable(cameras, values)
+        if problem:
+            response.message = problem
+            return response
+        answer: Future = Future()
+        job = Calibration(
+            cameras, now_ns, now_ns + _CALIBRATION_NS, station_file(values), self._resolve(answer)
+        )
+        if not self._begin(job):
+            response.message = _INACTIVE
+            return response
+        result, text = await answer
+        learned: list[CalibratedCamera] = result
+        response.success, response.message = bool(learned), text
+        response.cameras = [entry.camera for entry in learned]
+        response.rms_error_m = [entry.fit.rms_error_m for entry in learned]
+        response.tilt_deg = [entry.tilt_deg for entry in learned]
+        response.distance_m = [entry.distance_m for entry in learned]
+        log = self._node.get_logger()
+        (log.info if learned else log.error)(f"calibrate_station {', '.join(cameras)}: {text}")
+        return response
+
+    def _begin(self, job: Job) -> bool:
+        worker = self._worker()
+        if worker is None:
+            return False
+        worker.add(job)
+        return True
+
+    def _resolve(self, answer: Future) -> Callable[[Any, str], None]:
+        """Completes ``answer`` from the worker's thread, and has the executor notice."""
+
+        def done(result: Any, text: str) -> None:
+            answer.set_result((result, text))
+            executor = self._node.executor
+            if executor is not None:
+                executor.wake()
+
+        return done
+
+
+def _uncalibratable(cameras: list[str], values: Mapping[str, Any]) -> str:
+    """Why the stations of ``cameras`` cannot be learned; empty where they can."""
+    for camera in cameras:
+        if camera not in values["cameras"]:
+            return f"camera {camera!r} is not one of {', '.join(values['cameras'])}"
+        if values[f"{camera}.plane"]:
+            return (
+                f"the parameter {camera}.plane fixes the station: take it out of the parameter "
+                "file, start again, then calibrate"
+            )
+    return ""

@@ -1,0 +1,43 @@
+"""Files that come with the package: models, parameter file, DDS profile."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Final
+
+PACKAGE: Final = "damage_perception"
+
+
+def shared_folder(name: str) -> Path:
+    """The folder ``name`` (models, config) of the installed package, or of its source checkout.
+
+    Raises FileNotFoundError, saying where it was looked for.
+    """
+    places = [Path(__file__).resolve().parents[2], Path(sys.prefix) / "share" / PACKAGE]
+    try:
+        from ament_index_python.packages import get_package_share_path
+
+        places.append(Path(get_package_share_path(PACKAGE)))
+    except (ImportError, LookupError):
+        pass
+    for place in places:
+        if (place / name).is_dir():
+            return place / name
+    raise FileNotFoundError(
+        f"{name}/ of {PACKAGE} is in none of {', '.join(map(str, places))}: install the package"
+    )
+
+
+def default_model_card() -> Path:
+    """The card of the model that comes with the package. Raises FileNotFoundError."""
+    folder = shared_folder("models")
+    cards = sorted(folder.glob("*.yaml"))
+    if not cards:
+        raise FileNotFoundError(f"{folder} holds no model card (*.yaml): install or train a model")
+    return cards[-1]
+
+
+def dds_profile() -> Path:
+    """The Fast DDS profile for large images. Raises FileNotFoundError."""
+    return shared_folder("config") / "fastdds_large_images.xml"

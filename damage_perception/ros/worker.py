@@ -1,0 +1,220 @@
+"""The one thread that turns the newest pairs of all cameras into reports."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from damage_perception.frame import CameraModel, Frame
+from damage_perception.inspector import Inspector
+from damage_perception.ros.conversions import (
+    ConversionError,
+    read_camera_info,
+    read_color,
+    read_depth,
+)
+from damage_perception.ros.health import Health
+from damage_perception.ros.pairing import Drop, Pair, Pairing
+from damage_perception.verdict.report import Reason, Report
+
+# Deadlines are kept to this, also where no frames come.
+_TICK_S: Final = 0.02
+# A stamp up to this much before the arrival is of the node's clock; others say nothing of when.
+_CLOCK_SPAN_NS: Final = 2_000_000_000
+
+Deliver = Callable[[Sequence[Report], "dict[str, Frame]"], None]
+
+
+@dataclass(frozen=True)
+class Capture:
+    """A frame and when it was taken, in nanoseconds of the node's clock."""
+
+    frame: Frame
+    taken_ns: int
+
+
+class Job(Protocol):
+    """Something asked of the node that takes several frames."""
+
+    def advance(self, inspector: Inspector, captures: Sequence[Capture], now_ns: int) -> bool:
+        """Takes the newest frames; whether the job is done."""
+
+    def abandon(self, why: str) -> None:
+        """Ends the job without its result."""
+
+
+class Worker:
+    """Runs ``inspector`` in a thread of its own from ``start`` to ``stop``.
+
+    camera_infos  newest CameraInfo message by camera; the caller keeps it
+    now_ns        the node's clock
+    deliver       called in the thread with the reports due, and the newest frame of each camera
+    log_error     called in the thread with one line of text, or a traceback
+
+    An exception costs the pass in which it was raised; the thread goes on.
+    """
+
+    def __init__(
+        self,
+        inspector: Inspector,
+        pairing: Pairing,
+        camera_infos: dict[str, Any],
+        now_ns: Callable[[], int],
+        deliver: Deliver,
+        log_error: Callable[[str], Any],
+    ) -> None:
+        self.health = Health()
+        self._inspector = inspector
+        self._pairing = pairing
+        self._camera_infos = camera_infos
+        self._now_ns = now_ns
+        self._deliver = deliver
+        self._log_error = log_error
+        self._calls: deque[Callable[[Inspector], None]] = deque()
+        self._jobs: list[Job] = []
+        self._models: dict[str, tuple[Any, CameraModel]] = {}
+        self._image_faults: dict[str, Reason] = {}
+        self._told: dict[str, str] = {}
+        self._newest: dict[str, Frame] = {}
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="damage_worker", daemon=True)
+
+    def start(self) -> None:
+        """Starts the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the thread; what still waits is reported, what was asked for is abandoned."""
+        self._stopping = True
+        self._pairing.wake()
+        self._thread.join()
+        self._run_calls()
+        for job in self._jobs:
+            job.abandon("the node was deactivated")
+        self._deliver(self._inspector.finish(), self._newest)
+
+    def call(self, action: Callable[[Inspector], None]) -> None:
+        """Has the thread run ``action`` before its next frames."""
+        self._calls.append(action)
+        self._pairing.wake()
+
+    def add(self, job: Job) -> None:
+        """Has the thread advance ``job`` with every pass until it is done."""
+        self.call(lambda _: self._jobs.append(job))
+
+    def problem(self, camera: str) -> str:
+        """Why the newest images of a camera could not be read; empty where they could."""
+        return self._told.get(camera, "")
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._pairing.wait(_TICK_S)
+            try:
+                self._pass()
+            except Exception as error:
+                self._fail(error)
+
+    def _pass(self) -> None:
+        self._run_calls()
+        now_ns = self._now_ns()
+        start_s = time.perf_counter()
+        pairs = self._pairing.take(now_ns)
+        captures = [c for name, pair in pairs.items() if (c := self._capture(name, pair))]
+        frames = [capture.frame for capture in captures]
+        self._newest |= {frame.camera_name: frame for frame in frames}
+        self._note_faults(now_ns)
+        self._deliver(self._observe(frames, now_ns), self._newest)
+        if frames:
+            self.health.processed(len(frames), time.perf_counter() - start_s)
+        self._jobs = [job for job in self._jobs if not self._advance(job, captures)]
+
+    def _run_calls(self) -> None:
+        while self._calls:
+            action = self._calls.popleft()
+            try:
+                action(self._inspector)
+            except Exception as error:
+                self._fail(error)
+
+    def _capture(self, name: str, pair: Pair) -> Capture | None:
+        try:
+            frame = Frame(
+                read_color(pair.color),
+                None if pair.depth is None else read_depth(pair.depth),
+                self._camera_model(name),
+                name,
+                pair.color.header.frame_id,
+                pair.stamp_ns,
+            )
+        except ValueError as error:
+            self._reject(name, error)
+            return None
+        self._told.pop(name, None)
+        self._image_faults[name] = Reason.NONE if pair.depth is not None else Reason.NO_DEPTH
+        in_clock = 0 <= pair.arrived_ns - pair.stamp_ns <= _CLOCK_SPAN_NS
+        return Capture(frame, pair.stamp_ns if in_clock else pair.arrived_ns)
+
+    def _camera_model(self, name: str) -> CameraModel:
+        message = self._camera_infos.get(name)
+        if message is None:
+            raise ConversionError(
+                f"no message on {name}/color/camera_info: publish the calibration, or remap it"
+            )
+        known = self._models.get(name)
+        if known is not None and known[0] is message:
+            return known[1]
+        model = read_camera_info(message)
+        if known is not None and known[1] == model:
+            # What was computed from the model stays with it.
+            model = known[1]
+        self._models[name] = (message, model)
+        return model
+
+    def _reject(self, name: str, error: Exception) -> None:
+        self._pairing.count(name, Drop.MALFORMED)
+        self._image_faults[name] = Reason.MALFORMED_INPUT
+        # The same error would fill the log at the rate of the images.
+        if self._told.get(name) != str(error):
+            self._told[name] = str(error)
+            self._log_error(f"camera {name}: {error}")
+
+    def _note_faults(self, now_ns: int) -> None:
+        for name in self._inspector.cameras:
+            fault = self._image_faults.get(name, Reason.NONE)
+            if self._pairing.is_stale(name, now_ns):
+                fault |= Reason.STALE_CAMERA
+            self._inspector.camera_faults[name] = fault
+
+    def _observe(self, frames: list[Frame], now_ns: int) -> list[Report]:
+        """The reports due; a frame that cannot be handled does not take the others with it."""
+        if not frames:
+            return self._inspector.tick(now_ns)
+        try:
+            return self._inspector.observe(frames, now_ns)
+        except Exception as error:
+            if len(frames) > 1:
+                return [r for frame in frames for r in self._observe([frame], now_ns)]
+            if isinstance(error, ValueError):
+                self._reject(frames[0].camera_name, error)
+            else:
+                self._fail(error)
+                self._image_faults[frames[0].camera_name] = Reason.BACKEND_FAULT
+            self._note_faults(now_ns)
+            return self._inspector.tick(now_ns)
+
+    def _advance(self, job: Job, captures: Sequence[Capture]) -> bool:
+        try:
+            return job.advance(self._inspector, captures, self._now_ns())
+        except Exception as error:
+            self._fail(error)
+            job.abandon(f"{type(error).__name__}: {error}")
+            return True
+
+    def _fail(self, error: Exception) -> None:
+        self.health.failed(f"{type(error).__name__}: {error}")
+        self._log_error("".join(traceback.format_exception(error)))

@@ -1,0 +1,115 @@
+"""Tight labelled views of single items, for training and testing a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from damage_perception.frame import CameraModel, Frame
+from damage_perception.simulation.camera import Pose, sample_camera, sample_pose
+from damage_perception.simulation.mesh import Array
+from damage_perception.simulation.scene import Scene, Truth, sample_scene
+from damage_perception.simulation.sensor import Sensor
+from damage_perception.simulation.split import Split, generator
+
+LEAST_SHARE = 0.003
+_ATTEMPTS = 6
+
+
+@dataclass(frozen=True)
+class LabelledView:
+    """A frame around one item, with what is true of it.
+
+    kinds and items (H, W) uint8 as in `Rendering`; normal (3,) and offset_m are the ground's plane
+    in the optical frame: height of a point is normal . point + offset_m.
+    """
+
+    frame: Frame
+    kinds: NDArray[np.uint8]
+    items: NDArray[np.uint8]
+    truth: Truth
+    normal: Array
+    offset_m: float
+    sensor: str
+
+    @property
+    def visible_share(self) -> float:
+        """Labelled pixels as a share of the item's pixels."""
+        return visible_share(self.kinds, self.items)
+
+
+def visible_share(kinds: NDArray[np.uint8], items: NDArray[np.uint8]) -> float:
+    """Labelled pixels as a share of the target's pixels."""
+    return float(np.count_nonzero(kinds) / max(1, np.count_nonzero(items == 1)))
+
+
+def sample_view(
+    split: Split,
+    seed: int,
+    size: int = 288,
+    *,
+    damaged: bool | None = None,
+    kind: str | None = None,
+    form: str | None = None,
+    decoy: bool | None = None,
+    depthless_share: float = 0.0,
+) -> LabelledView:
+    """Draw a view of ``size`` x ``size`` pixels; the same arguments give the same view.
+
+    Only the rays of the window around the item are cast. Damage of which less than 0.3 % of the
+    item's pixels can be seen is drawn again.
+    """
+    rng = generator(split, "view", seed)
+    if damaged is None and kind is None:
+        damaged = bool(rng.random() < 0.5)
+    for _ in range(_ATTEMPTS):
+        azimuth = float(rng.uniform(0, 2 * np.pi))
+        scene = sample_scene(
+            split, rng, damaged=damaged, kind=kind, form=form, decoy=decoy, azimuth=azimuth
+        )
+        camera = sample_camera(rng)
+        pose = sample_pose(rng, camera, scene.size_m, azimuth)
+        window = frame_item(scene, camera, pose, rng, size)
+        rendering = scene.render(window, pose, rng)
+        share = visible_share(rendering.kinds, rendering.items)
+        if scene.truth.damaged == (share >= LEAST_SHARE):
+            break
+    else:
+        return sample_view(
+            split,
+            seed + 1_000_003,
+            size,
+            damaged=damaged,
+            kind=kind,
+            form=form,
+            decoy=decoy,
+            depthless_share=depthless_share,
+        )
+    sensor = Sensor.sample(split, rng)
+    with_depth = bool(rng.random() >= depthless_share)
+    frame = sensor.apply(rendering, rng, with_depth=with_depth)
+    return LabelledView(
+        frame,
+        rendering.kinds,
+        rendering.items,
+        scene.truth,
+        rendering.normal,
+        rendering.offset_m,
+        sensor.name,
+    )
+
+
+def frame_item(
+    scene: Scene, camera: CameraModel, pose: Pose, rng: np.random.Generator, size: int
+) -> CameraModel:
+    """The window of a camera around the target: its bounding square, wider by about a half."""
+    pixels = pose.project(scene.outline_m(), camera)
+    low, high = pixels.min(0), pixels.max(0)
+    side = float((high - low).max()) * float(rng.uniform(1.25, 1.75))
+    centre = (low + high) / 2 + rng.normal(0, 0.04, 2) * side
+    if rng.random() < 0.04:
+        centre = centre + rng.uniform(-0.3, 0.3, 2) * side
+    corner = centre - side / 2
+    return camera.window(float(corner[0]), float(corner[1]), side, side, size)

@@ -1,0 +1,235 @@
+"""Ray casting of patches with Embree, and shading of what the rays hit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from embreex.mesh_construction import TriangleMesh
+from embreex.rtcore_scene import EmbreeScene
+from numpy.typing import NDArray
+
+from damage_perception.frame import CameraModel
+from damage_perception.kinds import CODES, MISSING_UNIT
+from damage_perception.simulation.camera import Pose
+from damage_perception.simulation.light import Lighting
+from damage_perception.simulation.mesh import Array, Patch
+
+_LINEAR = (np.arange(256, dtype=np.float32) / 255) ** np.float32(2.2)
+_COLUMNS = 1024
+_LIFT_M = 4e-4
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """What a perfect camera sees.
+
+    radiance (H, W, 3) float32 linear RGB; depth_true_m (H, W) float32 along the optical axis;
+    kinds (H, W) uint8 codes of the damage; items (H, W) uint8: 0 ground and spills, 1 the target,
+    2 and more its neighbours; facing (H, W) float32 cosine between ray and surface; gloss (H, W)
+    float32. normal and offset_m: height above the ground is normal . point + offset_m.
+    """
+
+    radiance: Array
+    depth_true_m: Array
+    kinds: NDArray[np.uint8]
+    items: NDArray[np.uint8]
+    facing: Array
+    gloss: Array
+    camera: CameraModel
+    normal: Array
+    offset_m: float
+
+    @property
+    def color(self) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 sRGB of a neutral exposure, without any fault of a sensor."""
+        level = float(np.percentile(self.radiance, 95)) + 1e-6
+        return (255 * np.clip(self.radiance / level * 0.85, 0, 1) ** (1 / 2.2)).astype(np.uint8)
+
+
+class Geometry:
+    """Patches as one triangle mesh with attributes, in an Embree scene."""
+
+    def __init__(self, patches: Sequence[Patch]) -> None:
+        self.patches = list(patches)
+        counts = [patch.points.shape[0] * patch.points.shape[1] for patch in patches]
+        starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        self._faces = np.concatenate(
+            [_triangles(patch) + start for patch, start in zip(patches, starts, strict=True)]
+        ).astype(np.int32)
+        self._owner = np.repeat(
+            np.arange(len(patches), dtype=np.int32),
+            [2 * (p.points.shape[0] - 1) * (p.points.shape[1] - 1) for p in patches],
+        )
+        points = np.concatenate([patch.points.reshape(-1, 3) for patch in patches])
+        normals = np.concatenate([patch.normals().reshape(-1, 3) for patch in patches])
+        uv = np.concatenate([np.stack(np.meshgrid(p.u, p.v), -1).reshape(-1, 2) for p in patches])
+        self._attributes = np.ascontiguousarray(np.hstack([normals, uv]), np.float32)
+        self._scene = EmbreeScene()
+        TriangleMesh(self._scene, np.ascontiguousarray(points, np.float32), self._faces)
+
+    def cast(self, origin: Array, directions: Array) -> tuple[NDArray[np.int32], Array, Array]:
+        """First hits of (N, 3) rays from one point: patch (N,) or -1, distance (N,), normal + uv."""
+        origins = np.ascontiguousarray(np.broadcast_to(origin, directions.shape), np.float32)
+        hit = self._scene.run(origins, directions, output=True)
+        prim = hit["primID"]
+        found = prim >= 0
+        prim = np.where(found, prim, 0)
+        corners = self._faces[prim]
+        u, v = hit["u"][:, None], hit["v"][:, None]
+        table = self._attributes
+        attributes = table[corners[:, 0]] * (1 - u - v)
+        attributes += table[corners[:, 1]] * u
+        attributes += table[corners[:, 2]] * v
+        owner = np.where(found, self._owner[prim], -1)
+        return owner, np.where(found, hit["tfar"], 0).astype(np.float32), attributes
+
+    def distance(self, origin: Array, directions: Array) -> Array:
+        """(N,) distance of the first hit, infinite where there is none."""
+        origins = np.ascontiguousarray(np.broadcast_to(origin, directions.shape), np.float32)
+        hit = self._scene.run(origins, directions, output=True)
+        return np.where(hit["primID"] >= 0, hit["tfar"], np.inf).astype(np.float32)
+
+    def visible(self, points: Array, directions: Array, reach_m: float = 1e3) -> Array:
+        """(N,) 1 where nothing lies within ``reach_m`` of a point in a direction."""
+        reach = np.full(len(points), reach_m, np.float32)
+        blocked = self._scene.run(points, directions, reach, query="OCCLUDED")
+        return (blocked < 0).astype(np.float32)
+
+    def texels(self, owner: NDArray[np.int32], uv: Array, pixel_m: float) -> tuple[Array, Array]:
+        """Colour and gloss (N, 4) float32 0..255, and label (N,), at positions of patches."""
+        surface = np.zeros((len(owner), 4), np.float32)
+        kinds = np.zeros(len(owner), np.uint8)
+        order = np.argsort(owner, kind="stable")
+        bounds = np.searchsorted(owner[order], np.arange(len(self.patches) + 1))
+        for index, patch in enumerate(self.patches):
+            chosen = order[bounds[index] : bounds[index + 1]]
+            if not len(chosen):
+                continue
+            position = uv[chosen]
+            skin = patch.skin
+            texture = _shrunk(skin.texture, patch, pixel_m)
+            surface[chosen] = _sample(texture, position)
+            if skin.kinds.any():
+                rows, columns = skin.kinds.shape
+                x = np.clip((position[:, 0] * columns).astype(np.int32), 0, columns - 1)
+                y = np.clip((position[:, 1] * rows).astype(np.int32), 0, rows - 1)
+                kinds[chosen] = skin.kinds[y, x]
+        return surface, kinds
+
+
+def _triangles(patch: Patch) -> NDArray[np.int64]:
+    n, m = patch.points.shape[:2]
+    index = np.arange(n * m).reshape(n, m)
+    a, b, c, d = index[:-1, :-1], index[:-1, 1:], index[1:, :-1], index[1:, 1:]
+    return np.stack([np.stack([a, b, c], -1), np.stack([d, c, b], -1)], 2).reshape(-1, 3)
+
+
+def _shrunk(texture: NDArray[np.uint8], patch: Patch, pixel_m: float) -> NDArray[np.uint8]:
+    """The texture at about the resolution of the image, so that it does not alias."""
+    rows, columns = texture.shape[:2]
+    width, height = patch.extent_m
+    across, down = abs(float(patch.u[-1] - patch.u[0])), abs(float(patch.v[-1] - patch.v[0]))
+    finest = max(columns * across / max(width, 1e-6), rows * down / max(height, 1e-6)) * pixel_m
+    if finest < 1.4:
+        return texture
+    shape = (max(4, round(columns / finest)), max(4, round(rows / finest)))
+    return np.asarray(cv2.resize(texture, shape, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _sample(texture: NDArray[np.uint8], position: Array) -> Array:
+    """(N, 4) bilinear samples at (N, 2) positions; beyond 0..1 the texture is reflected."""
+    rows, columns = texture.shape[:2]
+    count = len(position)
+    padded = -(-count // _COLUMNS) * _COLUMNS
+    maps = np.zeros((2, padded), np.float32)
+    maps[0, :count] = position[:, 0] * columns - 0.5
+    maps[1, :count] = position[:, 1] * rows - 0.5
+    x, y = maps.reshape(2, -1, _COLUMNS)
+    taken = cv2.remap(texture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    return np.asarray(taken, np.float32).reshape(-1, 4)[:count]
+
+
+def render(
+    patches: Sequence[Patch],
+    ghosts: Sequence[Patch],
+    lighting: Lighting,
+    camera: CameraModel,
+    pose: Pose,
+    rng: np.random.Generator,
+) -> Rendering:
+    """Cast a ray for every pixel of a camera into patches and shade what it hits.
+
+    Pixels whose ray would meet a ghost first are labelled as a missing unit.
+    """
+    geometry = Geometry(patches)
+    shape = (camera.height, camera.width)
+    rays = np.ascontiguousarray(camera.rays.reshape(-1, 3) @ pose.rotation, np.float32)
+    owner, depth, attributes = geometry.cast(pose.position_m, rays)
+    normal = attributes[:, :3]
+    normal /= np.sqrt(np.einsum("ij,ij->i", normal, normal))[:, None] + 1e-9
+    toward = rays / -np.sqrt(np.einsum("ij,ij->i", rays, rays))[:, None]
+    facing = np.einsum("ij,ij->i", normal, toward)
+    normal[facing < 0] *= -1
+    facing = np.abs(facing)
+    middle = float(np.median(depth[depth > 0])) if (depth > 0).any() else 1.0
+    surface, kinds = geometry.texels(owner, attributes[:, 3:], middle / camera.fx)
+    points = pose.position_m + depth[:, None] * rays + _LIFT_M * normal
+    shadow = _shadow(geometry, lighting, points, shape, rng)
+    openness = _openness(geometry, points, normal, shape, rng)
+    albedo = _LINEAR[surface[:, :3].astype(np.uint8)]
+    gloss = surface[:, 3] / 255
+    radiance = lighting.shade(albedo, gloss, normal, toward, shadow, openness)
+    items = np.array([patch.item for patch in geometry.patches] + [0], np.uint8)[owner]
+    if ghosts:
+        gone = Geometry(ghosts).distance(pose.position_m, rays)
+        kinds[gone < depth] = CODES[MISSING_UNIT]
+    plane_normal, offset = pose.plane
+    return Rendering(
+        radiance.reshape(*shape, 3),
+        depth.reshape(shape),
+        kinds.reshape(shape),
+        items.reshape(shape),
+        facing.reshape(shape).astype(np.float32),
+        gloss.reshape(shape).astype(np.float32),
+        camera,
+        plane_normal,
+        offset,
+    )
+
+
+def _shadow(
+    geometry: Geometry,
+    lighting: Lighting,
+    points: Array,
+    shape: tuple[int, int],
+    rng: np.random.Generator,
+) -> Array:
+    """(N,) how much of the first lamp each point sees: one jittered ray, blurred over pixels."""
+    lamp = lighting.lights[0]
+    direction = rng.random((shape[0] * shape[1], 3), np.float32) * np.float32(3.5 * lamp.radius)
+    direction += lamp.direction - np.float32(1.75 * lamp.radius)
+    seen = geometry.visible(points, direction)
+    width = 1 + 2 * max(1, round(lamp.radius * 14))
+    return np.asarray(cv2.blur(seen.reshape(shape), (width, width)), np.float32).ravel()
+
+
+def _openness(
+    geometry: Geometry,
+    points: Array,
+    normal: Array,
+    shape: tuple[int, int],
+    rng: np.random.Generator,
+) -> Array:
+    """(N,) share of the sky that is seen: one random ray for every fourth pixel, blurred."""
+    every = np.s_[::2, ::2]
+    where = points.reshape(*shape, 3)[every].reshape(-1, 3)
+    random = rng.standard_normal((len(where), 3), np.float32)
+    random /= np.sqrt(np.einsum("ij,ij->i", random, random))[:, None]
+    direction = random + normal.reshape(*shape, 3)[every].reshape(-1, 3)
+    seen = geometry.visible(np.ascontiguousarray(where), np.ascontiguousarray(direction), 0.12)
+    small = cv2.blur(seen.reshape((shape[0] + 1) // 2, (shape[1] + 1) // 2), (9, 9))
+    wide = cv2.resize(small, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(0.25 + 0.75 * wide, np.float32).ravel()

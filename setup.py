@@ -1,0 +1,54 @@
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+PACKAGE = "damage_perception"
+SHARE = f"share/{PACKAGE}"
+
+
+def files(*patterns: str) -> list[str]:
+    return sorted(str(file) for pattern in patterns for file in Path().glob(pattern))
+
+
+setup(
+    name=PACKAGE,
+    version="0.1.0",
+    description="One report of damage per item, from the RGB-D cameras of a robot cell",
+    maintainer="damage_perception maintainers",
+    maintainer_email="maintainers@damage-perception.example",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
+        (SHARE, ["package.xml"]),
+        (f"{SHARE}/config", files("config/*")),
+        (f"{SHARE}/launch", files("launch/*.launch.py")),
+        (f"{SHARE}/models", files("models/*.onnx", "models/*.npz", "models/*.yaml")),
+    ],
+    install_requires=[
+        "numpy>=1.26",
+        "onnxruntime",
+        "opencv-python-headless>=4.6",
+        "PyYAML",
+        "rich",
+        "rosbags",
+        "typer",
+    ],
+    extras_require={
+        "simulation": ["embreex", "trimesh"],
+        "training": ["matplotlib", "onnx", "onnxscript", "scikit-learn", "torch"],
+        "test": ["hypothesis", "pytest"],
+        "lint": ["mypy", "ruff"],
+    },
+    entry_points={
+        "console_scripts": [
+            "damage-perception = damage_perception.cli:main",
+            "damage_detector = damage_perception.ros.detector_node:main",
+            "image_replay = damage_perception.ros.replay_node:main",
+            "simulated_cell = damage_perception.ros.simulated_cell_node:main",
+            "reference_controller = damage_perception.ros.reference_controller:main",
+        ],
+    },
+    zip_safe=True,
+)

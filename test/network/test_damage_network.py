@@ -1,0 +1,137 @@
+"""A model loads whole and right, or says why not."""
+
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import yaml
+
+from damage_perception.network import BackendError, DamageNetwork, ModelCardError
+from damage_perception.view import UNKNOWN_HEIGHT_M, View, Window
+
+
+@pytest.fixture(scope="module")
+def network(shipped_card):
+    return DamageNetwork.load(shipped_card)
+
+
+def edit(card_path, change):
+    card = yaml.safe_load(card_path.read_text())
+    change(card)
+    card_path.write_text(yaml.safe_dump(card))
+
+
+def rehash(card_path, role):
+    def change(card):
+        content = (card_path.parent / card[role]["file"]).read_bytes()
+        card[role]["sha256"] = hashlib.sha256(content).hexdigest()
+
+    edit(card_path, change)
+
+
+def blank_view(size, height=0.0):
+    return View(
+        np.full((size, size, 3), 128, np.uint8),
+        np.full((size, size), height, np.float32),
+        np.ones((size, size), np.uint8),
+        0.4,
+        Window(0, 0, size),
+    )
+
+
+def test_assessments_do_not_depend_on_the_batch(network):
+    rng = np.random.default_rng(0)
+    size = network.view_size
+    views = [
+        replace(
+            blank_view(size),
+            color=rng.integers(0, 255, (size, size, 3), np.uint8),
+            height_m=rng.random((size, size), np.float32) / 10,
+        )
+        for _ in range(3)
+    ]
+    together = network.assess(views)
+    alone = [network.assess([view])[0] for view in views]
+    for a, b in zip(together, alone, strict=True):
+        assert a.probability == pytest.approx(b.probability, abs=1e-4)
+        assert a.maps == pytest.approx(b.maps, abs=1e-3)
+        assert a.maps.shape == (6, size // 4, size // 4)
+        assert a.maps.min() >= 0 and a.maps.max() <= 1
+    assert network.assess([]) == []
+
+
+def test_a_view_without_depth_is_assessed(network):
+    view = replace(blank_view(network.view_size, UNKNOWN_HEIGHT_M), width_m=0.0)
+    (assessment,) = network.assess([view])
+    assert np.isfinite(assessment.logit)
+
+
+def test_operating_points_fall_with_the_false_diverts_allowed(network):
+    points = [network.card.operating_point(rate) for rate in (1, 5, 20, 50)]
+    assert points == sorted(points, reverse=True)
+    assert 0 < points[-1] and points[0] < 1
+    for rate in (0, -1, 1000, float("nan")):
+        with pytest.raises(ValueError, match="false_diverts_per_1000"):
+            network.card.operating_point(rate)
+
+
+def test_an_operating_point_diverts_no_more_good_items_than_asked(network):
+    card = network.card
+    for rate in (2, 10, 40):
+        diverted = (card.good_scores >= card.operating_point(rate)).sum()
+        assert diverted <= card.good_count * rate / 1000
+
+
+def test_a_missing_card_is_named(tmp_path):
+    with pytest.raises(ModelCardError, match=r"nowhere\.yaml cannot be read"):
+        DamageNetwork.load(tmp_path / "nowhere.yaml")
+
+
+@pytest.mark.parametrize("content", ["", "[1, 2]", "kinds: 3", "{unclosed", "\x00"])
+def test_a_garbled_card_is_refused(tmp_path, content):
+    path = tmp_path / "card.yaml"
+    path.write_text(content)
+    with pytest.raises(ModelCardError, match=r"card\.yaml"):
+        DamageNetwork.load(path)
+
+
+def test_a_missing_graph_is_named(model_copy):
+    (model_copy.parent / "damage_net.onnx").unlink()
+    with pytest.raises(ModelCardError, match=r"damage_net\.onnx.*missing"):
+        DamageNetwork.load(model_copy)
+
+
+def test_a_truncated_graph_is_refused(model_copy):
+    graph = model_copy.parent / "damage_net.onnx"
+    graph.write_bytes(graph.read_bytes()[:100_000])
+    with pytest.raises(ModelCardError, match="sha256"):
+        DamageNetwork.load(model_copy)
+    rehash(model_copy, "graph")
+    with pytest.raises(BackendError, match="cannot be loaded"):
+        DamageNetwork.load(model_copy)
+
+
+def test_a_graph_for_another_view_size_is_refused(model_copy):
+    edit(model_copy, lambda card: card["input"].update(view_size=128))
+    with pytest.raises(BackendError, match="takes the inputs"):
+        DamageNetwork.load(model_copy)
+
+
+def test_a_graph_with_other_weights_fails_its_self_test(model_copy):
+    onnx = pytest.importorskip("onnx", reason="onnx is needed to spoil the weights")
+    graph = model_copy.parent / "damage_net.onnx"
+    model = onnx.load(str(graph))
+    weights = max(model.graph.initializer, key=lambda tensor: np.prod(tensor.dims))
+    spoilt = np.zeros(weights.dims, np.float32)
+    weights.CopyFrom(onnx.numpy_helper.from_array(spoilt, weights.name))
+    onnx.save(model, str(graph))
+    rehash(model_copy, "graph")
+    with pytest.raises(BackendError, match="self-test"):
+        DamageNetwork.load(model_copy)
+
+
+def test_other_kinds_are_refused(model_copy):
+    edit(model_copy, lambda card: card.update(kinds=["scratch"]))
+    with pytest.raises(ModelCardError, match="scratch"):
+        DamageNetwork.load(model_copy)

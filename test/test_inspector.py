@@ -1,0 +1,185 @@
+"""From frames to reports, with a network that says what the test tells it to."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from damage_perception.frame import CameraModel, Frame
+from damage_perception.inspector import Inspector, MountedCamera
+from damage_perception.network import Assessment, BackendError
+from damage_perception.station import Plane, Station
+from damage_perception.verdict.policy import VerdictPolicy
+from damage_perception.verdict.quality import QualityLimits
+from damage_perception.verdict.report import Reason, Verdict
+
+MS = 1_000_000
+CAMERA = CameraModel(320, 240, 300.0, 300.0, 159.5, 119.5)
+PLANE = Plane(np.array([0.0, 0.0, -1.0]), 0.8)
+POLICY = VerdictPolicy(threshold=0.5, frames_per_camera=2)
+
+
+class ScriptedNetwork:
+    """Says ``logit`` of every view, or fails."""
+
+    view_size = 64
+    backend = "scripted"
+
+    class card:  # noqa: N801 - stands in for an attribute
+        model_id = "model"
+        calibration_id = "calibration"
+
+    def __init__(self, logit=-3.0):
+        self.logit = logit
+        self.views = []
+
+    def assess(self, views):
+        self.views.extend(views)
+        if self.logit is None:
+            raise BackendError("inference failed: out of memory")
+        maps = np.zeros((6, 16, 16), np.float32)
+        maps[2, 6:10, 6:10] = 0.9
+        p = 1 / (1 + np.exp(-self.logit))
+        return [Assessment(self.logit, p, np.full(6, p, np.float32), maps) for _ in views]
+
+
+def textured(shape):
+    return np.random.default_rng(1).integers(40, 220, (*shape, 3), np.uint8)
+
+
+def frame_with_box(x=100, name="top", stamp=0, color=None, depth=True):
+    image = np.full((240, 320, 3), 90, np.uint8)
+    image[80:150, x : x + 90] = textured((70, 90)) if color is None else color
+    depth_m = np.full((240, 320), 0.8, np.float32)
+    depth_m[80:150, x : x + 90] = 0.7
+    return Frame(image, depth_m if depth else None, CAMERA, name, f"{name}_optical", stamp)
+
+
+def blurred(frame):
+    return replace(frame, color=cv2.GaussianBlur(frame.color, (0, 0), 12))
+
+
+def inspector(network=None, poses=None, **quality):
+    cameras = {
+        name: MountedCamera(Station(plane=PLANE), pose)
+        for name, pose in (poses or {"top": None}).items()
+    }
+    return Inspector(network or ScriptedNetwork(), cameras, POLICY, QualityLimits(**quality))
+
+
+def feed(subject, frames, start=0, step=100):
+    reports = []
+    for i, frame in enumerate(frames):
+        reports += subject.observe([frame], (start + i * step) * MS)
+    return reports
+
+
+def test_a_clean_item_passes_with_its_image_stamp_and_frame():
+    (report,) = feed(inspector(), [frame_with_box(stamp=5), frame_with_box(stamp=7)])
+    assert (report.verdict, report.reasons) == (Verdict.PASS, Reason.NONE)
+    assert (report.stamp_ns, report.first_seen_ns, report.frame_id) == (7, 5, "top_optical")
+    assert report.position_m == pytest.approx([-0.035, -0.012, 0.7], abs=0.02)
+    assert report.confidence == pytest.approx(1 / (1 + np.exp(3.0)))
+    assert report.regions == ()
+
+
+def test_a_damaged_item_is_diverted_and_shown_where():
+    (report,) = feed(inspector(ScriptedNetwork(3.0)), [frame_with_box(), frame_with_box()])
+    assert (report.verdict, report.reasons) == (Verdict.DIVERT, Reason.DAMAGE)
+    (region,) = report.regions
+    assert region.kind == "hole"
+    assert region.position_m == pytest.approx(report.position_m, abs=0.02)
+    assert region.area_m2 == pytest.approx(region.size_m[0] * region.size_m[1], rel=0.1)
+    x, y, width, height = region.box
+    assert 100 < x < x + width < 190 and 80 < y < y + height < 150
+
+
+def test_a_backend_fault_is_unknown_never_pass():
+    subject = inspector(ScriptedNetwork(None))
+    reports = feed(subject, [frame_with_box() for _ in range(12)])
+    (report,) = reports
+    assert report.verdict is Verdict.UNKNOWN
+    assert Reason.BACKEND_FAULT in report.reasons and Reason.DEADLINE in report.reasons
+    assert np.isnan(report.confidence)
+
+
+@pytest.mark.parametrize(
+    ("frame", "reason"),
+    [
+        (frame_with_box(color=0), Reason.EXPOSURE),
+        (frame_with_box(color=255), Reason.EXPOSURE),
+        (blurred(frame_with_box()), Reason.BLUR),
+        (frame_with_box(x=230), Reason.CUT_OFF),
+    ],
+)
+def test_views_unfit_to_judge_by_are_unknown_with_the_reason(frame, reason):
+    (report,) = feed(inspector(), [frame] * 12)
+    assert report.verdict is Verdict.UNKNOWN
+    assert reason in report.reasons
+
+
+def test_an_item_without_depth_does_not_pass():
+    reports = feed(inspector(), [frame_with_box(depth=False)] * 12)
+    assert reports, "the item is found by its colour"
+    assert {report.verdict for report in reports} == {Verdict.UNKNOWN}
+    assert all(Reason.NO_DEPTH in report.reasons for report in reports)
+    assert all(report.position_m is None for report in reports)
+
+
+def test_an_empty_station_gives_no_report():
+    empty = Frame(
+        np.full((240, 320, 3), 90, np.uint8), np.full((240, 320), 0.8, np.float32), CAMERA, "top"
+    )
+    assert feed(inspector(), [empty] * 5) == []
+
+
+def test_two_cameras_with_poses_judge_one_item_by_its_worst_side():
+    left, right = np.eye(4), np.eye(4)
+    right[0, 3] = 90 / 300 * 0.7  # shifted by the width of the box
+    subject = inspector(poses={"left": left, "right": right})
+    network = subject.network
+    reports = []
+    for i in range(2):
+        network.logit = -3.0
+        reports += subject.observe([frame_with_box(130, "left")], i * 200 * MS)
+        network.logit = 3.0
+        reports += subject.observe([frame_with_box(40, "right")], (i * 200 + 100) * MS)
+    (report,) = reports
+    assert report.cameras == ("left", "right")
+    assert report.verdict is Verdict.DIVERT
+
+
+def test_a_fault_of_the_camera_is_in_the_report_of_what_waited_for_it():
+    subject = inspector()
+    assert feed(subject, [frame_with_box()]) == []
+    subject.camera_faults["top"] = Reason.STALE_CAMERA
+    (report,) = subject.tick(2_000 * MS)
+    assert report.verdict is Verdict.UNKNOWN
+    assert Reason.STALE_CAMERA in report.reasons
+
+
+def test_what_waits_is_answered_when_the_inspector_finishes():
+    subject = inspector()
+    feed(subject, [frame_with_box()])
+    (report,) = subject.finish()
+    assert report.verdict is Verdict.UNKNOWN
+
+
+def test_judging_one_frame_answers_for_every_item_in_it():
+    frame = frame_with_box(20)
+    frame.color[80:150, 200:280] = textured((70, 80))
+    frame.depth_m[80:150, 200:280] = 0.7
+    result = inspector().judge(frame)
+    assert len(result.items) == len(result.assessments) == len(result.reports) == 2
+    assert [report.verdict for report in result.reports] == [Verdict.PASS] * 2
+
+
+def test_the_view_shows_the_item_with_its_surroundings():
+    subject = inspector()
+    subject.judge(frame_with_box())
+    (view,) = subject.network.views
+    assert view.color.shape == (64, 64, 3)
+    assert view.item.mean() == pytest.approx(70 * 90 / (1.4 * 90) ** 2, rel=0.1)
+    assert np.median(view.height_m[view.item == 1]) == pytest.approx(0.1, abs=1e-3)
+    assert view.width_m == pytest.approx(1.4 * 90 / 300 * 0.7, rel=0.05)

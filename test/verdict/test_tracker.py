@@ -1,0 +1,185 @@
+"""Every item is answered once and in time, whatever the cameras do."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from damage_perception.network import Assessment
+from damage_perception.verdict.evidence import Evidence, Sighting
+from damage_perception.verdict.policy import VerdictPolicy
+from damage_perception.verdict.report import Reason, Verdict
+from damage_perception.verdict.tracker import Announcement, ItemTracker
+
+MS = 1_000_000
+POLICY = VerdictPolicy(
+    threshold=0.5,
+    frames_per_camera=2,
+    deadline_ns=1000 * MS,
+    leave_ns=300 * MS,
+    join_radius_m=0.1,
+)
+CAMERAS = {"top": frozenset({"top"}), "station": frozenset({"left", "right"})}
+
+
+def sighting(x=0.0, logit=-3.0, camera="top", station="top", faults=Reason.NONE, stamp=0):
+    assessment = None
+    if logit is not None:
+        p = 1 / (1 + np.exp(-logit))
+        assessment = Assessment(
+            logit, p, np.full(6, p, np.float32), np.zeros((6, 4, 4), np.float32)
+        )
+    position = np.array([x, 0.0, 1.0])
+    return Sighting(
+        camera, "optical", stamp, station, position, position, (0, 0, 9, 9), assessment, faults, ()
+    )
+
+
+def test_an_item_is_reported_once_when_its_frames_suffice():
+    tracker = ItemTracker(POLICY)
+    tracker.update("top", "top", [sighting()], 0)
+    assert tracker.due(0, CAMERAS) == []
+    tracker.update("top", "top", [sighting(0.01)], 100 * MS)
+    (due,) = tracker.due(100 * MS, CAMERAS)
+    assert due.missing is Reason.NONE
+    for time in range(200, 2000, 100):
+        tracker.update("top", "top", [sighting(0.01)], time * MS)
+        assert tracker.due(time * MS, CAMERAS) == []
+
+
+def test_an_item_without_enough_frames_is_reported_at_its_deadline():
+    tracker = ItemTracker(POLICY)
+    tracker.update("top", "top", [sighting()], 0)
+    assert tracker.due(999 * MS, CAMERAS) == []
+    (due,) = tracker.due(1000 * MS, CAMERAS)
+    assert Reason.DEADLINE in due.missing
+
+
+def test_an_item_that_leaves_early_is_reported_as_it_leaves():
+    tracker = ItemTracker(POLICY)
+    tracker.update("top", "top", [sighting()], 0)
+    tracker.update("top", "top", [], 200 * MS)
+    assert tracker.due(200 * MS, CAMERAS) == []
+    tracker.update("top", "top", [], 400 * MS)
+    assert len(tracker.due(400 * MS, CAMERAS)) == 1
+
+
+def test_a_silent_camera_does_not_make_a_reported_item_come_again():
+    tracker = ItemTracker(POLICY)
+    for time in (0, 100):
+        tracker.update("top", "top", [sighting()], time * MS)
+    assert len(tracker.due(100 * MS, CAMERAS)) == 1
+    assert tracker.due(5000 * MS, CAMERAS) == []
+    for time in (5000, 5100, 5200):
+        tracker.update("top", "top", [sighting()], time * MS)
+        assert tracker.due(time * MS, CAMERAS) == []
+
+
+def test_two_cameras_of_one_station_see_one_item():
+    tracker = ItemTracker(POLICY)
+    for time in (0, 100):
+        for camera, x in (("left", 0.0), ("right", 0.03)):
+            tracker.update(camera, "station", [sighting(x, camera=camera, station="station")], time)
+    (due,) = tracker.due(100 * MS, CAMERAS)
+    assert set(due.track.evidence.of_cameras()) == {"left", "right"}
+
+
+def test_one_of_two_cameras_alone_does_not_suffice():
+    tracker = ItemTracker(POLICY)
+    for time in (0, 100, 200):
+        tracker.update("left", "station", [sighting(camera="left", station="station")], time * MS)
+    assert tracker.due(200 * MS, CAMERAS) == []
+    (due,) = tracker.due(1000 * MS, CAMERAS)
+    verdict, reasons, _ = POLICY.decide(
+        due.track.evidence, CAMERAS["station"], due.missing | Reason.STALE_CAMERA
+    )
+    assert verdict is Verdict.UNKNOWN
+    assert Reason.STALE_CAMERA in reasons
+
+
+def test_neighbours_keep_their_ids_when_their_order_changes():
+    tracker = ItemTracker(POLICY)
+    tracker.update("top", "top", [sighting(0.0), sighting(0.3, logit=4.0)], 0)
+    tracker.update("top", "top", [sighting(0.31, logit=4.0), sighting(0.01)], 100 * MS)
+    due = tracker.due(100 * MS, CAMERAS)
+    assert [round(entry.track.evidence.logit()) for entry in due] == [-3, 4]
+
+
+def test_an_announced_item_that_never_comes_is_answered():
+    tracker = ItemTracker(POLICY)
+    tracker.announce(Announcement("parcel", "sku", deadline_ns=500 * MS), 0)
+    assert tracker.due(499 * MS, CAMERAS) == []
+    (due,) = tracker.due(500 * MS, CAMERAS)
+    assert (due.track.item_id, due.missing) == ("parcel", Reason.NOT_FOUND | Reason.DEADLINE)
+    assert tracker.due(5000 * MS, CAMERAS) == []
+
+
+def test_an_announcement_names_the_next_item():
+    tracker = ItemTracker(POLICY)
+    tracker.announce(Announcement("parcel", "sku"), 0)
+    tracker.update("top", "top", [sighting()], 800 * MS)
+    assert tracker.due(1700 * MS, CAMERAS) == [], "the deadline counts from the first sighting"
+    (due,) = tracker.due(1800 * MS, CAMERAS)
+    assert (due.track.item_id, due.track.sku) == ("parcel", "sku")
+
+
+def test_a_late_announcement_names_the_item_that_waits():
+    tracker = ItemTracker(POLICY)
+    tracker.update("top", "top", [sighting()], 0)
+    tracker.announce(Announcement("parcel", deadline_ns=200 * MS), 50 * MS)
+    (due,) = tracker.due(200 * MS, CAMERAS)
+    assert due.track.item_id == "parcel"
+
+
+def test_an_announcement_is_refused_while_its_id_waits():
+    tracker = ItemTracker(POLICY)
+    tracker.announce(Announcement("parcel"), 0)
+    with pytest.raises(ValueError, match="parcel"):
+        tracker.announce(Announcement("parcel"), 0)
+    with pytest.raises(ValueError, match="empty"):
+        Announcement("")
+
+
+def test_nothing_waits_after_draining():
+    tracker = ItemTracker(POLICY)
+    tracker.announce(Announcement("seen"), 0)
+    tracker.update("top", "top", [sighting()], 0)
+    tracker.announce(Announcement("unseen"), 0)
+    assert {due.track.item_id for due in tracker.drain()} == {"seen", "unseen"}
+    assert tracker.drain() == []
+
+
+@given(
+    rounds=st.lists(st.lists(st.floats(-1, 1), max_size=4, unique=True), min_size=1, max_size=25),
+    step_ms=st.integers(1, 500),
+)
+@settings(max_examples=150, deadline=None)
+def test_every_item_is_answered_exactly_once(rounds, step_ms):
+    tracker = ItemTracker(POLICY)
+    answered = []
+    now = 0
+    for positions in rounds:
+        now += step_ms * MS
+        tracker.update("top", "top", [sighting(x) for x in positions], now)
+        answered += [due.track.item_id for due in tracker.due(now, CAMERAS)]
+    answered += [due.track.item_id for due in tracker.due(now + 1000 * MS, CAMERAS)]
+    assert tracker.drain() == []
+    assert len(answered) == len(set(answered))
+    assert bool(answered) == any(rounds)
+
+
+@given(logits=st.lists(st.one_of(st.none(), st.floats(-20, 20)), max_size=6), faulty=st.booleans())
+def test_only_whole_and_clean_evidence_passes(logits, faulty):
+    fault = Reason.CUT_OFF if faulty else Reason.NONE
+    evidence = Evidence([sighting(logit=logit, faults=fault) for logit in logits])
+    usable = [] if faulty else [logit for logit in logits if logit is not None]
+    verdict, reasons, confidence = POLICY.decide(evidence, CAMERAS["top"], Reason.DEADLINE)
+    if verdict is Verdict.PASS:
+        assert len(usable) >= POLICY.frames_per_camera
+        assert confidence < POLICY.threshold
+        assert reasons is Reason.NONE
+    else:
+        assert reasons
+    if not usable:
+        assert verdict is Verdict.UNKNOWN
+        assert np.isnan(confidence)

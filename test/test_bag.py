@@ -146,7 +146,9 @@ def test_topics_can_be_named(tmp_path: Path) -> None:
         for topic, at, message in cell()
     ]
     path = write_bag(tmp_path / "bag", renamed)
-    with pytest.raises(DatasetError, match=r"no image topic that ends in 'color/image_raw'.*/x/rgb"):
+    with pytest.raises(
+        DatasetError, match=r"no image topic that ends in 'color/image_raw'.*/x/rgb"
+    ):
         Bag(path)
     assert len(list(Bag(path, Topics("rgb", "dep", "cal")))) == 3
 

@@ -45,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:
         if not _is_expected(error):
             raise
-        fail(str(error))
+        named = isinstance(error, OSError) and error.filename and error.strerror
+        fail(f"{error.filename}: {error.strerror}" if named else str(error))
 
 
 def _is_expected(error: Exception) -> bool:

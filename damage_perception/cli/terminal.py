@@ -37,14 +37,19 @@ def needs(package: str, mend: str) -> Failure:
     return Failure(f"this command needs {package}, which is not installed: {mend}")
 
 
-def shown(items: Iterable[T], description: str, total: int) -> Iterator[T]:
-    """``items``, with a progress bar while they are taken."""
-    columns = (
+def progress_bar() -> Progress:
+    """A bar with counts and times."""
+    return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
+        console=console,
     )
-    with Progress(*columns, console=console) as progress:
+
+
+def shown(items: Iterable[T], description: str, total: int) -> Iterator[T]:
+    """``items``, with a progress bar while they are taken."""
+    with progress_bar() as progress:
         yield from progress.track(items, total=total, description=description)

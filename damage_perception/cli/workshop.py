@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from damage_perception.cli.terminal import Failure, console, needs, shown
+from damage_perception.cli.terminal import Failure, console, needs, progress_bar
 
 
 class SplitName(str, Enum):
@@ -17,6 +17,36 @@ class SplitName(str, Enum):
     train = "train"
     validation = "validation"
     test = "test"
+
+
+def simulate(
+    out: Annotated[Path, typer.Option(help="Folder for the data set.")],
+    items: Annotated[int, typer.Option(min=1, help="Labelled images.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same images.")] = 0,
+    split: Annotated[
+        SplitName, typer.Option(help="World of products and damage; test is never trained on.")
+    ] = SplitName.test,
+    references: Annotated[
+        int, typer.Option(min=0, help="Further images of each product, pristine.")
+    ] = 0,
+) -> None:
+    """Write a labelled data set of the simulated cell in the image-folder format."""
+    try:
+        from damage_perception.simulation.dataset_writer import simulate as run
+        from damage_perception.simulation.split import Split
+    except ModuleNotFoundError as error:
+        raise needs(str(error.name), "pip install 'damage_perception[simulation]'") from error
+    with progress_bar() as progress:
+        task = progress.add_task("simulating")
+        run(
+            out,
+            items,
+            seed,
+            Split(split.value),
+            references_per_product=references,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    console.print(f"wrote {out / 'labels.csv'}", markup=False)
 
 
 def train(
@@ -42,4 +72,4 @@ def train(
     console.print(f"wrote {card}", markup=False)
 
 
-COMMANDS = (train,)
+COMMANDS = (simulate, train)

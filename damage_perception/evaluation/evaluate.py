@@ -96,7 +96,7 @@ def _draw_worst(
     captions: list[str] = []
     for index in missed + alarms:
         prediction = predictions[index]
-        what = prediction.label.kind if prediction.label.damaged else "good"
+        what = prediction.label.kind.replace("_", " ") if prediction.label.damaged else "good"
         said = prediction.error or f"{prediction.confidence:.3f}"
         captions.append(f"{what}, {said}: {prediction.name}")
         images.append(_picture(records[index], inspector))

@@ -52,8 +52,11 @@ def auroc_interval(good: Scores, damaged: Scores) -> list[float] | None:
     rng = np.random.default_rng(0)
     drawn = []
     for _ in range(_RESAMPLES):
-        sample = _joined(rng.choice(good, len(good)), rng.choice(damaged, len(damaged)))
-        drawn.append(roc_auc_score(*sample))
+        sample = np.sort(rng.choice(good, len(good)))
+        ranked = rng.choice(damaged, len(damaged))
+        # Mann-Whitney: the good items below each damaged one, of equal ones half.
+        below = np.searchsorted(sample, ranked, "left") + np.searchsorted(sample, ranked, "right")
+        drawn.append(below.mean() / (2 * len(good)))
     return [float(value) for value in np.percentile(drawn, (2.5, 97.5))]
 
 

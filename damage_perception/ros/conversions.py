@@ -51,7 +51,7 @@ def read_depth(message: Any) -> DepthImage:
     order = ">" if message.is_bigendian else "<"
     if message.encoding in ("16UC1", "mono16"):
         millimetres = _pixels(message, np.dtype(f"{order}u2"), 1)
-        return np.multiply(millimetres, METRES_PER_MILLIMETRE, dtype=np.float32)
+        return np.asarray(millimetres * METRES_PER_MILLIMETRE, np.float32)
     if message.encoding == "32FC1":
         return _pixels(message, np.dtype(f"{order}f4"), 1).astype(np.float32, copy=False)
     raise ConversionError(

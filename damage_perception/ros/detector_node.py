@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from damage_perception_msgs.msg import ItemAnnouncement
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
@@ -14,6 +14,7 @@ from damage_perception.inspector import Inspector
 from damage_perception.network.damage_network import DamageNetwork
 from damage_perception.ros import qos
 from damage_perception.ros.diagnostics import CameraState, DetectorState, diagnostic_array
+from damage_perception.ros.health import Health
 from damage_perception.ros.messages import nanoseconds_of
 from damage_perception.ros.outputs import Outputs
 from damage_perception.ros.pairing import Pairing
@@ -35,3 +36,211 @@ from damage_perception.ros.transport import image_transport
 from damage_perception.ros.worker import Worker
 from damage_perception.station import Station
 from damage_perception.verdict.tracker import Announcement
+from damage_perception_msgs.msg import ItemAnnouncement
+
+
+class DetectorNode(LifecycleNode):
+    """Converts, schedules and reports; the inspector decides.
+
+    The executor's thread receives and pairs images and answers services; one worker thread runs
+    the inspector. Raises ParameterError where a parameter is unknown or out of bounds.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(NODE)
+        self.failure = ""
+        self._inspector: Inspector | None = None
+        self._outputs: Outputs | None = None
+        self._requests: Services | None = None
+        self._pairing: Pairing | None = None
+        self._reception: Reception | None = None
+        self._worker: Worker | None = None
+        self._settings = ParameterServer(self, lambda: self._inspector is not None, self._apply)
+        self._transport = image_transport()
+        if not self._transport.fit:
+            self.get_logger().warning(self._transport.text)
+        self._status_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self.create_timer(1.0, self._publish_diagnostics)
+
+    @property
+    def autostart(self) -> bool:
+        """Whether the node is to configure and activate itself."""
+        return bool(self._settings.values["autostart"])
+
+    @explained
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Loads and self-tests the model, reads the stations."""
+        values: dict[str, Any] = self._settings.values
+        card = Path(values["model"]).expanduser() if values["model"] else default_model_card()
+        cameras = mounted_cameras(values)
+        network = DamageNetwork.load(card, values["threads"])
+        policy = policy_of(values, network.card)
+        self._inspector = Inspector(network, cameras, policy, quality_of(values))
+        self._health = Health()
+        self._outputs = Outputs(self, self._now_ns, self._station_of, self._health)
+        self._requests = Services(
+            self, self._now_ns, lambda: self._settings.values, lambda: self._worker
+        )
+        self.get_logger().info(
+            f"model {network.card.model_id} on {network.backend}, threshold "
+            f"{policy.threshold:.4f}, cameras {', '.join(cameras)}"
+        )
+        for name, camera in cameras.items():
+            if camera.station.plane is None:
+                self.get_logger().warning(
+                    f"camera {name} has no station: its plane is fitted in every frame; call "
+                    "~/calibrate_station with the station empty"
+                )
+        return super().on_configure(state)
+
+    @explained
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Starts to listen and to report."""
+        assert self._inspector is not None and self._outputs is not None
+        values: dict[str, Any] = self._settings.values
+        result = super().on_activate(state)
+        self._pairing = Pairing(
+            values["cameras"],
+            nanoseconds(values, "pairing_tolerance_ms"),
+            nanoseconds(values, "source_timeout_ms"),
+            self._now_ns(),
+        )
+        self._reception = Reception(
+            self, values["cameras"], values["image_qos"], self._pairing, self._now_ns
+        )
+        self._announcements = self.create_subscription(
+            ItemAnnouncement, "~/announcements", self._announce, qos.EVENTS
+        )
+        self._worker = Worker(
+            self._inspector,
+            self._pairing,
+            self._reception.camera_infos,
+            self._now_ns,
+            self._outputs.publish,
+            self._health,
+            self.get_logger().error,
+        )
+        self._worker.start()
+        return result
+
+    @explained
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stops listening; every item still waiting is reported unknown."""
+        self._stop()
+        return super().on_deactivate(state)
+
+    @explained
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Frees the model."""
+        self._free()
+        return super().on_cleanup(state)
+
+    @explained
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stops and frees, from any state."""
+        self._stop()
+        self._free()
+        return super().on_shutdown(state)
+
+    def _stop(self) -> None:
+        if self._worker is not None and self._reception is not None:
+            self.destroy_subscription(self._announcements)
+            self._reception.destroy()
+            self._worker.stop()
+        self._worker = self._reception = self._pairing = None
+
+    def _free(self) -> None:
+        for part in (self._requests, self._outputs):
+            if part is not None:
+                part.destroy()
+        self._inspector = self._outputs = self._requests = None
+
+    def _now_ns(self) -> int:
+        return int(self.get_clock().now().nanoseconds)
+
+    def _station_of(self, camera: str) -> Station:
+        assert self._inspector is not None
+        return self._inspector.cameras[camera].station
+
+    def _apply(self, values: dict[str, Value]) -> None:
+        """Takes parameters that changed into the running parts."""
+        if self._inspector is None:
+            return
+        if self._pairing is not None:
+            self._pairing.configure(
+                nanoseconds(values, "pairing_tolerance_ms"),
+                nanoseconds(values, "source_timeout_ms"),
+            )
+        update = partial(_configure, values)
+        if self._worker is not None:
+            self._worker.call(update)
+        else:
+            update(self._inspector)
+
+    def _announce(self, message: ItemAnnouncement) -> None:
+        now_ns, worker = self._now_ns(), self._worker
+        deadline_ns = nanoseconds_of(message.deadline)
+        try:
+            announcement = Announcement(message.item_id, message.sku, deadline_ns)
+        except ValueError as error:
+            self.get_logger().error(str(error))
+            return
+
+        def announce(inspector: Inspector) -> None:
+            try:
+                inspector.announce(announcement, now_ns)
+            except ValueError as error:
+                self.get_logger().error(str(error))
+
+        if worker is not None:
+            worker.call(announce)
+
+    def _publish_diagnostics(self) -> None:
+        # Under a namespace, nodes of the same name have to be told apart.
+        name = self.get_fully_qualified_name().lstrip("/")
+        self._status_publisher.publish(
+            diagnostic_array(
+                name,
+                self._now_ns(),
+                self._state_machine.current_state[1],
+                self.failure,
+                self._transport,
+                self._detector_state(),
+            )
+        )
+
+    def _detector_state(self) -> DetectorState | None:
+        if self._inspector is None:
+            return None
+        network = self._inspector.network
+        return DetectorState(
+            network.backend,
+            network.card.model_id,
+            network.card.calibration_id,
+            self._inspector.policy.threshold,
+            self._health.snapshot(),
+            [self._camera_state(name) for name in self._inspector.cameras],
+        )
+
+    def _camera_state(self, name: str) -> CameraState:
+        if self._pairing is None or self._reception is None or self._worker is None:
+            return CameraState(name, float("nan"), False, {}, (), "")
+        now_ns = self._now_ns()
+        stale = self._pairing.is_stale(name, now_ns)
+        return CameraState(
+            name,
+            self._pairing.age_ns(name, now_ns) / 1e6,
+            stale,
+            self._pairing.drops(name),
+            self._reception.silent_topics(name) if stale else (),
+            self._worker.problem(name),
+        )
+
+
+def _configure(values: dict[str, Value], inspector: Inspector) -> None:
+    """Gives the inspector the limits that ``values`` hold."""
+    inspector.configure(policy_of(values, inspector.network.card), quality_of(values))
+    inspector.cameras = {
+        name: replace(camera, station=with_limits(camera.station, values, name))
+        for name, camera in inspector.cameras.items()
+    }

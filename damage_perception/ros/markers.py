@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from damage_perception_msgs.msg import DamageReport
-from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 from builtin_interfaces.msg import Duration
+from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
 from damage_perception.overlay import VERDICT_COLORS
 from damage_perception.verdict.report import Verdict
+from damage_perception_msgs.msg import DamageReport
 
 _LIFETIME: Final = Duration(sec=3)
 _TEXT_HEIGHT_M: Final = 0.03

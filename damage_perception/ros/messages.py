@@ -6,7 +6,6 @@ from array import array
 
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
-from damage_perception_msgs.msg import DamageRegion, DamageReport
 from geometry_msgs.msg import Point, Point32, Polygon, Vector3
 from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
@@ -16,6 +15,7 @@ from damage_perception.frame import CameraModel
 from damage_perception.kinds import CODES
 from damage_perception.verdict.regions import Region
 from damage_perception.verdict.report import Report
+from damage_perception_msgs.msg import DamageRegion, DamageReport
 
 NANOSECONDS = 1_000_000_000
 
@@ -78,7 +78,7 @@ def image_message(pixels: NDArray[np.generic], header: Header) -> Image:
     )
     # rclpy checks any other sequence element by element, at 40 ms and more an image.
     data = array("B")
-    data.frombytes(memoryview(np.ascontiguousarray(pixels)).cast("B"))
+    data.frombytes(np.ascontiguousarray(pixels).data.cast("B"))
     message.data = data
     return message
 

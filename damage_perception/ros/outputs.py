@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 import numpy as np
-from damage_perception_msgs.msg import DamageReport
+from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
@@ -19,6 +20,9 @@ from damage_perception.ros.markers import markers_of
 from damage_perception.ros.messages import image_message, report_message
 from damage_perception.station import Item, Station, StationError
 from damage_perception.verdict.report import Report
+from damage_perception_msgs.msg import DamageReport
+
+_LAST_REPORTS: Final = Duration(seconds=0.5)
 
 
 class Outputs:
@@ -61,7 +65,8 @@ class Outputs:
                 self._publish_overlay(report, message.header, newest)
 
     def destroy(self) -> None:
-        """Takes the publishers off the node."""
+        """Takes the publishers off the node, once the last reports have arrived."""
+        self._reports.wait_for_all_acked(_LAST_REPORTS)
         for publisher in (self._reports, self._overlay, self._markers):
             self._node.destroy_lifecycle_publisher(publisher)
 
@@ -85,10 +90,7 @@ class Outputs:
             return None
         if not items or report.position_m is None:
             return items[0] if items else None
-        position = report.position_m
-        placed = [item for item in items if item.centroid_m is not None]
-        return min(
-            placed,
-            key=lambda item: float(np.linalg.norm(item.centroid_m - position)),
-            default=items[0],
+        centers = np.array(
+            [[np.inf] * 3 if item.centroid_m is None else item.centroid_m for item in items]
         )
+        return items[int(np.linalg.norm(centers - report.position_m, axis=1).argmin())]

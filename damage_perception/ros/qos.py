@@ -28,10 +28,8 @@ _MENDS: Final = {
 }
 
 
-def mismatch_as_error(
-    topic: str, log_error: Callable[[str], Any]
-) -> SubscriptionEventCallbacks:
-    """Callbacks of a subscription that log a QoS mismatch on ``topic`` as an error with the mend."""
+def mismatch_as_error(topic: str, log_error: Callable[[str], Any]) -> SubscriptionEventCallbacks:
+    """Callbacks of a subscription to ``topic`` that log a mismatch as an error with the mend."""
 
     def tell(event: Any) -> None:
         policy = qos_policy_name_from_kind(event.last_policy_kind)

@@ -50,9 +50,7 @@ class Reception:
                     f"{camera}/{topic}",
                     receive,
                     qos,
-                    event_callbacks=mismatch_as_error(
-                        f"{camera}/{topic}", node.get_logger().error
-                    ),
+                    event_callbacks=mismatch_as_error(f"{camera}/{topic}", node.get_logger().error),
                 )
                 self._subscriptions.append(subscription)
                 self._topics.setdefault(camera, []).append(subscription.topic_name)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any, Final
 
-from damage_perception_msgs.srv import CalibrateStation, Inspect
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.lifecycle import LifecycleNode
 from rclpy.task import Future
@@ -17,6 +16,7 @@ from damage_perception.ros.messages import nanoseconds_of, report_message
 from damage_perception.ros.settings import nanoseconds, station_file
 from damage_perception.ros.worker import Job, Worker
 from damage_perception.verdict.report import Report
+from damage_perception_msgs.srv import CalibrateStation, Inspect
 
 # A camera at 2 Hz delivers the images of a calibration in this time.
 _CALIBRATION_NS: Final = 5_000_000_000

@@ -21,7 +21,7 @@ Values = Mapping[str, Any]
 
 def nanoseconds(values: Values, name: str) -> int:
     """A parameter in milliseconds as nanoseconds."""
-    return round(values[name] * NANOSECONDS_PER_MS)
+    return round(float(values[name]) * NANOSECONDS_PER_MS)
 
 
 def policy_of(values: Values, card: ModelCard) -> VerdictPolicy:

@@ -66,9 +66,10 @@ class Worker:
         camera_infos: dict[str, Any],
         now_ns: Callable[[], int],
         deliver: Deliver,
+        health: Health,
         log_error: Callable[[str], Any],
     ) -> None:
-        self.health = Health()
+        self._health = health
         self._inspector = inspector
         self._pairing = pairing
         self._camera_infos = camera_infos
@@ -130,7 +131,7 @@ class Worker:
         self._note_faults(now_ns)
         self._deliver(self._observe(frames, now_ns), self._newest)
         if frames:
-            self.health.processed(len(frames), time.perf_counter() - start_s)
+            self._health.processed(len(frames), time.perf_counter() - start_s)
         self._jobs = [job for job in self._jobs if not self._advance(job, captures)]
 
     def _run_calls(self) -> None:
@@ -216,5 +217,5 @@ class Worker:
             return True
 
     def _fail(self, error: Exception) -> None:
-        self.health.failed(f"{type(error).__name__}: {error}")
+        self._health.failed(f"{type(error).__name__}: {error}")
         self._log_error("".join(traceback.format_exception(error)))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from damage_perception.simulation.artwork import Picture
-from damage_perception.simulation.mesh import Array
+from damage_perception.simulation.mesh import Array, vector
 from damage_perception.simulation.outline import filled, outline, rough_noise
+from damage_perception.simulation.paper import Picture
 from damage_perception.simulation.split import Split
 
 
@@ -30,10 +30,10 @@ def _hole(
 ) -> None:
     shape = (picture.shape[0], picture.shape[1])
     points, at = outline(split, rng), (float(centre[0]), float(centre[1]))
-    rim = filled(points, shape, at, np.float32([size * 1.2] * 2))
-    _blend(picture, rim, np.float32([225, 205, 175]))
-    inside = filled(points, shape, at, np.float32([size] * 2))
-    _blend(picture, inside, np.float32(rng.uniform(10, 50, 3)))
+    rim = filled(points, shape, at, vector(size * 1.2, size * 1.2))
+    _blend(picture, rim, vector(225, 205, 175))
+    inside = filled(points, shape, at, vector(size, size))
+    _blend(picture, inside, rng.uniform(10, 50, 3))
 
 
 def _tear(
@@ -41,11 +41,13 @@ def _tear(
 ) -> None:
     shape = (picture.shape[0], picture.shape[1])
     points, at = outline(split, rng, 3.0), (float(centre[0]), float(centre[1]))
-    _blend(picture, filled(points, shape, at, np.float32([size * 1.1] * 2)), np.float32([240] * 3))
+    _blend(
+        picture, filled(points, shape, at, vector(size * 1.1, size * 1.1)), vector(240, 240, 240)
+    )
     _blend(
         picture,
-        filled(points, shape, at, np.float32([size * 0.85] * 2)),
-        np.float32([rng.uniform(90, 180), rng.uniform(70, 140), rng.uniform(40, 90)]),
+        filled(points, shape, at, vector(size * 0.85, size * 0.85)),
+        vector(rng.uniform(90, 180), rng.uniform(70, 140), rng.uniform(40, 90)),
     )
 
 
@@ -58,9 +60,9 @@ def _splash(
         away = centre + rng.normal(0, 0.9 * size, 2)
         part = size * float(rng.uniform(0.1, 0.8))
         at = (float(away[0]), float(away[1]))
-        mask = np.maximum(mask, filled(outline(split, rng), shape, at, np.float32([part] * 2)))
-    tint = np.float32(rng.uniform(20, 220, 3))
-    _blend(picture, mask * np.float32(rng.uniform(0.6, 1)), tint)
+        mask = np.maximum(mask, filled(outline(split, rng), shape, at, vector(part, part)))
+    tint = rng.uniform(20, 220, 3)
+    _blend(picture, mask * rng.uniform(0.6, 1), tint)
 
 
 def _crack(
@@ -83,7 +85,7 @@ def _crease(
     """Shading of a dent as a flat picture."""
     shape = (picture.shape[0], picture.shape[1])
     at = (float(centre[0]), float(centre[1]))
-    mask = filled(outline(split, rng), shape, at, np.float32([size * 1.3] * 2))
+    mask = filled(outline(split, rng), shape, at, vector(size * 1.3, size * 1.3))
     tone = 1 + 0.5 * rough_noise(rng, shape, 9) * cv2.GaussianBlur(mask, (0, 0), size / 6)
     picture[..., :3] = np.clip(picture[..., :3] * tone[..., None], 0, 255)
 

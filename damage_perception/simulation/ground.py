@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from damage_perception.simulation.artwork import Picture
-from damage_perception.simulation.mesh import Patch, Skin, box, sheet
+from damage_perception.simulation.mesh import Array, Patch, Skin, box, sheet, vector
 from damage_perception.simulation.outline import filled, outline, rough_noise, smooth_noise
+from damage_perception.simulation.paper import Picture
 from damage_perception.simulation.split import Split, choose
 
 _TEXELS = 320
@@ -37,11 +37,11 @@ def ground(split: Split, rng: np.random.Generator) -> Patch:
     tile_m = float(np.exp(rng.uniform(np.log(0.25), np.log(1.2))))
     picture = _paint(family, split, rng)
     gloss = float(rng.uniform(0.1, 0.6) if family in _GLOSSY else rng.uniform(0, 0.15))
-    span = np.float32(2 * _HALF_EXTENT_M)
+    span = 2 * _HALF_EXTENT_M
     patch = sheet(
-        np.float32([-span / 2, span / 2, 0]),
-        np.float32([span, 0, 0]),
-        np.float32([0, -span, 0]),
+        vector(-span / 2, span / 2, 0),
+        vector(span, 0, 0),
+        vector(0, -span, 0),
         Skin.of(picture, gloss),
         name="ground",
     )
@@ -76,7 +76,7 @@ def _paint(family: str, split: Split, rng: np.random.Generator) -> Picture:
     base = base * rng.uniform(0.9, 1.1, 3).astype(np.float32)
     tone = (
         1
-        + 0.04 * rng.normal(0, 1, shape) * rng.uniform(0.2, 1.5)
+        + 0.04 * rng.standard_normal(shape, np.float32) * rng.uniform(0.2, 1.5)
         + 0.07 * smooth_noise(rng, shape, 4)
     )
     match family:
@@ -110,11 +110,11 @@ def _paint(family: str, split: Split, rng: np.random.Generator) -> Picture:
     return picture.astype(np.uint8)
 
 
-def _smudge(split: Split, rng: np.random.Generator, picture: np.ndarray) -> None:  # type: ignore[type-arg]
+def _smudge(split: Split, rng: np.random.Generator, picture: Array) -> None:
     """An old, dry mark of a tray: faint, so that it is no spill."""
     shape = (picture.shape[0], picture.shape[1])
     at = rng.uniform(0, 1, 2) * shape
-    size = np.float32([rng.uniform(3, 40)] * 2)
+    size = vector(rng.uniform(3, 40), rng.uniform(3, 40))
     mask = filled(outline(split, rng), shape, (float(at[0]), float(at[1])), size)
     mask = cv2.GaussianBlur(mask, (0, 0), float(rng.uniform(1, 6)))
     picture *= 1 + (mask * rng.uniform(-0.22, 0.15))[..., None]

@@ -1,4 +1,4 @@
-"""Tight labelled views of single items, for training and testing a network."""
+"""Labelled pictures of single items: tight windows for a network, whole images for a data set."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from numpy.typing import NDArray
 from damage_perception.frame import CameraModel, Frame
 from damage_perception.simulation.camera import Pose, sample_camera, sample_pose
 from damage_perception.simulation.mesh import Array
+from damage_perception.simulation.product import Product
 from damage_perception.simulation.scene import Scene, Truth, sample_scene
 from damage_perception.simulation.sensor import Sensor
 from damage_perception.simulation.split import Split, generator
 
 LEAST_SHARE = 0.003
-_ATTEMPTS = 6
+_ATTEMPTS = 40
 
 
 @dataclass(frozen=True)
 class LabelledView:
-    """A frame around one item, with what is true of it.
+    """A frame with one target item, with what is true of it.
 
     kinds and items (H, W) uint8 as in `Rendering`; normal (3,) and offset_m are the ground's plane
     in the optical frame: height of a point is normal . point + offset_m.
@@ -42,7 +43,7 @@ class LabelledView:
 
 def visible_share(kinds: NDArray[np.uint8], items: NDArray[np.uint8]) -> float:
     """Labelled pixels as a share of the target's pixels."""
-    return float(np.count_nonzero(kinds) / max(1, np.count_nonzero(items == 1)))
+    return int(np.count_nonzero(kinds)) / max(1, int(np.count_nonzero(items == 1)))
 
 
 def sample_view(
@@ -56,40 +57,77 @@ def sample_view(
     decoy: bool | None = None,
     depthless_share: float = 0.0,
 ) -> LabelledView:
-    """Draw a view of ``size`` x ``size`` pixels; the same arguments give the same view.
+    """Draw a tight view of ``size`` x ``size`` pixels; the same arguments give the same view.
 
-    Only the rays of the window around the item are cast. Damage of which less than 0.3 % of the
-    item's pixels can be seen is drawn again.
+    Only the rays of the window around the item are cast. Half of the views are damaged where
+    neither ``damaged`` nor ``kind`` is given. ``depthless_share`` of the frames have no depth.
     """
     rng = generator(split, "view", seed)
     if damaged is None and kind is None:
         damaged = bool(rng.random() < 0.5)
+    return _picture(
+        split,
+        rng,
+        None,
+        size,
+        depthless_share,
+        damaged=damaged,
+        kind=kind,
+        form=form,
+        decoy=decoy,
+    )
+
+
+def sample_image(
+    split: Split,
+    rng: np.random.Generator,
+    camera: CameraModel,
+    *,
+    product: Product,
+    damaged: bool,
+    kind: str | None = None,
+) -> LabelledView:
+    """Draw a whole image of a product by a camera from a pose that is drawn, too."""
+    return _picture(split, rng, camera, None, 0.0, product=product, damaged=damaged, kind=kind)
+
+
+def _picture(
+    split: Split,
+    rng: np.random.Generator,
+    camera: CameraModel | None,
+    size: int | None,
+    depthless_share: float,
+    *,
+    damaged: bool | None = None,
+    kind: str | None = None,
+    form: str | None = None,
+    decoy: bool | None = None,
+    product: Product | None = None,
+) -> LabelledView:
+    """Draw scenes until the damage can be seen: at least 0.3 % of the item's pixels."""
     for _ in range(_ATTEMPTS):
         azimuth = float(rng.uniform(0, 2 * np.pi))
         scene = sample_scene(
-            split, rng, damaged=damaged, kind=kind, form=form, decoy=decoy, azimuth=azimuth
-        )
-        camera = sample_camera(rng)
-        pose = sample_pose(rng, camera, scene.size_m, azimuth)
-        window = frame_item(scene, camera, pose, rng, size)
-        rendering = scene.render(window, pose, rng)
-        share = visible_share(rendering.kinds, rendering.items)
-        if scene.truth.damaged == (share >= LEAST_SHARE):
-            break
-    else:
-        return sample_view(
             split,
-            seed + 1_000_003,
-            size,
+            rng,
             damaged=damaged,
             kind=kind,
             form=form,
             decoy=decoy,
-            depthless_share=depthless_share,
+            product=product,
+            azimuth=azimuth,
         )
+        whole = camera or sample_camera(rng)
+        pose = sample_pose(rng, whole, scene.size_m, azimuth)
+        seen = whole if size is None else _window(scene, whole, pose, rng, size)
+        rendering = scene.render(seen, pose, rng)
+        shown = visible_share(rendering.kinds, rendering.items) >= LEAST_SHARE
+        if scene.truth.damaged == shown:
+            break
+    else:
+        raise RuntimeError(f"no visible damage in {_ATTEMPTS} scenes of {scene.truth}")
     sensor = Sensor.sample(split, rng)
-    with_depth = bool(rng.random() >= depthless_share)
-    frame = sensor.apply(rendering, rng, with_depth=with_depth)
+    frame = sensor.apply(rendering, rng, with_depth=bool(rng.random() >= depthless_share))
     return LabelledView(
         frame,
         rendering.kinds,
@@ -101,7 +139,7 @@ def sample_view(
     )
 
 
-def frame_item(
+def _window(
     scene: Scene, camera: CameraModel, pose: Pose, rng: np.random.Generator, size: int
 ) -> CameraModel:
     """The window of a camera around the target: its bounding square, wider by about a half."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from damage_perception.simulation.mesh import Array
+from damage_perception.simulation.mesh import Array, vector
 
 
 @dataclass(frozen=True)
@@ -35,36 +35,32 @@ class Lighting:
         shadow: Array,
         openness: Array,
     ) -> Array:
-        """(N, 3) linear radiance of surface points.
+        """(3, N) linear radiance of surface points.
 
-        albedo (N, 3) linear, gloss (N,), normal and toward (the camera) (N, 3) unit, shadow (N,)
+        albedo (3, N) linear, gloss (N,), normal and toward (the camera) (3, N) unit, shadow (N,)
         1 where the first lamp is seen, openness (N,) share of the sky that is seen.
         """
-        facing = np.clip(np.einsum("ij,ij->i", normal, toward), 0, 1)
-        sky = (0.62 + 0.38 * normal[:, 2]) * openness
-        received = sky[:, None] * self.ambient
-        mirrored = 2 * facing[:, None] * normal - toward
+        facing = np.einsum("ij,ij->j", normal, toward)
+        mirrored = (2 * facing) * normal - toward
+        power = 6 + 180 * gloss * gloss
+        strength = (0.07 + 0.5 * gloss) * gloss
+        received = self.ambient[:, None] * ((0.62 + 0.38 * normal[2]) * openness)
         away = (1 - facing) * (1 - facing)
-        fresnel = 0.05 + 0.6 * away * away
-        shine = np.zeros_like(received)
-        power = 6 + 180 * gloss**2
+        glow = (0.05 + 0.6 * away * away) * gloss * 2.2 * self._reflected(mirrored) * openness
+        shine = self.ambient[:, None] * glow
         for index, light in enumerate(self.lights):
             seen = shadow if index == 0 else 0.4 + 0.6 * openness
-            lambert = np.clip(normal @ light.direction, 0, None) * seen
-            received = received + lambert[:, None] * light.colour
-            along = np.clip(mirrored @ light.direction, 0, 1)
-            lobe = np.exp(power * np.log(along + 1e-6)) * (0.07 + 0.5 * gloss) * gloss * seen
-            shine += lobe[:, None] * light.colour
-        glow = self._reflected(mirrored) * openness
-        shine += (fresnel * gloss * 2.2 * glow)[:, None] * self.ambient
+            colour = light.colour[:, None]
+            received += colour * (np.maximum(light.direction @ normal, 0) * seen)
+            along = np.maximum(light.direction @ mirrored, 1e-6)
+            shine += colour * (np.exp(power * np.log(along)) * strength * seen)
         return np.asarray(albedo * received + shine, np.float32)
 
     def _reflected(self, direction: Array) -> Array:
         """(N,) brightness of the surroundings: a bright ceiling with panels."""
-        bright = 0.35 + 0.5 * np.clip(direction[:, 2], 0, 1)
+        bright = 0.35 + 0.5 * np.maximum(direction[2], 0)
         for panel in self.panels:
-            inside = np.clip((direction @ panel[:3] - panel[3]) * 30, 0, 1)
-            bright = bright + 3.5 * inside
+            bright += 3.5 * np.clip((panel[:3] @ direction - panel[3]) * 30, 0, 1)
         return np.asarray(bright, np.float32)
 
 
@@ -85,7 +81,7 @@ def sample_lighting(rng: np.random.Generator) -> Lighting:
         )
     panels = np.zeros((int(rng.integers(0, 4)), 4), np.float32)
     for panel in panels:
-        axis = rng.normal(0, 1, 3) + (0, 0, 1.2)
+        axis = rng.normal((0, 0, 1.2), 1)
         panel[:3] = axis / np.linalg.norm(axis)
         panel[3] = rng.uniform(0.88, 0.985)
     ambient = (rng.uniform(0.12, 0.8) * _temperature(rng)).astype(np.float32)
@@ -95,4 +91,4 @@ def sample_lighting(rng: np.random.Generator) -> Lighting:
 def _temperature(rng: np.random.Generator) -> Array:
     """A light colour between warm and cool, of about unit brightness."""
     shift = rng.normal(0, 0.12)
-    return np.float32([1 + shift, 1 + rng.normal(0, 0.02), 1 - shift])
+    return vector(1 + shift, 1 + rng.normal(0, 0.02), 1 - shift)

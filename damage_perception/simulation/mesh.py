@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+Array = NDArray[Any]  # float32 where nothing else is said
 
 
 @dataclass
@@ -131,7 +132,7 @@ class Body:
             )
 
     def placed(self, yaw: float, x_m: float, y_m: float, item: int, z_m: float = 0.0) -> Body:
-        """The body turned about z and moved; its patches, but for spills (item 0), get its number."""
+        """The body turned about z and moved; its patches get its number, spills keep item 0."""
         turn = rotation("z", yaw)
         shift = np.array([x_m, y_m, z_m], np.float32)
 
@@ -148,6 +149,11 @@ class Body:
             patches=[place(patch) for patch in self.patches],
             ghosts=[place(patch) for patch in self.ghosts],
         )
+
+
+def vector(*values: float) -> Array:
+    """Some numbers as a float32 array."""
+    return np.array(values, np.float32)
 
 
 def rotation(axis: str, angle: float) -> Array:
@@ -186,7 +192,7 @@ def box(size_m: tuple[float, float, float], skins: dict[str, Skin], cells: int =
 
     Only the faces that have a skin are made. Pictures on the sides stand upright.
     """
-    x, y, z = (np.float32(value) for value in size_m)
+    x, y, z = size_m
     ex, ey, ez = np.eye(3, dtype=np.float32)
     corner = np.array([-x / 2, -y / 2, 0], np.float32)
     layout = {
@@ -203,7 +209,7 @@ def box(size_m: tuple[float, float, float], skins: dict[str, Skin], cells: int =
         patch = sheet(origin, along_u, along_v, skin, cells, name)
         centre = np.array([0, 0, z / 2], np.float32)
         side = np.sign(((patch.points - centre) * patch.outward).sum())
-        patches.append(replace(patch, outward=patch.outward * np.float32(side)))
+        patches.append(replace(patch, outward=patch.outward * side))
     return patches
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from damage_perception.kinds import CODES, DECONSTRUCTION
-from damage_perception.simulation.artwork import board, palette, printed
+from damage_perception.simulation.artwork import printed
 from damage_perception.simulation.mesh import (
     Array,
     Body,
@@ -17,8 +17,10 @@ from damage_perception.simulation.mesh import (
     moved,
     rotation,
     sheet,
+    vector,
 )
 from damage_perception.simulation.outline import rough_noise
+from damage_perception.simulation.paper import board, palette
 from damage_perception.simulation.split import Split
 
 _CODE = CODES[DECONSTRUCTION]
@@ -133,9 +135,9 @@ def _contents(
         tone = [(205, 175, 130), (235, 235, 235), (250, 250, 250)][int(rng.integers(3))]
         skin = Skin.of(board(rng, (60, 60), tone), 0.1, _CODE)
         filler = sheet(
-            np.float32([-x / 2 + 0.003, -y / 2 + 0.003, base]),
-            np.float32([x - 0.006, 0, 0]),
-            np.float32([0, y - 0.006, 0]),
+            vector(-x / 2 + 0.003, -y / 2 + 0.003, base),
+            vector(x - 0.006, 0, 0),
+            vector(0, y - 0.006, 0),
             skin,
             cells,
             "contents",
@@ -192,8 +194,8 @@ def _open_box(
             @ rotation("y", float(tilt[1]))
             @ rotation("z", float(rng.normal(0, 0.35)))
         )
-        pivot = np.float32([0, 0, body.size_m[2]])
-        rise = np.float32([shift[0], shift[1], 0.01 + 0.5 * np.abs(tilt).max() * max(body.size_m)])
+        pivot = vector(0, 0, body.size_m[2])
+        rise = vector(shift[0], shift[1], 0.01 + 0.5 * np.abs(tilt).max() * max(body.size_m))
         lid = moved(_marked(top), turn, pivot, rise)
         body.patches = [*others, *lining, *_thick(lid, raw)]
         return
@@ -218,9 +220,9 @@ def _open_box(
         reach = min(x, y) / 2 * 0.95
         for sign, border in ((-1, "u0"), (1, "u1")):
             inner = sheet(
-                np.float32([-x / 2 if sign < 0 else x / 2 - reach, -y / 2, z - 0.001]),
-                np.float32([reach, 0, 0]),
-                np.float32([0, y, 0]),
+                vector(-x / 2 if sign < 0 else x / 2 - reach, -y / 2, z - 0.001),
+                vector(reach, 0, 0),
+                vector(0, y, 0),
                 skin,
                 6,
             )
@@ -256,7 +258,7 @@ def _open_mailer(
         for name in ("top", "front", "back", "left", "right")
     }
     reach = size[0] * (0.15 + 0.6 * severity)
-    shift = np.float32([end * (x / 2 + reach - size[0] / 2), rng.normal(0, 0.05) * y, 0.004])
+    shift = vector(end * (x / 2 + reach - size[0] / 2), rng.normal(0, 0.05) * y, 0.004)
     turn = rotation("z", float(rng.normal(0, 0.12)))
     body.patches += [
         replace(moved(patch, turn, np.zeros(3, np.float32), shift), name="contents")
@@ -267,8 +269,8 @@ def _open_mailer(
         border = patch.points[..., 0].mean() * end
         if patch.name == "rim" and border > 0.4 * x:
             patch.skin = dark
-            patch.points = patch.points * np.float32([0.97, 1, 1])
-            patch.points[0] = top.points[:, -1 if end > 0 else 0] * np.float32([0.97, 1, 1])
+            patch.points = patch.points * vector(0.97, 1, 1)
+            patch.points[0] = top.points[:, -1 if end > 0 else 0] * vector(0.97, 1, 1)
 
 
 def _open_cylinder(body: Body, severity: float, rng: np.random.Generator, toward: Array) -> None:
@@ -291,9 +293,7 @@ def _open_cylinder(body: Body, severity: float, rng: np.random.Generator, toward
     content = palette(rng, 3)[int(rng.integers(3))]
     cavity = replace(
         lid,
-        points=(lid.points * np.float32(0.995) - axis * np.float32(fill * length)).astype(
-            np.float32
-        ),
+        points=(lid.points * 0.995 - axis * (fill * length)).astype(np.float32),
         skin=Skin.of(board(rng, (32, 32), content), float(rng.uniform(0, 0.6)), _CODE),
     )
     np.maximum(cavity.points[..., 2], 0.0008, out=cavity.points[..., 2])
@@ -309,8 +309,8 @@ def _open_cylinder(body: Body, severity: float, rng: np.random.Generator, toward
         reach = 0.5 * max(body.size_m[:2]) + radius * rng.uniform(0.8, 1.4)
         points = np.stack([spread * np.cos(angle), spread * np.sin(angle), 0.006 + 0 * u], -1)
         loose = _marked(replace(lid, points=points.astype(np.float32)))
-        loose.outward = np.broadcast_to(np.float32([0, 0, 1]), points.shape).copy()
-        shift = np.float32([np.cos(away) * reach, np.sin(away) * reach, 0])
+        loose.outward = np.broadcast_to(vector(0, 0, 1), points.shape).copy()
+        shift = vector(np.cos(away) * reach, np.sin(away) * reach, 0)
         tilt = rotation("x", float(rng.normal(0, 0.06)))
         body.patches.append(moved(loose, tilt, np.zeros(3, np.float32), shift))
 
@@ -325,9 +325,9 @@ def _open_book(body: Body, severity: float, rng: np.random.Generator) -> None:
         width = int(rng.integers(40, 70))
         pages[row, 6:width] = pages[row, 6:width] // 2
     page = sheet(
-        np.float32([-x / 2 + 0.002, -y / 2 + 0.002, z - 0.002]),
-        np.float32([x - 0.004, 0, 0]),
-        np.float32([0, y - 0.004, 0]),
+        vector(-x / 2 + 0.002, -y / 2 + 0.002, z - 0.002),
+        vector(x - 0.004, 0, 0),
+        vector(0, y - 0.004, 0),
         Skin.of(pages, 0.02, _CODE),
         8,
     )
@@ -355,11 +355,11 @@ def _tip_out(body: Body, severity: float, rng: np.random.Generator) -> None:
         )
         away = rng.uniform(0, 2 * np.pi)
         if rng.random() < 0.5:
-            goal = np.float32([np.cos(away) * 0.3 * x, np.sin(away) * 0.3 * y, 0])
+            goal = vector(np.cos(away) * 0.3 * x, np.sin(away) * 0.3 * y, 0)
             floor = z * 0.8
         else:
             reach = 0.5 / max(abs(np.cos(away)) / x, abs(np.sin(away)) / y) + 0.6 * max(z, x / 4)
-            goal = np.float32([np.cos(away) * reach, np.sin(away) * reach, 0])
+            goal = vector(np.cos(away) * reach, np.sin(away) * reach, 0)
             floor = 0.0
         turned = (cloud - centre) @ lean.T
         goal[2] = floor - turned[:, 2].min() + 0.001

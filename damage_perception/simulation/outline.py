@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.simulation.split import Split, choose
 
-Grid = NDArray[np.float32]
+Grid = NDArray[Any]  # float32
 
 
 def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], cells: float) -> Grid:
     """(H, W) float32 value noise in about -1..1 with ``cells`` bumps along the longer side."""
     height, width = shape
     longest = max(shape)
-    coarse = (
-        max(2, round(cells * height / longest) + 2),
-        max(2, round(cells * width / longest) + 2),
-    )
-    values = rng.uniform(-1, 1, coarse).astype(np.float32)
-    return np.asarray(
-        cv2.resize(values, (width, height), interpolation=cv2.INTER_CUBIC), np.float32
-    )
+    rows, columns = (max(2, round(cells * side / longest) + 2) for side in shape)
+    values: Grid = rng.random((rows, columns), np.float32) * 2 - 1
+    if 5 * rows < height and 5 * columns < width:
+        values = cv2.resize(values, (4 * columns, 4 * rows), interpolation=cv2.INTER_CUBIC)
+        return np.asarray(cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR))
+    return np.asarray(cv2.resize(values, (width, height), interpolation=cv2.INTER_CUBIC))
 
 
 def rough_noise(
@@ -31,7 +31,7 @@ def rough_noise(
     """(H, W) float32 noise of several octaves in about -1..1."""
     total = np.zeros(shape, np.float32)
     for octave in range(octaves):
-        total += smooth_noise(rng, shape, cells * 2.0**octave) * np.float32(0.55**octave)
+        total += smooth_noise(rng, shape, cells * 2.0**octave) * 0.55**octave
     return total / np.float32(1.6)
 
 
@@ -46,7 +46,7 @@ def outline(split: Split, rng: np.random.Generator, elongation: float | None = N
 
 
 def filled(points: Grid, shape: tuple[int, int], centre: tuple[float, float], scale: Grid) -> Grid:
-    """(H, W) float32 0..1 mask of an outline at ``centre`` (x, y) px, ``scale`` (x, y) px a unit."""
+    """(H, W) float32 0..1 mask of an outline; centre (x, y) px, scale (x, y) px per unit."""
     mask = np.zeros(shape, np.uint8)
     pixels = (points * scale + np.array(centre)) * 16
     cv2.fillPoly(mask, [np.round(pixels).astype(np.int32)], 255, lineType=cv2.LINE_AA, shift=4)

@@ -17,7 +17,7 @@ from damage_perception.simulation.camera import Pose
 from damage_perception.simulation.light import Lighting
 from damage_perception.simulation.mesh import Array, Patch
 
-_LINEAR = (np.arange(256, dtype=np.float32) / 255) ** np.float32(2.2)
+_LINEAR = (np.arange(256, dtype=np.float32) / 255) ** 2.2
 _COLUMNS = 1024
 _LIFT_M = 4e-4
 
@@ -66,23 +66,25 @@ class Geometry:
         points = np.concatenate([patch.points.reshape(-1, 3) for patch in patches])
         normals = np.concatenate([patch.normals().reshape(-1, 3) for patch in patches])
         uv = np.concatenate([np.stack(np.meshgrid(p.u, p.v), -1).reshape(-1, 2) for p in patches])
-        self._attributes = np.ascontiguousarray(np.hstack([normals, uv]), np.float32)
+        self._attributes = np.ascontiguousarray(np.hstack([normals, uv]).T, np.float32)
         self._scene = EmbreeScene()
         TriangleMesh(self._scene, np.ascontiguousarray(points, np.float32), self._faces)
 
     def cast(self, origin: Array, directions: Array) -> tuple[NDArray[np.int32], Array, Array]:
-        """First hits of (N, 3) rays from one point: patch (N,) or -1, distance (N,), normal + uv."""
+        """First hits of (N, 3) rays from one point.
+
+        Returns the patch (N,) or -1, the distance (N,) or 0, and normal and uv (5, N).
+        """
         origins = np.ascontiguousarray(np.broadcast_to(origin, directions.shape), np.float32)
         hit = self._scene.run(origins, directions, output=True)
-        prim = hit["primID"]
-        found = prim >= 0
-        prim = np.where(found, prim, 0)
-        corners = self._faces[prim]
-        u, v = hit["u"][:, None], hit["v"][:, None]
+        found = hit["primID"] >= 0
+        prim = np.maximum(hit["primID"], 0)
+        u, v = hit["u"], hit["v"]
         table = self._attributes
-        attributes = table[corners[:, 0]] * (1 - u - v)
-        attributes += table[corners[:, 1]] * u
-        attributes += table[corners[:, 2]] * v
+        a, b, c = (np.take(corner, prim) for corner in self._faces.T.copy())
+        attributes = np.take(table, a, axis=1) * (1 - u - v)
+        attributes += np.take(table, b, axis=1) * u
+        attributes += np.take(table, c, axis=1) * v
         owner = np.where(found, self._owner[prim], -1)
         return owner, np.where(found, hit["tfar"], 0).astype(np.float32), attributes
 
@@ -96,11 +98,11 @@ class Geometry:
         """(N,) 1 where nothing lies within ``reach_m`` of a point in a direction."""
         reach = np.full(len(points), reach_m, np.float32)
         blocked = self._scene.run(points, directions, reach, query="OCCLUDED")
-        return (blocked < 0).astype(np.float32)
+        return np.asarray(blocked < 0, np.float32)
 
     def texels(self, owner: NDArray[np.int32], uv: Array, pixel_m: float) -> tuple[Array, Array]:
-        """Colour and gloss (N, 4) float32 0..255, and label (N,), at positions of patches."""
-        surface = np.zeros((len(owner), 4), np.float32)
+        """Colour and gloss (N, 4) uint8, and label (N,), at (2, N) positions of patches."""
+        surface = np.zeros((len(owner), 4), np.uint8)
         kinds = np.zeros(len(owner), np.uint8)
         order = np.argsort(owner, kind="stable")
         bounds = np.searchsorted(owner[order], np.arange(len(self.patches) + 1))
@@ -108,14 +110,14 @@ class Geometry:
             chosen = order[bounds[index] : bounds[index + 1]]
             if not len(chosen):
                 continue
-            position = uv[chosen]
+            position = uv[:, chosen]
             skin = patch.skin
             texture = _shrunk(skin.texture, patch, pixel_m)
             surface[chosen] = _sample(texture, position)
             if skin.kinds.any():
                 rows, columns = skin.kinds.shape
-                x = np.clip((position[:, 0] * columns).astype(np.int32), 0, columns - 1)
-                y = np.clip((position[:, 1] * rows).astype(np.int32), 0, rows - 1)
+                x = np.clip((position[0] * columns).astype(np.int32), 0, columns - 1)
+                y = np.clip((position[1] * rows).astype(np.int32), 0, rows - 1)
                 kinds[chosen] = skin.kinds[y, x]
         return surface, kinds
 
@@ -139,17 +141,17 @@ def _shrunk(texture: NDArray[np.uint8], patch: Patch, pixel_m: float) -> NDArray
     return np.asarray(cv2.resize(texture, shape, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _sample(texture: NDArray[np.uint8], position: Array) -> Array:
-    """(N, 4) bilinear samples at (N, 2) positions; beyond 0..1 the texture is reflected."""
+def _sample(texture: NDArray[np.uint8], position: Array) -> NDArray[np.uint8]:
+    """(N, 4) bilinear samples at (2, N) positions; beyond 0..1 the texture is reflected."""
     rows, columns = texture.shape[:2]
-    count = len(position)
+    count = position.shape[1]
     padded = -(-count // _COLUMNS) * _COLUMNS
     maps = np.zeros((2, padded), np.float32)
-    maps[0, :count] = position[:, 0] * columns - 0.5
-    maps[1, :count] = position[:, 1] * rows - 0.5
+    maps[0, :count] = position[0] * columns - 0.5
+    maps[1, :count] = position[1] * rows - 0.5
     x, y = maps.reshape(2, -1, _COLUMNS)
     taken = cv2.remap(texture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    return np.asarray(taken, np.float32).reshape(-1, 4)[:count]
+    return np.asarray(taken, np.uint8).reshape(-1, 4)[:count]
 
 
 def render(
@@ -168,19 +170,20 @@ def render(
     shape = (camera.height, camera.width)
     rays = np.ascontiguousarray(camera.rays.reshape(-1, 3) @ pose.rotation, np.float32)
     owner, depth, attributes = geometry.cast(pose.position_m, rays)
-    normal = attributes[:, :3]
-    normal /= np.sqrt(np.einsum("ij,ij->i", normal, normal))[:, None] + 1e-9
-    toward = rays / -np.sqrt(np.einsum("ij,ij->i", rays, rays))[:, None]
-    facing = np.einsum("ij,ij->i", normal, toward)
-    normal[facing < 0] *= -1
-    facing = np.abs(facing)
-    middle = float(np.median(depth[depth > 0])) if (depth > 0).any() else 1.0
-    surface, kinds = geometry.texels(owner, attributes[:, 3:], middle / camera.fx)
-    points = pose.position_m + depth[:, None] * rays + _LIFT_M * normal
+    along = np.ascontiguousarray(rays.T)
+    toward = along / -np.sqrt(np.einsum("ij,ij->j", along, along))
+    normal = attributes[:3]
+    normal /= np.sqrt(np.einsum("ij,ij->j", normal, normal)) + np.float32(1e-9)
+    facing = np.einsum("ij,ij->j", normal, toward)
+    normal *= np.where(facing < 0, np.float32(-1), np.float32(1))
+    middle = float(np.median(depth[::7]))
+    surface, kinds = geometry.texels(owner, attributes[3:], middle / camera.fx)
+    points = np.ascontiguousarray((depth * along + _LIFT_M * normal).T)
+    points += pose.position_m
     shadow = _shadow(geometry, lighting, points, shape, rng)
     openness = _openness(geometry, points, normal, shape, rng)
-    albedo = _LINEAR[surface[:, :3].astype(np.uint8)]
-    gloss = surface[:, 3] / 255
+    gloss = surface[:, 3].astype(np.float32) / 255
+    albedo = _LINEAR[np.ascontiguousarray(surface[:, :3].T)]
     radiance = lighting.shade(albedo, gloss, normal, toward, shadow, openness)
     items = np.array([patch.item for patch in geometry.patches] + [0], np.uint8)[owner]
     if ghosts:
@@ -188,12 +191,12 @@ def render(
         kinds[gone < depth] = CODES[MISSING_UNIT]
     plane_normal, offset = pose.plane
     return Rendering(
-        radiance.reshape(*shape, 3),
+        np.ascontiguousarray(radiance.T).reshape(*shape, 3),
         depth.reshape(shape),
         kinds.reshape(shape),
         items.reshape(shape),
-        facing.reshape(shape).astype(np.float32),
-        gloss.reshape(shape).astype(np.float32),
+        np.abs(facing).reshape(shape),
+        gloss.reshape(shape),
         camera,
         plane_normal,
         offset,
@@ -209,11 +212,12 @@ def _shadow(
 ) -> Array:
     """(N,) how much of the first lamp each point sees: one jittered ray, blurred over pixels."""
     lamp = lighting.lights[0]
-    direction = rng.random((shape[0] * shape[1], 3), np.float32) * np.float32(3.5 * lamp.radius)
-    direction += lamp.direction - np.float32(1.75 * lamp.radius)
+    direction = rng.random((shape[0] * shape[1], 3), np.float32) * (3.5 * lamp.radius)
+    direction += lamp.direction - 1.75 * lamp.radius
     seen = geometry.visible(points, direction)
     width = 1 + 2 * max(1, round(lamp.radius * 14))
-    return np.asarray(cv2.blur(seen.reshape(shape), (width, width)), np.float32).ravel()
+    soft = cv2.blur(cv2.blur(seen.reshape(shape), (width, width)), (width, width))
+    return np.asarray(soft, np.float32).ravel()
 
 
 def _openness(
@@ -228,8 +232,8 @@ def _openness(
     where = points.reshape(*shape, 3)[every].reshape(-1, 3)
     random = rng.standard_normal((len(where), 3), np.float32)
     random /= np.sqrt(np.einsum("ij,ij->i", random, random))[:, None]
-    direction = random + normal.reshape(*shape, 3)[every].reshape(-1, 3)
-    seen = geometry.visible(np.ascontiguousarray(where), np.ascontiguousarray(direction), 0.12)
+    random += normal.reshape(3, *shape)[:, ::2, ::2].reshape(3, -1).T
+    seen = geometry.visible(np.ascontiguousarray(where), random, 0.12)
     small = cv2.blur(seen.reshape((shape[0] + 1) // 2, (shape[1] + 1) // 2), (9, 9))
     wide = cv2.resize(small, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
     return np.asarray(0.25 + 0.75 * wide, np.float32).ravel()

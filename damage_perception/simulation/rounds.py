@@ -1,18 +1,38 @@
-"""Round packaging made upright on z = 0: cans, tubes, jars and bottles."""
+"""Pieces of round packaging: cans, tubes, jars and bottles, upright or lying."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
-from damage_perception.simulation.artwork import Picture, board, palette, printed
+from damage_perception.simulation.artwork import printed
 from damage_perception.simulation.decoys import print_decoy
-from damage_perception.simulation.mesh import Patch, Skin, disc, revolved
+from damage_perception.simulation.mesh import Body, Patch, Skin, disc, revolved, rotation
+from damage_perception.simulation.paper import Picture, board, palette
+from damage_perception.simulation.product import Product
 from damage_perception.simulation.split import Split
+from damage_perception.simulation.wear import worn
 
 Texels = Callable[..., tuple[int, ...]]
+
+
+def cylinder(
+    product: Product, sku: np.random.Generator, rng: np.random.Generator, decoy: bool
+) -> Body:
+    diameter, length = _upright(product)
+    patches = cylinder_patches(product.split, sku, diameter, length, product.texels, decoy)
+    return _round_body(product, rng, patches)
+
+
+def bottle(
+    product: Product, sku: np.random.Generator, rng: np.random.Generator, decoy: bool
+) -> Body:
+    diameter, length = _upright(product)
+    patches = bottle_patches(product.split, sku, diameter, length, product.texels, decoy)
+    return _round_body(product, rng, patches)
 
 
 def cylinder_patches(
@@ -33,7 +53,7 @@ def cylinder_patches(
     if metal:
         picture[: max(1, height // 30)] = picture[-max(1, height // 30) :] = 170
     gloss = float(sku.uniform(0.35, 0.9)) if metal else float(sku.uniform(0.05, 0.5))
-    radius = np.float32(diameter_m / 2)
+    radius = diameter_m / 2
     rows = 3 if segments < 20 else 7
     z = np.linspace(length_m, 0, rows, dtype=np.float32)
     side = revolved(np.full(rows, radius), z, Skin.of(picture, gloss), segments)
@@ -106,3 +126,26 @@ def _lid(split: Split, sku: np.random.Generator, across: int, metal: bool) -> Pi
         axes = (max(1, across // 10), max(1, across // 5))
         cv2.ellipse(picture, centre, axes, 0, 0, 360, (tone // 2,) * 3, 2, cv2.LINE_AA)
     return picture
+
+
+def _round_body(product: Product, rng: np.random.Generator, patches: list[Patch]) -> Body:
+    """Stand the patches, made upright, as the product's size says: upright or lying along x."""
+    x, _, z = product.size_m
+    if x > z + 1e-9 or (product.form == "cylinder" and x != product.size_m[1]):
+        roll = rotation("y", np.pi / 2) @ rotation("z", float(rng.uniform(0, 2 * np.pi)))
+        shift = np.array([-x / 2, 0, z / 2], np.float32)
+        patches = [
+            replace(
+                patch,
+                points=(patch.points @ roll.T + shift).astype(np.float32),
+                outward=patch.outward @ roll.T,
+            )
+            for patch in patches
+        ]
+    return worn(rng, Body(product.form, product.size_m, patches))
+
+
+def _upright(product: Product) -> tuple[float, float]:
+    """Diameter and length of a round product, however it rests."""
+    x, y, z = product.size_m
+    return (y, z) if abs(x - y) < 1e-9 else (y, x)

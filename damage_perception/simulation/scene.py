@@ -13,7 +13,8 @@ from damage_perception.simulation.damage import APPLICABLE, damage
 from damage_perception.simulation.ground import ground, walls
 from damage_perception.simulation.light import Lighting, sample_lighting
 from damage_perception.simulation.mesh import Array, Body, Patch
-from damage_perception.simulation.products import FORM_SHARES, FORMS, Product, sample_product
+from damage_perception.simulation.pieces import make_piece
+from damage_perception.simulation.product import FORM_SHARES, FORMS, Product, sample_product
 from damage_perception.simulation.render import Rendering, render
 from damage_perception.simulation.split import Split
 
@@ -36,6 +37,14 @@ class Truth:
     @property
     def damaged(self) -> bool:
         return self.kind != NONE
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What stays while items come and go: patches of the ground (z = 0), and the light."""
+
+    patches: tuple[Patch, ...]
+    lighting: Lighting
 
 
 @dataclass(frozen=True)
@@ -68,11 +77,14 @@ def sample_scene(
     product: Product | None = None,
     severity: float | None = None,
     azimuth: float | None = None,
+    surroundings: Surroundings | None = None,
+    place_m: tuple[float, float] = (0.0, 0.0),
 ) -> Scene:
     """Draw a scene; what is not given is drawn too.
 
     Half of the scenes are damaged where ``damaged`` and ``kind`` are not given. azimuth (radians)
-    is the side of the camera: damage is put where it may be seen from there. Raises ValueError
+    is the side of the camera: damage is put where it may be seen from there. In given
+    surroundings the item is alone, at ``place_m`` from the origin. Raises ValueError
     where the form cannot have the kind of damage.
     """
     if damaged is None:
@@ -94,27 +106,35 @@ def sample_scene(
     side = float(rng.uniform(0, 2 * np.pi)) if azimuth is None else azimuth
     yaw = float(rng.uniform(0, 2 * np.pi))
 
-    body = product.piece(rng, decoy)
+    body = make_piece(product, rng, decoy)
     if kind != NONE:
         toward = np.array([0.6 * np.cos(side - yaw), 0.6 * np.sin(side - yaw), 0.8], np.float32)
         damage(body, kind, level, split, rng, toward)
-    body = body.placed(yaw, 0, 0, item=1)
-    patches = [ground(split, rng), *body.patches]
-    reach = float(np.hypot(*product.size_m[:2])) / 2
-    walled = rng.random() < _WALL_SHARE
-    if walled:
-        extent = max(float(np.abs(patch.points[..., :2]).max()) for patch in body.patches)
-        patches += walls(split, rng, max(reach, extent) + 0.01)
-    elif rng.random() < _NEIGHBOUR_SHARE:
-        patches += _neighbours(split, rng, body, reach)
+    body = body.placed(yaw, *place_m, item=1)
+    around = surroundings or _sample_surroundings(split, rng, body, product)
     truth = Truth(product.sku, product.form, kind, level if kind != NONE else 0.0, decoy)
     return Scene(
         truth,
         np.array(product.size_m, np.float32),
-        tuple(patches),
+        (*around.patches, *body.patches),
         tuple(body.ghosts),
-        sample_lighting(rng),
+        around.lighting,
     )
+
+
+def _sample_surroundings(
+    split: Split, rng: np.random.Generator, body: Body, product: Product
+) -> Surroundings:
+    """A ground, sometimes with the walls of a tote or with neighbours, and a light."""
+    patches = [ground(split, rng)]
+    reach = float(np.hypot(*product.size_m[:2])) / 2
+    draw = rng.random()
+    if draw < _WALL_SHARE:
+        extent = max(float(np.abs(patch.points[..., :2]).max()) for patch in body.patches)
+        patches += walls(split, rng, max(reach, extent) + 0.01)
+    elif draw < _WALL_SHARE + _NEIGHBOUR_SHARE:
+        patches += _neighbours(split, rng, reach)
+    return Surroundings(tuple(patches), sample_lighting(rng))
 
 
 def _form_for(kind: str | None, rng: np.random.Generator) -> str | None:
@@ -125,9 +145,7 @@ def _form_for(kind: str | None, rng: np.random.Generator) -> str | None:
     return str(rng.choice(FORMS, p=shares / shares.sum()))
 
 
-def _neighbours(
-    split: Split, rng: np.random.Generator, target: Body, reach_m: float
-) -> list[Patch]:
+def _neighbours(split: Split, rng: np.random.Generator, reach_m: float) -> list[Patch]:
     """Undamaged items beside the target, near or touching."""
     patches: list[Patch] = []
     start = rng.uniform(0, 2 * np.pi)
@@ -137,7 +155,7 @@ def _neighbours(
         gap = float(rng.exponential(0.03))
         angle = start + number * rng.uniform(1.8, 3.4)
         away = reach_m + radius + gap
-        body = product.piece(rng).placed(
+        body = make_piece(product, rng).placed(
             float(rng.uniform(0, 2 * np.pi)),
             float(np.cos(angle) * away),
             float(np.sin(angle) * away),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.frame import Frame
-from damage_perception.simulation.mesh import Array
+from damage_perception.simulation.mesh import Array, vector
 from damage_perception.simulation.outline import smooth_noise
 from damage_perception.simulation.render import Rendering
 from damage_perception.simulation.split import Split, choose
@@ -98,18 +98,34 @@ class Sensor:
             else (0, 0),
         )
 
-    def apply(
-        self, rendering: Rendering, rng: np.random.Generator, *, with_depth: bool = True
-    ) -> Frame:
-        """The frame that this sensor delivers; without depth it has none at all."""
-        depth = self._measure(rendering, rng) if with_depth else None
-        return Frame(self._develop(rendering, rng), depth, rendering.camera)
+    def steady(self) -> Sensor:
+        """The same sensor well adjusted: no motion blur, good light, full resolution."""
+        level = min(max(self.level, 0.16), 0.3)
+        return replace(self, motion_px=0.0, color_scale=1.0, depth_scale=1.0, level=level)
 
-    def _develop(self, rendering: Rendering, rng: np.random.Generator) -> NDArray[np.uint8]:
+    def apply(
+        self,
+        rendering: Rendering,
+        rng: np.random.Generator,
+        *,
+        with_depth: bool = True,
+        metered: float | None = None,
+    ) -> Frame:
+        """The frame that this sensor delivers; without depth it has none at all.
+
+        metered is the mean radiance the exposure was set for; by default the rendering's own.
+        """
+        mean = (float(rendering.radiance.mean()) if metered is None else metered) + 1e-4
+        depth = self._measure(rendering, mean, rng) if with_depth else None
+        return Frame(self._develop(rendering, mean, rng), depth, rendering.camera)
+
+    def _develop(
+        self, rendering: Rendering, mean: float, rng: np.random.Generator
+    ) -> NDArray[np.uint8]:
         """Exposure, white balance, lens, noise, tone curve and compression."""
         height, width = rendering.items.shape
-        light = rendering.radiance * np.float32(self.balance)
-        light *= np.float32(self.level / (float(light.mean()) + 1e-4))
+        light = rendering.radiance * vector(*self.balance)
+        light *= self.level / mean
         if self.vignette > 0.02:
             y, x = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
             light *= (1 - self.vignette * (x**2 + y**2) / 2).astype(np.float32)[..., None]
@@ -122,10 +138,10 @@ class Sensor:
         light = cv2.GaussianBlur(light, (0, 0), self.blur_px)
         if self.motion_px > 1:
             light = cv2.filter2D(light, -1, _streak(self.motion_px, self.motion_angle))
-        grain = np.asarray(light, np.float32)
+        grain: Array = np.asarray(light, np.float32)
         spread = self.noise * np.sqrt(np.clip(grain, 0.01, 1))
         grain = grain + spread * rng.standard_normal(grain.shape, np.float32)
-        toned = np.clip(grain, 0, 1) ** np.float32(1 / self.gamma)
+        toned = np.clip(grain, 0, 1) ** (1 / self.gamma)
         color = (255 * toned + 0.5).astype(np.uint8)
         if self.jpeg:
             _, packed = cv2.imencode(".jpg", color, [cv2.IMWRITE_JPEG_QUALITY, self.jpeg])
@@ -134,7 +150,7 @@ class Sensor:
             color = np.asarray(cv2.resize(color, (width, height), interpolation=cv2.INTER_LINEAR))
         return color
 
-    def _measure(self, rendering: Rendering, rng: np.random.Generator) -> Array:
+    def _measure(self, rendering: Rendering, mean: float, rng: np.random.Generator) -> Array:
         """Depth with shadow, failures, fattened edges, flying pixels, noise and steps."""
         model = self.depth
         height, width = rendering.items.shape
@@ -167,8 +183,8 @@ class Sensor:
         step = np.maximum(model.step_m * depth**model.growth, 1e-5)
         depth = np.round(depth / step) * step
 
-        luminance = small(rendering.radiance.mean(-1) * np.float32(self.level))
-        luminance = luminance / (float(rendering.radiance.mean()) + 1e-4)
+        luminance = small(rendering.radiance.mean(-1) * self.level)
+        luminance = luminance / mean
         patches = 0.5 + 0.5 * smooth_noise(rng, shape, 20)
         lost |= luminance < model.dark * 1.3 * patches
         lost |= (luminance > 1.8 * model.shiny) & (small(rendering.gloss) > 0.25 + 0.3 * patches)
@@ -176,7 +192,7 @@ class Sensor:
         lost |= rng.random(shape) < 0.001
         depth = np.where(lost | (depth > 20), 0, depth).astype(np.float32)
         dx, dy = self.shift_px
-        turn = np.float32([[width / shape[1], 0, dx], [0, height / shape[0], dy]])
+        turn = np.array([[width / shape[1], 0, dx], [0, height / shape[0], dy]], np.float32)
         placed = cv2.warpAffine(depth, turn, (width, height), flags=cv2.INTER_NEAREST)
         return np.asarray(placed, np.float32)
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from damage_perception.kinds import CODES, SPILLAGE
-from damage_perception.simulation.mesh import Array, Body, Patch, Skin
+from damage_perception.simulation.mesh import Array, Body, Patch, Skin, vector
 from damage_perception.simulation.outline import filled, outline, rough_noise, smooth_noise
 from damage_perception.simulation.split import Split, choose
 
@@ -41,7 +41,7 @@ def spill(
 ) -> None:
     """Stain the body and lay a puddle or a pile beside it, most often both."""
     stain = _STAINS[choose(split, "stain", rng)]
-    tint = np.float32(stain.colour) * rng.uniform(0.7, 1.25, 3).astype(np.float32)
+    tint = vector(*stain.colour) * rng.uniform(0.7, 1.25, 3).astype(np.float32)
     if rng.random() < 0.3:
         tint = tint[rng.permutation(3)]
     where = str(rng.choice(["item", "ground", "both"], p=[0.35, 0.25, 0.4]))
@@ -61,7 +61,7 @@ def _soil(
     rng: np.random.Generator,
     toward: Array,
 ) -> None:
-    """Stain the faces around a point of the body that faces the camera, with drips down the sides."""
+    """Stain the faces around a point that the camera sees, with drips down the sides."""
     seen = [
         patch
         for patch in body.patches
@@ -92,7 +92,7 @@ def _soil(
             near = 1 - patch.spread(distance)[int(at[1]), int(at[0])] / (1.8 * reach)
             if near > 0:
                 drop = filled(
-                    outline(split, rng), shape, (float(at[0]), float(at[1])), np.float32([r, r])
+                    outline(split, rng), shape, (float(at[0]), float(at[1])), vector(r, r)
                 )
                 mask = np.maximum(mask, drop)
         _wet(skin, mask.astype(np.float32), stain, tint, rng)
@@ -118,11 +118,11 @@ def _wet(skin: Skin, mask: Array, stain: Stain, tint: Array, rng: np.random.Gene
         grain = (rng.random(shape) < 0.25 + 0.75 * cv2.GaussianBlur(mask, (0, 0), 2)).astype(
             np.float32
         )
-        weight = mask * grain * np.float32(stain.cover)
+        weight = mask * grain * stain.cover
         shade = 1 + 0.15 * rng.normal(0, 1, shape)
     else:
         rim = mask - cv2.GaussianBlur(mask, (0, 0), 2.5)
-        weight = mask * np.float32(stain.cover * rng.uniform(0.7, 1)) + np.clip(rim, 0, 1) * 0.3
+        weight = mask * (stain.cover * rng.uniform(0.7, 1)) + np.clip(rim, 0, 1) * 0.3
         shade = 1 + 0.1 * smooth_noise(rng, shape, 6)
     part = np.clip(weight, 0, 1)[..., None]
     colour = tint * shade[..., None]

@@ -19,6 +19,9 @@ from damage_perception.station.separation import separate
 
 # Without any depth the size of a pixel may be unknown: share of the region of interest.
 MIN_AREA_SHARE = 0.001
+# What is nearer than this touches: the units of a pack stand apart by less.
+TOUCHING_M = 0.012
+MAX_GAP = 15
 
 
 class Limits(NamedTuple):
@@ -34,7 +37,7 @@ def locate_items(
     frame: Frame, plane: Plane | None, roi: RegionOfInterest, limits: Limits
 ) -> list[Item]:
     """The items in the frame, largest first; by colour alone where there is no depth."""
-    window = Window.of(frame, roi)
+    window = Window.of(frame, roi, plane)
     if plane is None or frame.depth_m is None or not window.coarse(frame.depth_m).any():
         labels = _by_color(frame, plane, window, limits)
         items = cut_out(labels, frame, window, None)
@@ -51,9 +54,10 @@ def _by_height(frame: Frame, scene: Scene, limits: Limits) -> Labels:
     solid = scene.raised
     if scene.bare.any():
         solid = solid | _bare_items(frame, scene)
-    blobs, regions = components(solid)
-    labels = np.zeros_like(blobs)
     pixel_m = scene.window.stride / float(np.sqrt(frame.camera.fx * frame.camera.fy))
+    gap = round(TOUCHING_M / (pixel_m * scene.typical_depth_m))
+    blobs, regions = components(closed(solid, min(gap, MAX_GAP) | 1))
+    labels = np.zeros_like(blobs)
     found = 0
     for region in regions:
         # The typical pixel may be twice as far away as this region's.
@@ -62,7 +66,9 @@ def _by_height(frame: Frame, scene: Scene, limits: Limits) -> Labels:
         crop = np.s_[region.y : region.y + region.height, region.x : region.x + region.width]
         blob = (blobs[crop] == region.label).view(np.uint8)
         depth = scene.depth_m[crop]
-        parts = separate(blob, depth, pixel_m) if limits.separate_touching else blob
+        parts = blob.astype(np.int32)
+        if limits.separate_touching:
+            parts = separate(blob, depth, scene.height_m[crop], pixel_m)
         for part in range(1, int(parts.max()) + 1):
             member = parts == part
             seen = depth[member & (depth > 0)]

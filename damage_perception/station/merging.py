@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,14 +14,76 @@ from damage_perception.station.masks import FloatImage, Labels, Mask, grown, hul
 SEPARATING_SHARE = 0.65
 # Faces of one body share an edge of about their own size: a shorter contact joins fragments only.
 MIN_CONTACT = 0.3
-# A part smaller than this share of its neighbour needs a clear jump in depth to stand alone.
+# A part smaller than this share of its neighbour needs a clear jump in depth to stand alone,
+# and more than that where the neighbour surrounds it: a cap, a handle, a bulge.
 FRAGMENT_SHARE = 0.15
+KNOB_SHARE = 0.25
+KNOB_SURROUNDED = 0.6
 CLEAR_JUMP = 0.5
 JUMP_M = 0.02
+# Parts that end at the same height with no more than a groove between them are one pack.
+LEVEL_M = 0.01
+LEVEL_SHARE = 0.08
+GROOVE_M = 0.03
+GROOVE_SHARE = 0.3
 # A hollow lies within the outline of what surrounds it, behind its rim.
 SURROUNDED_SHARE = 0.85
 BEHIND_SHARE = 0.7
 RIM = 7
+RIM_SHARE = 0.15
+
+Table = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Contacts:
+    """What is known of ``n`` parts and, in (n, n) tables of pixels, of their common boundaries.
+
+    size and top_m (n,): pixels and height above the support; around (n,): length of the outline.
+    length: of the common boundary; bending: how much of it bends inward; jumping: how much has
+    a jump in depth; grooved: how much has both sides at about one depth.
+    """
+
+    size: Table
+    top_m: Table
+    around: Table
+    length: Table
+    bending: Table
+    jumping: Table
+    grooved: Table
+
+    def join(self, first: int, second: int) -> None:
+        """Make the second part one with the first."""
+        self.around[first] += self.around[second] - 2 * self.length[first, second]
+        self.size[first] += self.size[second]
+        self.top_m[first] = max(self.top_m[first], self.top_m[second])
+        self.size[second] = 0
+        for table in (self.length, self.bending, self.jumping, self.grooved):
+            table[first] += table[second]
+            table[:, first] += table[:, second]
+            table[second] = table[:, second] = 0
+            table[first, first] = 0
+
+    def weakest(self) -> tuple[int, int] | None:
+        """The two parts that most clearly are one; None where all others are bodies apart."""
+        touching = self.length > 0
+        length = np.maximum(self.length, 1)
+        share, jump = self.bending / length, self.jumping / length
+        smaller = np.minimum(self.size[:, None], self.size[None, :])
+        ratio = smaller / np.maximum(np.maximum(self.size[:, None], self.size[None, :]), 1)
+        outline = np.where(
+            self.size[:, None] < self.size[None, :], self.around[:, None], self.around
+        )
+        continuous = (share < SEPARATING_SHARE) & (length > MIN_CONTACT * np.sqrt(smaller))
+        fragment = (ratio < FRAGMENT_SHARE) & (jump < CLEAR_JUMP)
+        knob = (ratio < KNOB_SHARE) & (length > KNOB_SURROUNDED * outline)
+        higher = np.maximum(self.top_m[:, None], self.top_m[None, :])
+        lower = np.minimum(self.top_m[:, None], self.top_m[None, :])
+        level = higher - lower < np.maximum(LEVEL_M, LEVEL_SHARE * higher)
+        level &= self.grooved > GROOVE_SHARE * length
+        joins = np.where(touching & (continuous | fragment | knob | level), share, np.inf)
+        first, second = divmod(int(np.argmin(joins)), len(joins))
+        return (first, second) if np.isfinite(joins[first, second]) else None
 
 
 def merge(
@@ -27,103 +91,103 @@ def merge(
     count: int,
     bent: tuple[Mask, ...],
     inverse: FloatImage,
+    height_m: FloatImage,
     distance: float,
+    reach: int,
 ) -> Labels:
     """Join the parts of one body; (h, w) int32, numbered from 1 without gaps.
 
     parts     (h, w) int32, 0 outside, 1 to ``count``
     bent      (h, w) uint8 each, 1 where the surface bends inward along a row, along a column
     inverse   (h, w) float32, inverse depth in 1/m
+    height_m  (h, w) float32 above the support
     distance  typical depth in metres
+    reach     pixels over which a bend is measured
 
-    Parts join whose common boundary does not separate, weakest boundary first; then whatever lies
-    in the hollow of another joins it.
+    Parts join whose common boundary does not separate, weakest boundary first; then whatever is
+    a hollow joins what surrounds it.
     """
-    size = np.bincount(parts.ravel(), minlength=count + 1).astype(np.float64)
-    length, bending, jumping = _boundaries(parts, count, bent, inverse, distance)
+    contacts = _contacts(parts, count, bent, inverse, height_m, distance, reach)
     owner = np.arange(count + 1, dtype=np.int32)
-    while True:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            share = np.where(length > 0, bending / length, np.inf)
-            jump = np.where(length > 0, jumping / length, 0.0)
-        smaller = np.minimum(size[:, None], size[None, :])
-        larger = np.maximum(size[:, None], size[None, :])
-        continuous = (share < SEPARATING_SHARE) & (length > MIN_CONTACT * np.sqrt(smaller))
-        fragment = (smaller < FRAGMENT_SHARE * larger) & (jump < CLEAR_JUMP)
-        joins = np.where(continuous | fragment, share, np.inf)
-        first, second = np.unravel_index(int(np.argmin(joins)), joins.shape)
-        if not np.isfinite(joins[first, second]):
-            break
+    while (pair := contacts.weakest()) is not None:
+        first, second = pair
+        contacts.join(first, second)
         owner[owner == second] = first
-        size[first] += size[second]
-        size[second] = 0
-        for table in (length, bending, jumping):
-            table[first] += table[second]
-            table[:, first] += table[:, second]
-            table[second] = table[:, second] = 0
-            table[first, first] = 0
     owner[0] = 0
     merged = owner[parts]
     noise = depth_noise_m(distance) / distance**2
-    for hollow, around in _hollows(merged, inverse, noise):
-        merged[merged == hollow] = around
+    for inner in [int(each) for each in np.unique(merged) if each > 0]:
+        for around in _surrounding(merged, inner, inverse, noise):
+            merged[merged == around] = inner
     return keep(merged, [int(each) for each in np.unique(merged) if each > 0], count)
 
 
-def _boundaries(
+def _contacts(
     parts: Labels,
     count: int,
     bent: tuple[Mask, ...],
     inverse: FloatImage,
+    height_m: FloatImage,
     distance: float,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """For each two parts: boundary length in pixels, how much of it bends inward, and jumps.
+    reach: int,
+) -> _Contacts:
+    """The parts and their boundaries.
 
     A bend counts where it lies across the boundary: beside an occluding edge a face seems bent
     along one direction only.
     """
-    tables = tuple(np.zeros((count + 1, count + 1)) for _ in range(3))
-    jump_limit = JUMP_M / distance**2
-    for across, near, far, before, after in (
-        (bent[0], np.s_[:, 1:-2], np.s_[:, 2:-1], np.s_[:, :-3], np.s_[:, 3:]),
-        (bent[1], np.s_[1:-2, :], np.s_[2:-1, :], np.s_[:-3, :], np.s_[3:, :]),
+    around = np.zeros(count + 1)
+    length, bending, jumping, grooved = (np.zeros((count + 1, count + 1)) for _ in range(4))
+    for labels, surface, across in (
+        (parts, inverse, bent[0]),
+        (parts.T, inverse.T, bent[1].T),
     ):
-        one, other = parts[near], parts[far]
-        rows, columns = np.nonzero((one != other) & (one > 0) & (other > 0))
-        pair = (one[rows, columns], other[rows, columns])
-        bends = np.zeros(len(rows), np.uint8)
-        for side in (before, near, far, after):
-            bends |= across[side][rows, columns]
-        step = np.abs(inverse[before][rows, columns] - inverse[after][rows, columns])
-        for table, amount in zip(tables, (1.0, bends, step > jump_limit), strict=True):
-            np.add.at(table, pair, amount)
-    length, bending, jumping = (table + table.T for table in tables)
-    return length, bending, jumping
+        rows, columns = np.nonzero(labels[:, :-1] != labels[:, 1:])
+        one, other = labels[rows, columns], labels[rows, columns + 1]
+        np.add.at(around, one, 1)
+        np.add.at(around, other, 1)
+        shared = (one > 0) & (other > 0)
+        rows, columns, pair = rows[shared], columns[shared], (one[shared], other[shared])
+        last = labels.shape[1] - 1
+        before, after = np.maximum(columns - 1, 0), np.minimum(columns + 2, last)
+        bends = across[rows, before] | across[rows, after]
+        bends |= across[rows, columns] | across[rows, columns + 1]
+        step = np.abs(surface[rows, before] - surface[rows, after]) * distance**2
+        before, after = np.maximum(columns - reach, 0), np.minimum(columns + 1 + reach, last)
+        gap = np.abs(surface[rows, before] - surface[rows, after]) * distance**2
+        np.add.at(length, pair, 1)
+        np.add.at(bending, pair, bends)
+        np.add.at(jumping, pair, step > JUMP_M)
+        np.add.at(grooved, pair, np.minimum(gap, step) < GROOVE_M)
+    tops = [np.percentile(height_m[parts == part], 90) for part in range(1, count + 1)]
+    return _Contacts(
+        np.bincount(parts.ravel(), minlength=count + 1).astype(np.float64),
+        np.array([0.0, *tops]),
+        around,
+        *(table + table.T for table in (length, bending, jumping, grooved)),
+    )
 
 
-def _hollows(parts: Labels, inverse: FloatImage, noise: float) -> list[tuple[int, int]]:
-    """Pairs of a part and the one it is a hollow of: an opened carton's inside, a torn hole.
+def _surrounding(parts: Labels, inner: int, inverse: FloatImage, noise: float) -> list[int]:
+    """The parts that a part is a hollow of: an opened carton's inside; empty where it is none.
 
     A thing that lies on another is within its outline too, but in front of the surface around.
     """
-    present = [int(each) for each in np.unique(parts) if each > 0]
-    hollows: list[tuple[int, int]] = []
-    for around in present:
-        body = (parts == around).view(np.uint8)
-        outline = hull(body)
-        for inner in present:
-            if inner == around or any(inner in pair for pair in hollows):
-                continue
-            member = parts == inner
-            if np.count_nonzero(outline[member]) < SURROUNDED_SHARE * np.count_nonzero(member):
-                continue
-            rim = grown(member.view(np.uint8), RIM) & body
-            if np.count_nonzero(rim) < 6:
-                continue
-            lid = _continued(rim > 0, inverse, member)
-            if np.count_nonzero(inverse[member] < lid - noise) > BEHIND_SHARE * len(lid):
-                hollows.append((inner, around))
-    return hollows
+    member = parts == inner
+    others = ((parts > 0) & ~member).view(np.uint8)
+    if not member.any() or not others.any():
+        return []
+    pixels = np.count_nonzero(member)
+    if np.count_nonzero(hull(others)[member]) < SURROUNDED_SHARE * pixels:
+        return []
+    rim = (grown(member.view(np.uint8), RIM) & others) > 0
+    if np.count_nonzero(rim) < RIM:
+        return []
+    lid = _continued(rim, inverse, member)
+    if np.count_nonzero(inverse[member] < lid - noise) < BEHIND_SHARE * pixels:
+        return []
+    shares = np.bincount(parts[rim]) / np.count_nonzero(rim)
+    return [int(each) for each in np.flatnonzero(shares > RIM_SHARE)]
 
 
 def _continued(

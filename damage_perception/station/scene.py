@@ -15,7 +15,9 @@ from damage_perception.station.plane import Plane, slope
 from damage_perception.station.region import RegionOfInterest
 
 WORKING_WIDTH = 320
+WORKING_PIXEL_M = 0.0025
 MIN_SUPPORT_SHARE = 0.05
+MAX_DEVIATION = 10.0
 MIN_REGION_SHARE = 0.05
 HULL_STRIDE = 4
 # The support's own rim is ragged in depth: what has no reading there tells nothing.
@@ -35,9 +37,13 @@ class Window:
     bottom: int
 
     @classmethod
-    def of(cls, frame: Frame, roi: RegionOfInterest) -> Window:
+    def of(cls, frame: Frame, roi: RegionOfInterest, plane: Plane | None) -> Window:
+        """As coarse as WORKING_WIDTH allows, and no finer than WORKING_PIXEL_M on the plane."""
         camera = frame.camera
-        stride = max(1, round(camera.width / WORKING_WIDTH))
+        stride = camera.width / WORKING_WIDTH
+        if plane is not None:
+            stride = max(stride, WORKING_PIXEL_M * camera.fx / plane.offset_m)
+        stride = max(1, round(stride))
         return cls(stride, *roi.pixels(camera.width, camera.height))
 
     def coarse(self, image: NDArray[Kind]) -> NDArray[Kind]:
@@ -78,7 +84,9 @@ def survey(frame: Frame, plane: Plane, window: Window, min_height_m: float) -> S
     height = depth * slopes
     height += np.float32(plane.offset_m)
     height *= read
-    limit = np.maximum(3.0 * depth_noise_m(depth), np.float32(min_height_m))
+    noise = depth_noise_m(depth)
+    noise *= _excess_noise(height, noise)
+    limit = np.maximum(3.0 * noise, np.float32(min_height_m))
     raised = (height > limit).view(np.uint8)
     support = ((height > -limit) & read).view(np.uint8) & ~raised & 1
     area = _supported_area(support)
@@ -92,6 +100,16 @@ def survey(frame: Frame, plane: Plane, window: Window, min_height_m: float) -> S
     sample = sample[sample > 0]
     typical = float(np.median(sample)) if len(sample) else float(depth.max())
     return Scene(plane, window, depth, height, limit, raised, bare, support, typical)
+
+
+def _excess_noise(height: FloatImage, noise: FloatImage) -> np.float32:
+    """How much noisier the support is than a depth camera should be; 1 or more."""
+    sample = np.s_[::HULL_STRIDE, ::HULL_STRIDE]
+    deviation = np.abs(height[sample]) / noise[sample]
+    deviation = deviation[(deviation > 0) & (deviation < MAX_DEVIATION)]
+    if len(deviation) < MIN_SUPPORT_SHARE * height[sample].size:
+        return np.float32(1.0)
+    return np.float32(max(1.0, 1.4826 * float(np.median(deviation))))
 
 
 def _supported_area(support: Mask) -> Mask | None:

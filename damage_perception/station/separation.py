@@ -32,14 +32,18 @@ BEND = 0.33
 ACROSS = 0.6
 # Cores end this many pixels before the bend is measured.
 MARGIN = 3
+MAX_CORES = 32
+# Gaps without a reading are bridged over this many pixels.
+BRIDGE = 11
 MIN_CORE_AREA_M2 = 0.0002
 
 
-def separate(blob: Mask, depth_m: FloatImage, pixel_m: float) -> Labels:
+def separate(blob: Mask, depth_m: FloatImage, height_m: FloatImage, pixel_m: float) -> Labels:
     """(h, w) int32, 0 outside the blob, 1.. the parts of it that are bodies of their own.
 
     blob     (h, w) uint8, one connected thing
     depth_m  (h, w) float32, 0 without reading
+    height_m (h, w) float32 above the support, 0 without reading
     pixel_m  width of one pixel at a distance of 1 m
     """
     one = blob.astype(np.int32)
@@ -49,8 +53,10 @@ def separate(blob: Mask, depth_m: FloatImage, pixel_m: float) -> Labels:
     distance = float(np.median(depth_m[read > 0]))
     reach = int(np.clip(round(BASELINE_M / (pixel_m * distance)), 2, 8))
     inside = closed(blob, 2 * reach - 1)
-    inverse = _fill(np.divide(1.0, depth_m, where=read > 0, out=np.zeros_like(depth_m)), read)
-    bends = _inward_bends(inverse, inside, reach)
+    inverse, known = _fill(
+        np.divide(1.0, depth_m, where=read > 0, out=np.zeros_like(depth_m)), read
+    )
+    bends = _inward_bends(inverse, inside & known, reach)
     limit = max(BEND * reach * pixel_m * distance, 2.0 * depth_noise_m(distance)) / distance**2
     anywhere = (np.maximum(np.maximum(bends[0], bends[1]), bends[2]) > limit).view(np.uint8)
     if not anywhere.any():
@@ -60,22 +66,20 @@ def separate(blob: Mask, depth_m: FloatImage, pixel_m: float) -> Labels:
         return one
     parts = _grow(cores, count, inside, inverse, reach)
     bent = tuple((bend > ACROSS * limit).view(np.uint8) for bend in bends[:2])
-    parts = merge(parts, count, bent, inverse, distance)
+    parts = merge(parts, count, bent, inverse, height_m, distance, reach)
     parts[blob == 0] = 0
     return parts
 
 
-def _fill(values: FloatImage, read: Mask) -> FloatImage:
-    """Smooth a little, and bridge what has no reading from its surroundings."""
-    known = read.astype(np.float32)
-    values = values * known
-    fine, fine_weight = (cv2.boxFilter(each, -1, (3, 3)) for each in (values, known))
-    wide, wide_weight = (cv2.boxFilter(each, -1, (11, 11)) for each in (values, known))
+def _fill(values: FloatImage, read: Mask) -> tuple[FloatImage, Mask]:
+    """Values smoothed a little and bridged where there is no reading, and where they are known."""
+    weight = read.astype(np.float32)
+    values = values * weight
+    fine, fine_weight = (cv2.boxFilter(each, -1, (3, 3)) for each in (values, weight))
+    wide, wide_weight = (cv2.boxFilter(each, -1, (BRIDGE, BRIDGE)) for each in (values, weight))
     tiny = np.float32(1e-6)
-    filled: FloatImage = np.where(
-        read > 0, fine / (fine_weight + tiny), wide / (wide_weight + tiny)
-    )
-    return filled
+    filled = np.where(read > 0, fine / (fine_weight + tiny), wide / (wide_weight + tiny))
+    return filled.astype(np.float32), (wide_weight > tiny).view(np.uint8)
 
 
 def _inward_bends(
@@ -87,7 +91,7 @@ def _inward_bends(
     """
     height, width = inverse.shape
     values = cv2.copyMakeBorder(inverse, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
-    valid = cv2.copyMakeBorder(inside, reach, reach, reach, reach, cv2.BORDER_CONSTANT, value=0)
+    valid = np.pad(inside, reach)
 
     def along(dx: int, dy: int) -> FloatImage:
         one = np.s_[reach + dy : reach + dy + height, reach + dx : reach + dx + width]
@@ -108,8 +112,9 @@ def _inward_bends(
 def _cores(free: Mask, min_pixels: float) -> tuple[Labels, int]:
     """Connected regions without a bend, numbered 1 to count; thin bridges are cut."""
     labels, regions = components(shrunk(free), connectivity=4)
-    large = [region.label for region in regions if region.area >= min_pixels]
-    return keep(labels, large, len(regions)), len(large)
+    large = [region for region in regions if region.area >= min_pixels]
+    large = sorted(large, key=lambda region: -region.area)[:MAX_CORES]
+    return keep(labels, [region.label for region in large], len(regions)), len(large)
 
 
 def _grow(cores: Labels, count: int, inside: Mask, inverse: FloatImage, reach: int) -> Labels:
@@ -144,7 +149,7 @@ def _grow(cores: Labels, count: int, inside: Mask, inverse: FloatImage, reach: i
         fallback[closer] = core
     parts = cores.copy()
     parts[rows, columns] = np.where(owner > 0, owner, fallback)
-    smooth: Labels = cv2.medianBlur(parts.astype(np.uint8), 3).astype(np.int32)
+    smooth = cv2.medianBlur(parts.astype(np.uint8), 3).astype(np.int32)
     return np.where((inside > 0) & (smooth > 0), smooth, parts)
 
 
@@ -159,5 +164,4 @@ def _nearest(
     of_index = np.zeros(int(index.max()) + 1, np.intp)
     of_index[index.ravel()[members]] = members
     near_row, near_column = np.divmod(of_index[index[rows, columns]], core.shape[1])
-    distance: FloatImage = away[rows, columns]
-    return distance, near_row, near_column
+    return away[rows, columns].astype(np.float32), near_row, near_column

@@ -19,7 +19,7 @@ from damage_perception.view import View, Window, cut_items, cut_view
 
 CHUNK = 200
 # Pixels of the frame around the view, so that the finder has support to find.
-FRAME_SHARE = 1.25
+FRAME_SHARE = 1.125
 # A found item that shares less than this with the true one is another thing.
 MIN_OVERLAP = 0.3
 MAP_STRIDE = 4

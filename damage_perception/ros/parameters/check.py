@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from damage_perception.ros.parameters.table import Parameter, Value
 from damage_perception.station import Plane, RegionOfInterest
 
+_PYTHON_TYPES: Final = {"bool": bool, "integer": int, "double": float, "string": str}
 # Far from any rounding of a quaternion written with four digits.
 _QUATERNION_TOLERANCE = 1e-3
 
@@ -80,11 +82,15 @@ def plane_of(values: list[float]) -> Plane:
 
 
 def pose_of(values: list[float]) -> NDArray[np.float64]:
-    """The (4, 4) transform of x y z qx qy qz qw. Raises ValueError where q is no unit quaternion."""
+    """The (4, 4) transform of x y z qx qy qz qw.
+
+    Raises ValueError where the quaternion is no unit quaternion.
+    """
     length = math.sqrt(sum(part * part for part in values[3:]))
     if not abs(length - 1.0) <= _QUATERNION_TOLERANCE or not all(map(math.isfinite, values)):
         raise ValueError(
-            f"quaternion {values[3:]} has length {length:.4f}; expected a unit quaternion qx qy qz qw"
+            f"quaternion {values[3:]} has length {length:.4f}; expected a unit quaternion, "
+            "qx qy qz qw"
         )
     x, y, z, w = (part / length for part in values[3:])
     pose = np.eye(4)
@@ -109,25 +115,17 @@ def _check_cameras(cameras: list[str]) -> None:
 
 
 def _as_type(parameter: Parameter, value: Any) -> Value:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if parameter.type == "double" and (whole or isinstance(value, float)):
-        if math.isfinite(value):
-            return float(value)
-    elif parameter.type == "integer" and whole:
-        return int(value)
-    elif parameter.type == "bool" and isinstance(value, bool):
-        return value
-    elif parameter.type == "string" and isinstance(value, str):
-        return value
-    elif parameter.type.endswith("_array"):
-        element = Parameter(
-            parameter.name, parameter.type[: -len("_array")], "", "", "", parameter.change
-        )
+    if parameter.type.endswith("_array"):
         # ROS gives an empty list in YAML no type, and so no value.
         entries = [] if value is None else value
-        if not isinstance(entries, (str, bytes)) and hasattr(entries, "__iter__"):
+        if not isinstance(entries, str | bytes) and isinstance(entries, Iterable):
+            element = replace(parameter, type=parameter.type.removesuffix("_array"))
             return [_as_type(element, entry) for entry in entries]  # type: ignore[return-value]
+    elif parameter.type == "double" and type(value) is int:
+        return float(value)
+    elif type(value) is _PYTHON_TYPES[parameter.type]:
+        return cast(Value, value)
     raise ParameterError(
         f"parameter {parameter.name} is {value!r} ({type(value).__name__}); expected "
-        + parameter.type
+        f"{parameter.type}"
     )

@@ -1,13 +1,13 @@
-"""Every parameter of the detector node. The node, the YAML reference and the README come from it."""
+"""Every parameter of the detector node; the YAML reference and the README's table come from it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Final, Union
+from typing import Final, TypeAlias
 
-Value = Union[bool, int, float, str, list[str], list[float]]
+Value: TypeAlias = bool | int | float | str | list[str] | list[float]
 
 # Stands for the name of each camera in the name of a parameter that every camera has.
 CAMERA: Final = "<camera>"

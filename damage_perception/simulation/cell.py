@@ -1,0 +1,136 @@
+"""A robot cell in operation: a fixed camera, an empty station, and items that rest on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from damage_perception.frame import CameraModel, Frame
+from damage_perception.kinds import KINDS
+from damage_perception.simulation.camera import Pose
+from damage_perception.simulation.damage import APPLICABLE
+from damage_perception.simulation.ground import ground
+from damage_perception.simulation.labelled_view import LEAST_SHARE, visible_share
+from damage_perception.simulation.light import sample_lighting
+from damage_perception.simulation.mesh import vector
+from damage_perception.simulation.product import Product, sample_product
+from damage_perception.simulation.render import Rendering, render
+from damage_perception.simulation.scene import Surroundings, Truth, sample_scene
+from damage_perception.simulation.sensor import Sensor
+from damage_perception.simulation.split import Split, generator
+
+_CAMERA = CameraModel(640, 480, 560.0, 560.0, 319.5, 239.5)
+_SMALLEST_M, _LARGEST_M = 0.1, 0.4
+_ATTEMPTS = 40
+
+
+@dataclass(frozen=True)
+class CellItem:
+    """An item at rest at the station: its truth, and some exposures that differ by noise alone.
+
+    kinds and items (H, W) uint8 as in `Rendering`.
+    """
+
+    item_id: str
+    truth: Truth
+    frames: tuple[Frame, ...]
+    kinds: NDArray[np.uint8]
+    items: NDArray[np.uint8]
+
+
+class CellStream:
+    """An endless, seeded sequence of items before one camera.
+
+    Items are rendered when they are asked for, at about 4 a second on one core; render them ahead
+    (``list(islice(stream, n))``) for a stream at camera rate.
+
+    camera is the camera's model; normal (3,) and offset_m are the station's plane in the optical
+    frame; empty holds exposures of the empty station.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        split: Split = Split.TEST,
+        *,
+        damaged_share: float = 0.3,
+        exposures: int = 3,
+        camera: CameraModel = _CAMERA,
+    ) -> None:
+        self.camera = camera
+        self._split = split
+        self._seed = seed
+        self._damaged_share = damaged_share
+        self._exposures = exposures
+        rng = generator(split, "cell", seed)
+        self._surroundings = Surroundings((ground(split, rng),), sample_lighting(rng))
+        self._sensor = Sensor.sample(split, rng).steady()
+        self._azimuth = float(rng.uniform(0, 2 * np.pi))
+        self._pose = Pose.looking_at(
+            vector(0, 0, 0.05),
+            float(rng.uniform(0.8, 0.95)),
+            float(np.radians(rng.uniform(3, 22))),
+            self._azimuth,
+            float(rng.normal(0, 0.05)),
+        )
+        self.normal, self.offset_m = self._pose.plane
+        empty = render(
+            self._surroundings.patches, (), self._surroundings.lighting, camera, self._pose, rng
+        )
+        self._level = float(empty.radiance.mean())
+        self.empty = self._expose(empty, rng)
+
+    def __iter__(self) -> Iterator[CellItem]:
+        number = 0
+        while True:
+            yield self.item(number)
+            number += 1
+
+    def item(self, number: int) -> CellItem:
+        """The item of a number, the same whenever it is asked for."""
+        rng = generator(self._split, "cellitem", self._seed, number)
+        product = self._product(rng)
+        damaged = bool(rng.random() < self._damaged_share)
+        for _ in range(_ATTEMPTS):
+            scene = sample_scene(
+                self._split,
+                rng,
+                damaged=damaged,
+                kind=_kind(rng, product) if damaged else None,
+                product=product,
+                azimuth=self._azimuth,
+                surroundings=self._surroundings,
+                place_m=(float(rng.normal(0, 0.03)), float(rng.normal(0, 0.03))),
+            )
+            rendering = scene.render(self.camera, self._pose, rng)
+            shown = visible_share(rendering.kinds, rendering.items) >= LEAST_SHARE
+            if shown == damaged:
+                break
+        else:
+            raise RuntimeError(f"no visible damage in {_ATTEMPTS} scenes of {scene.truth}")
+        return CellItem(
+            f"item-{number:05d}",
+            scene.truth,
+            self._expose(rendering, rng),
+            rendering.kinds,
+            rendering.items,
+        )
+
+    def _expose(self, rendering: Rendering, rng: np.random.Generator) -> tuple[Frame, ...]:
+        return tuple(
+            self._sensor.apply(rendering, rng, metered=self._level) for _ in range(self._exposures)
+        )
+
+    def _product(self, rng: np.random.Generator) -> Product:
+        """A product that fits the station."""
+        while True:
+            product = sample_product(self._split, rng)
+            if _SMALLEST_M < max(product.size_m) < _LARGEST_M:
+                return product
+
+
+def _kind(rng: np.random.Generator, product: Product) -> str:
+    return str(rng.choice([kind for kind in KINDS if kind in APPLICABLE[product.form]]))

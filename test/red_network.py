@@ -1,0 +1,42 @@
+"""A network for tests that takes the redness of an item for damage."""
+
+import numpy as np
+
+from damage_perception.inspector import Inspector, MountedCamera
+from damage_perception.kinds import KINDS, TEAR
+from damage_perception.network import Assessment, BackendError
+from damage_perception.station import Plane, Station
+from damage_perception.verdict.policy import VerdictPolicy
+
+PLANE = Plane(np.array([0.0, 0.0, -1.0]), 0.8)
+
+
+class RedNetwork:
+    """Calls red items torn; fails where ``broken``."""
+
+    view_size = 64
+    backend = "scripted"
+    broken = False
+
+    class card:  # noqa: N801 - stands in for an attribute
+        model_id = "red"
+        calibration_id = "none"
+
+    def assess(self, views):
+        if self.broken:
+            raise BackendError("inference failed")
+        return [self._assess(view) for view in views]
+
+    def _assess(self, view):
+        red, green, _ = view.color[view.item > 0].mean(axis=0)
+        logit = float((red - green) / 20)
+        kinds = np.zeros(len(KINDS), np.float32)
+        kinds[KINDS.index(TEAR)] = 0.9
+        maps = np.zeros((len(KINDS), 16, 16), np.float32)
+        maps[KINDS.index(TEAR), 6:10, 6:10] = 0.9
+        return Assessment(logit, 1 / (1 + np.exp(-logit)), kinds, maps)
+
+
+def red_inspector(camera="camera", threshold=0.8, plane=PLANE):
+    cameras = {camera: MountedCamera(Station(plane=plane))}
+    return Inspector(RedNetwork(), cameras, VerdictPolicy(threshold=threshold))

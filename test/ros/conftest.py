@@ -1,0 +1,27 @@
+"""Fixtures of the tests that speak over DDS."""
+
+import os
+
+import pytest
+
+from damage_perception.ros.isolation import free_domain
+
+
+@pytest.fixture(scope="session")
+def tiny_card(tmp_path_factory):
+    """The card of a tiny model that calls red damage."""
+    pytest.importorskip("onnx", reason="onnx is needed to write the tiny model")
+    from tiny_model import write_model
+
+    return write_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def environment():
+    """An environment with a ROS domain of this module's own."""
+    pytest.importorskip("rclpy", reason="the ROS client library is not installed")
+    pytest.importorskip("damage_perception_msgs.msg", reason="the messages are not built")
+    return os.environ | {
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+        "ROS_DOMAIN_ID": str(free_domain()),
+    }

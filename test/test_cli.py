@@ -1,0 +1,151 @@
+"""The command line: quick help, files where they were asked for, one clear line where not."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import pytest
+from image_folder import box_scene, write_camera, write_folder, write_image, write_labels
+
+from damage_perception import __version__
+from damage_perception.cli import main
+
+
+def ended(*arguments):
+    """Exit status of a command line."""
+    with pytest.raises(SystemExit) as end:
+        main([str(argument) for argument in arguments])
+    return end.value.code
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two labelled images and one that cannot be read."""
+    path = write_folder(tmp_path / "in", "a", "b", "c")
+    (path / "c_color.png").write_bytes(b"no image")
+    write_labels(
+        path,
+        ("a", "s", "query", 0, "none"),
+        ("b", "s", "query", 1, "tear"),
+        ("c", "s", "query", 1, "hole"),
+    )
+    return path
+
+
+def test_help_names_every_command(capsys):
+    assert ended("--help") == 0
+    text = capsys.readouterr().out
+    for command in ("run", "inspect", "evaluate", "simulate", "train"):
+        assert f" {command} " in text
+
+
+def test_help_waits_for_nothing_heavy():
+    code = (
+        "import sys, damage_perception.cli\n"
+        "heavy = {'numpy', 'cv2', 'onnxruntime', 'sklearn', 'matplotlib', 'torch', 'rclpy'}\n"
+        "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    assert ended("--version") == 0
+    assert capsys.readouterr().out.strip() == __version__
+
+
+def test_inspect_writes_reports_overlays_and_masks(folder, tmp_path, shipped_card, capsys):
+    out = tmp_path / "out"
+    assert ended("inspect", folder, "--out", out, "--model", shipped_card) == 0
+    lines = [json.loads(line) for line in (out / "reports.jsonl").read_text().splitlines()]
+    assert [line["name"] for line in lines] == ["a", "b", "c"]
+    assert [len(line["reports"]) for line in lines] == [1, 1, 0]
+    assert {path.name for path in out.iterdir()} == {
+        "reports.jsonl", "a_overlay.jpg", "a_items.png", "b_overlay.jpg", "b_items.png",
+    }  # fmt: skip
+    text = capsys.readouterr().out
+    assert "3 frames, 2 items" in text
+    assert "c_color.png is not an image" in " ".join(text.split())
+
+
+def test_inspect_that_judged_nothing_fails(tmp_path, shipped_card, capsys):
+    write_camera(tmp_path)
+    write_image(tmp_path, "a", box_scene()[0][:10])
+    assert ended("inspect", tmp_path, "--out", tmp_path / "out", "--model", shipped_card) == 2
+    assert capsys.readouterr().err == "error: no frame could be judged\n"
+
+
+def test_a_threshold_of_ones_own_is_the_operating_point(folder, tmp_path, shipped_card):
+    options = ("--model", shipped_card, "--threshold", "0.123")
+    assert ended("inspect", folder, "--out", tmp_path / "out", *options) == 0
+    line = json.loads((tmp_path / "out" / "reports.jsonl").read_text().splitlines()[0])
+    assert line["reports"][0]["threshold"] == 0.123
+
+
+def test_evaluate_writes_figures_and_predictions(folder, tmp_path, shipped_card, capsys):
+    out = tmp_path / "out"
+    assert ended("evaluate", folder, "--out", out, "--model", shipped_card) == 0
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert (metrics["n_good"], metrics["n_damaged"], len(metrics["errors"])) == (1, 2, 1)
+    with (out / "predictions.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["name"] for row in rows] == ["a", "b", "c"]
+    assert all(0 <= float(row["confidence"]) <= 1 for row in rows)
+    assert "AUROC" in capsys.readouterr().out
+
+
+def test_a_simulated_data_set_can_be_evaluated(tmp_path, shipped_card):
+    pytest.importorskip("trimesh", reason="the simulation needs trimesh")
+    data, out = tmp_path / "data", tmp_path / "out"
+    assert ended("simulate", "--out", data, "--items", 3, "--seed", 1) == 0
+    assert len(list(data.glob("*_color.png"))) == 3
+    assert ended("evaluate", data, "--out", out, "--model", shipped_card) == 0
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["n_good"] + metrics["n_damaged"] == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("inspect", "{tmp}/nowhere", "--out", "{tmp}/out"), "nowhere does not exist"),
+        (("inspect", "{tmp}/in", "--out", "{tmp}/in"), "--out is the folder that is read"),
+        (("inspect", "{tmp}/in/labels.csv", "--out", "{tmp}/out"), "no recording"),
+        (("inspect", "{tmp}/in", "--out", "{tmp}/out", "--model", "x.yaml"), "x.yaml"),
+        (("inspect", "{tmp}/in", "--out", "{tmp}/out", "--camera", "x.json"), "x.json"),
+        (("evaluate", "{tmp}/nowhere", "--out", "{tmp}/out"), "nowhere cannot be read"),
+        (("run", "--params", "x.yaml"), "parameter file x.yaml does not exist"),
+        (("train", "x.yaml"), "x.yaml"),
+    ],
+)
+def test_what_is_wrong_is_one_line_and_status_2(folder, tmp_path, capsys, arguments, message):
+    assert ended(*(argument.replace("{tmp}", str(tmp_path)) for argument in arguments)) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert message in error
+    assert error.count("\n") == 1
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--threshold", "0"), ("--threshold", "nan"), ("--false-diverts-per-1000", "0")],
+)
+def test_an_operating_point_that_is_none_is_refused(
+    folder, tmp_path, shipped_card, capsys, options
+):
+    out = ("--out", tmp_path / "out", "--model", shipped_card)
+    assert ended("inspect", folder, *out, *options) == 2
+    assert "rror" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("inspect",), ("paint",), ("evaluate", "x", "--out"), ("simulate", "--items", "0")],
+)
+def test_a_command_line_that_is_not_understood_is_status_2(arguments, capsys):
+    assert ended(*arguments) == 2
+    error = capsys.readouterr().err
+    assert "Error" in error
+    assert "Traceback" not in error

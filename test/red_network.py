@@ -18,7 +18,7 @@ class RedNetwork:
     backend = "scripted"
     broken = False
 
-    class card:  # noqa: N801 - stands in for an attribute
+    class card:
         model_id = "red"
         calibration_id = "none"
 

@@ -36,7 +36,7 @@ def folder(tmp_path):
 def test_help_names_every_command(capsys):
     assert ended("--help") == 0
     text = capsys.readouterr().out
-    for command in ("run", "inspect", "evaluate", "simulate", "train"):
+    for command in ("run", "inspect", "evaluate", "simulate", "train", "doctor"):
         assert f" {command} " in text
 
 
@@ -103,6 +103,26 @@ def test_a_simulated_data_set_can_be_evaluated(tmp_path, shipped_card):
     assert ended("evaluate", data, "--out", out, "--model", shipped_card) == 0
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["n_good"] + metrics["n_damaged"] == 3
+
+
+def test_a_missing_module_is_named_with_the_mend():
+    code = (
+        "import sys\n"
+        "sys.modules['torch'] = None\n"
+        "from damage_perception.cli import main\n"
+        "main(['train', 'x.yaml'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: this command needs the Python module torch")
+    assert "damage-perception doctor" in done.stderr
+
+
+def test_the_doctor_says_what_was_found(capsys):
+    assert ended("doctor") in (0, 1)
+    text = capsys.readouterr().out
+    assert "numpy" in text
+    assert "onnxruntime" in text
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,7 @@ from typing import Annotated
 
 import typer
 
-from damage_perception.cli.terminal import Failure, needs
-
-ROS_MEND = (
-    "source the ROS 2 workspace in which damage_perception_msgs is built, or run `make environment`"
-)
+from damage_perception.cli.terminal import Failure
 
 
 def run(
@@ -32,10 +28,9 @@ def run(
         raise Failure(f"parameter file {params} does not exist")
     if not any(os.environ.get(name) for name in PROFILE_VARIABLES):
         os.environ[PROFILE_VARIABLES[0]] = str(dds_profile())
-    try:
-        from damage_perception.ros.detector import main
-    except ModuleNotFoundError as error:
-        raise needs(str(error.name), ROS_MEND) from error
+    # After the environment is set: Fast DDS reads it when it is loaded.
+    from damage_perception.ros.detector import main
+
     arguments = ["--params-file", str(params)] if params else []
     arguments += ros_arguments or []
     raise typer.Exit(main(["--ros-args", *arguments] if arguments else None))

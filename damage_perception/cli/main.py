@@ -42,11 +42,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line; a wrong input ends in one line on stderr and exit status 2."""
     try:
         app(list(sys.argv[1:] if arguments is None else arguments), prog_name="damage-perception")
+    except ModuleNotFoundError as error:
+        if str(error.name).partition(".")[0] == "damage_perception":
+            raise
+        fail(
+            f"this command needs the Python module {error.name}, which is not installed: "
+            "`damage-perception doctor` says what to do"
+        )
     except Exception as error:
         if not _is_expected(error):
             raise
-        named = isinstance(error, OSError) and error.filename and error.strerror
-        fail(f"{error.filename}: {error.strerror}" if named else str(error))
+        if isinstance(error, OSError) and error.filename and error.strerror:
+            fail(f"{error.filename}: {error.strerror}")
+        fail(str(error))
 
 
 def _is_expected(error: Exception) -> bool:

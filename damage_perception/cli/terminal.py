@@ -32,11 +32,6 @@ def fail(message: str) -> NoReturn:
     sys.exit(2)
 
 
-def needs(package: str, mend: str) -> Failure:
-    """The failure of a command for which ``package`` is not installed."""
-    return Failure(f"this command needs {package}, which is not installed: {mend}")
-
-
 def progress_bar() -> Progress:
     """A bar with counts and times."""
     return Progress(

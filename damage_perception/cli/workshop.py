@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
-from damage_perception.cli.terminal import Failure, console, needs, progress_bar
+from damage_perception.cli.terminal import Failure, console, progress_bar
+
+
+_MARKS: Final = {
+    "ok": ("ok", "green"),
+    "warning": ("note", "yellow"),
+    "missing": ("missing", "bold red"),
+}
 
 
 class SplitName(str, Enum):
@@ -31,11 +40,9 @@ def simulate(
     ] = 0,
 ) -> None:
     """Write a labelled data set of the simulated cell in the image-folder format."""
-    try:
-        from damage_perception.simulation.dataset_writer import simulate as run
-        from damage_perception.simulation.split import Split
-    except ModuleNotFoundError as error:
-        raise needs(str(error.name), "pip install 'damage_perception[simulation]'") from error
+    from damage_perception.simulation.dataset_writer import simulate as run
+    from damage_perception.simulation.split import Split
+
     with progress_bar() as progress:
         task = progress.add_task("simulating")
         run(
@@ -59,11 +66,9 @@ def train(
     ),
 ) -> None:
     """Train the damage network on the simulated cell and export it with its card."""
-    try:
-        from damage_perception.training.config import TrainingConfig
-        from damage_perception.training.train import train as run
-    except ModuleNotFoundError as error:
-        raise needs(str(error.name), "pip install 'damage_perception[training]'") from error
+    from damage_perception.training.config import TrainingConfig
+    from damage_perception.training.train import train as run
+
     try:
         TrainingConfig.load(config)
     except ValueError as error:
@@ -72,4 +77,22 @@ def train(
     console.print(f"wrote {card}", markup=False)
 
 
-COMMANDS = (simulate, train)
+def doctor() -> None:
+    """Say what is installed, what is missing and what to do; status 1 where most cannot work."""
+    from damage_perception.doctor import examine
+
+    with console.status("examining"):
+        findings = examine()
+    table = Table(box=None, pad_edge=False)
+    for title in ("", "what", "found", "what to do"):
+        table.add_column(title, overflow="fold")
+    for finding in findings:
+        mark, style = _MARKS[finding.state]
+        table.add_row(
+            Text(mark, style), Text(finding.name), Text(finding.detail), Text(finding.mend)
+        )
+    console.print(table)
+    raise typer.Exit(int(any(finding.state == "missing" for finding in findings)))
+
+
+COMMANDS = (simulate, train, doctor)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -57,6 +57,7 @@ def measure(predictions: Sequence[Prediction], threshold: float) -> dict[str, An
             "damaged": _count_verdicts([p for p in predictions if p.label.damaged]),
         },
         "not_located": sum(p.error == NOT_LOCATED for p in predictions),
+        "item_iou": _item_iou([p.item_iou for p in predictions]),
         "errors": [
             {"name": p.name, "error": p.error, "cause": p.cause} for p in predictions if p.error
         ],
@@ -126,14 +127,17 @@ def group_by(predictions: Sequence[Prediction], column: str) -> dict[str, list[P
         return {value: [p for cell, p in cells if cell == value] for value in values}
     numbered = [(numbers[value] or 0.0, p) for value, p in cells]
     groups = {"0": [p for number, p in numbered if number == 0]}
-    above = np.array([number for number, _ in numbered if number != 0])
-    edges = np.unique(np.quantile(above, (0, 0.25, 0.5, 0.75, 1)))
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
-        last = high == edges[-1]
-        groups[f"{low:.3g} to {high:.3g}"] = [
-            p for number, p in numbered if number and low <= number and (number < high or last)
-        ]
-    return {name: group for name, group in groups.items() if group}
+    rest = [(number, p) for number, p in numbered if number != 0]
+    edges = np.unique(np.quantile([number for number, _ in rest] or [0], (0, 0.25, 0.5, 0.75, 1)))
+    for number, p in rest:
+        place = int(np.clip(np.searchsorted(edges, number, "right"), 1, len(edges) - 1))
+        groups.setdefault(f"{edges[place - 1]:.3g} to {edges[place]:.3g}", []).append(p)
+    return {name: groups[name] for name in _in_order(groups) if groups[name]}
+
+
+def _in_order(groups: Mapping[str, Sequence[Prediction]]) -> list[str]:
+    """Names of ranges by where they begin."""
+    return sorted(groups, key=lambda name: float(name.split(" ")[0]))
 
 
 def _parse(value: str) -> float | None:
@@ -172,6 +176,13 @@ def _split(predictions: Sequence[Prediction]) -> tuple[Scores, Scores]:
 
 def _share(hits: NDArray[np.bool_]) -> float | None:
     return float(hits.mean()) if len(hits) else None
+
+
+def _item_iou(found: Sequence[float]) -> dict[str, float | None]:
+    """How well the items found fit their true outlines, where those are known."""
+    known = np.array([iou for iou in found if np.isfinite(iou)])
+    median = float(np.median(known)) if len(known) else None
+    return {"median": median, "share_from_0.8": _share(known >= 0.8)}
 
 
 def _latency(latencies_ms: Sequence[float]) -> dict[str, float | None]:

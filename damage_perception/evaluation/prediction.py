@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from damage_perception.inspector import FrameResult, Inspector
 from damage_perception.kinds import KINDS, NONE
 from damage_perception.station import Item, StationError
 
+# An item found that shares less of its outline with the true one (intersection over union) is not
+# the item.
+MIN_IOU = 0.3
 NOT_LOCATED = "not located"
 UNREADABLE = "unreadable"
 NO_ASSESSMENT = "backend fault"
@@ -31,6 +34,8 @@ class Prediction:
     reasons         of the verdict, in words
     error           why nothing was said: not located, unreadable, backend fault; else empty
     cause           more of the error, for people
+    item_iou        intersection over union of the item found and its true outline, 0 where it was
+                    not found; NaN where the outline is not known or the image had no answer
     latency_ms      from the frame to its reports; NaN where it could not be read
     """
 
@@ -42,6 +47,7 @@ class Prediction:
     reasons: tuple[str, ...] = ()
     error: str = ""
     cause: str = ""
+    item_iou: float = float("nan")
     latency_ms: float = float("nan")
 
 
@@ -57,10 +63,12 @@ def predict(record: Record, label: Label, inspector: Inspector, threshold: float
     except StationError as error:
         return _failure(record, label, NOT_LOCATED, str(error))
     latency_ms = (time.perf_counter() - start) * 1000
-    target = find_target(result.items, frame, None if items is None else items == 1, mask)
+    outline = None if items is None else items == 1
+    target = find_target(result.items, frame, outline, mask)
     if target is None:
         cause = f"{len(result.items)} items found, none of them the labelled one"
-        return _failure(record, label, NOT_LOCATED, cause, latency_ms)
+        missed = _failure(record, label, NOT_LOCATED, cause, latency_ms)
+        return missed if outline is None else replace(missed, item_iou=0.0)
     assessment, report = result.assessments[target], result.reports[target]
     if assessment is None:
         return _failure(record, label, NO_ASSESSMENT, ", ".join(report.reasons.words()), latency_ms)
@@ -72,6 +80,7 @@ def predict(record: Record, label: Label, inspector: Inspector, threshold: float
         KINDS[int(np.argmax(assessment.kinds))] if damaged else NONE,
         report.verdict.name.lower(),
         tuple(report.reasons.words()),
+        item_iou=float("nan") if outline is None else _iou(result.items[target].mask, outline),
         latency_ms=latency_ms,
     )
 
@@ -84,10 +93,10 @@ def find_target(
 ) -> int | None:
     """Which of the items found is the labelled one; None where it is none of them.
 
-    outline  (H, W) where the labelled item is, if known: the item that shares most pixels with it,
-             None where none shares any
-    damage   (H, W) where its damage is, if known: as ``outline``, but where none shares any, as if
-             not known, because spills lie beside the item
+    outline  (H, W) where the labelled item is, if known: the item that fits it best, None where
+             that is less than MIN_IOU
+    damage   (H, W) where its damage is, if known: the item that shares most pixels with it; where
+             none shares any, as if not known, because spills lie beside the item
 
     With neither, the largest for its distance from the image's centre: the one with the greatest
     pixel count * exp(-(d / r)^2), d from the centre of the image to that of the item's box, r half
@@ -95,13 +104,13 @@ def find_target(
     """
     if not items:
         return None
-    for known in (outline, damage):
-        if known is not None:
-            shared = [int(np.count_nonzero(item.mask & known)) for item in items]
-            if max(shared) > 0:
-                return int(np.argmax(shared))
     if outline is not None:
-        return None
+        fits = [_iou(item.mask, outline) for item in items]
+        return int(np.argmax(fits)) if max(fits) >= MIN_IOU else None
+    if damage is not None:
+        shared = [int(np.count_nonzero(item.mask & damage)) for item in items]
+        if max(shared) > 0:
+            return int(np.argmax(shared))
     height, width = frame.color.shape[:2]
     reach = (width**2 + height**2) / 4
     weights = []
@@ -119,6 +128,10 @@ def judge_again(record: Record, inspector: Inspector) -> tuple[Frame, FrameResul
         return frame, inspector.judge(frame)
     except (DatasetError, StationError):
         return None
+
+
+def _iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
+    return int(np.count_nonzero(a & b)) / max(1, int(np.count_nonzero(a | b)))
 
 
 def _failure(

@@ -20,11 +20,11 @@ _PARTICIPANT_PORTS: Final = (10, 11)
 
 def isolated_environment() -> dict[str, str]:
     """This process's environment, with a free domain, kept to this machine, for large images."""
-    return os.environ | {
+    isolation = {
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
         "ROS_DOMAIN_ID": str(free_domain()),
-        PROFILE_VARIABLES[0]: str(dds_profile()),
     }
+    return os.environ | isolation | dict.fromkeys(PROFILE_VARIABLES, str(dds_profile()))
 
 
 def free_domain() -> int:

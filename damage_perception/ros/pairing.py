@@ -42,7 +42,6 @@ class _Stream:
 
     waiting: deque[tuple[int, Any]] = field(default_factory=deque)
     newest_ns: int | None = None
-    arrived_ns: int = 0
 
     def clear(self) -> int:
         """Forgets everything; how many images waited."""
@@ -58,6 +57,8 @@ class _Camera:
     depth: _Stream = field(default_factory=_Stream)
     ready: Pair | None = None
     paired_ns: int = 0
+    # When the first colour image since the last depth image came; None after a depth image.
+    depthless_ns: int | None = None
     drops: Counter[Drop] = field(default_factory=Counter)
 
 
@@ -76,7 +77,7 @@ class Pairing:
         self._woken = False
         self._cameras = {name: _Camera() for name in cameras}
         for camera in self._cameras.values():
-            camera.paired_ns = camera.depth.arrived_ns = now_ns
+            camera.paired_ns = now_ns
         self.configure(tolerance_ns, timeout_ns)
 
     def configure(self, tolerance_ns: int, timeout_ns: int) -> None:
@@ -88,12 +89,15 @@ class Pairing:
         """Takes in a colour image of camera ``name``."""
         with self._condition:
             camera = self._cameras[name]
-            if not self._admit(camera, camera.color, stamp_ns, now_ns):
+            if not self._admit(camera, camera.color, stamp_ns):
                 return
             depth = self._partner(camera.depth, stamp_ns)
             if depth is not None:
                 self._join(camera, (stamp_ns, message), depth, now_ns)
-            elif now_ns - camera.depth.arrived_ns > self._timeout_ns:
+                return
+            if camera.depthless_ns is None:
+                camera.depthless_ns = now_ns
+            if now_ns - camera.depthless_ns > self._timeout_ns:
                 self._hand_over(camera, Pair(message, None, stamp_ns, now_ns))
             else:
                 self._wait_for_partner(camera, camera.color, stamp_ns, message)
@@ -102,8 +106,9 @@ class Pairing:
         """Takes in a depth image of camera ``name``."""
         with self._condition:
             camera = self._cameras[name]
-            if not self._admit(camera, camera.depth, stamp_ns, now_ns):
+            if not self._admit(camera, camera.depth, stamp_ns):
                 return
+            camera.depthless_ns = None
             color = self._partner(camera.color, stamp_ns)
             if color is not None:
                 self._join(camera, color, (stamp_ns, message), now_ns)
@@ -158,8 +163,7 @@ class Pairing:
         """Whether a camera has delivered no pair for the timeout."""
         return self.age_ns(name, now_ns) > self._timeout_ns
 
-    def _admit(self, camera: _Camera, stream: _Stream, stamp_ns: int, now_ns: int) -> bool:
-        stream.arrived_ns = now_ns
+    def _admit(self, camera: _Camera, stream: _Stream, stamp_ns: int) -> bool:
         if stream.newest_ns is not None:
             if stamp_ns == stream.newest_ns:
                 camera.drops[Drop.STALE] += 1

@@ -6,10 +6,14 @@ import os
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-PROFILE_VARIABLES: Final = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+# Which names the profile: Fast DDS 2 (Jazzy) and Fast DDS 3 (Kilted and later).
+FAST_DDS_2: Final = "FASTRTPS_DEFAULT_PROFILES_FILE"
+FAST_DDS_3: Final = "FASTDDS_DEFAULT_PROFILES_FILE"
+PROFILE_VARIABLES: Final = (FAST_DDS_2, FAST_DDS_3)
 FAST_DDS: Final = "rmw_fastrtps_cpp"
 # A colour and a depth image of 1280 x 720 have to fit, several times over.
 MIN_SEGMENT_BYTES: Final = 10_000_000
@@ -28,17 +32,18 @@ def image_transport(environment: Mapping[str, str] = os.environ) -> Transport:
     middleware = environment.get("RMW_IMPLEMENTATION") or FAST_DDS
     if not middleware.startswith("rmw_fastrtps"):
         return Transport(True, f"{middleware}; the Fast DDS profile does not apply")
-    path = next((environment[name] for name in PROFILE_VARIABLES if environment.get(name)), None)
-    if path is None:
+    variable = profile_variable(environment)
+    path = environment.get(variable)
+    if not path:
         return Transport(
             False,
             "Fast DDS without the profile for large images: images come late and get lost; set "
-            f"{PROFILE_VARIABLES[0]} to config/fastdds_large_images.xml, for publishers too",
+            f"{variable} to config/fastdds_large_images.xml, for publishers too",
         )
     try:
         segment = _segment_bytes(Path(path))
     except (OSError, ElementTree.ParseError, ValueError) as error:
-        return Transport(False, f"{path}, named by {PROFILE_VARIABLES[0]}, is of no use: {error}")
+        return Transport(False, f"{path}, named by {variable}, is of no use: {error}")
     if segment < MIN_SEGMENT_BYTES:
         return Transport(
             False,
@@ -46,6 +51,19 @@ def image_transport(environment: Mapping[str, str] = os.environ) -> Transport:
             f"segment_size {MIN_SEGMENT_BYTES} or more",
         )
     return Transport(True, f"Fast DDS with {path}")
+
+
+def profile_variable(environment: Mapping[str, str] = os.environ) -> str:
+    """The environment variable that the installed Fast DDS reads its profile from."""
+    distribution = environment.get("ROS_DISTRO", "")
+    if distribution:
+        return FAST_DDS_2 if distribution in ("humble", "jazzy") else FAST_DDS_3
+    try:
+        # The wheels of Kilted call it so, those of Jazzy ros-fastrtps.
+        metadata.version("ros-fastdds")
+    except metadata.PackageNotFoundError:
+        return FAST_DDS_2
+    return FAST_DDS_3
 
 
 def _segment_bytes(path: Path) -> int:

@@ -7,11 +7,11 @@ import numpy as np
 
 from damage_perception.simulation.mesh import Array, Patch, Skin, box, sheet, vector
 from damage_perception.simulation.outline import filled, outline, rough_noise, smooth_noise
-from damage_perception.simulation.paper import Picture
+from damage_perception.simulation.paper import Picture, tinted
 from damage_perception.simulation.split import Split, choose
 
 _TEXELS = 320
-_HALF_EXTENT_M = 3.0
+_HALF_EXTENT_M = 12.0
 
 _COLOURS = {
     "wood": (150, 112, 72),
@@ -103,18 +103,17 @@ def _paint(family: str, split: Split, rng: np.random.Generator) -> Picture:
             tone = tone + brushed
         case _:
             pass
-    picture = np.clip(tone[..., None] * base, 0, 255)
     if family == "dirty" or rng.random() < 0.35:
         for _ in range(int(rng.integers(1, 7))):
-            _smudge(split, rng, picture)
-    return picture.astype(np.uint8)
+            tone = tone * _smudge(split, rng)
+    return tinted(tone, base.tolist())
 
 
-def _smudge(split: Split, rng: np.random.Generator, picture: Array) -> None:
-    """An old, dry mark of a tray: faint, so that it is no spill."""
-    shape = (picture.shape[0], picture.shape[1])
+def _smudge(split: Split, rng: np.random.Generator) -> Array:
+    """The tone of an old, dry mark of a tray: faint, so that it is no spill."""
+    shape = (_TEXELS, _TEXELS)
     at = rng.uniform(0, 1, 2) * shape
     size = vector(rng.uniform(3, 40), rng.uniform(3, 40))
     mask = filled(outline(split, rng), shape, (float(at[0]), float(at[1])), size)
     mask = cv2.GaussianBlur(mask, (0, 0), float(rng.uniform(1, 6)))
-    picture *= 1 + (mask * rng.uniform(-0.22, 0.15))[..., None]
+    return 1 + mask * float(rng.uniform(-0.22, 0.15))

@@ -69,7 +69,7 @@ def sample_lighting(rng: np.random.Generator) -> Lighting:
     warm = _temperature(rng)
     lights = []
     for index in range(int(rng.integers(1, 4))):
-        tilt = np.radians(rng.uniform(5, 65))
+        tilt = np.radians(rng.uniform(5, 58))
         azimuth = rng.uniform(0, 2 * np.pi)
         direction = np.array(
             [np.sin(tilt) * np.cos(azimuth), np.sin(tilt) * np.sin(azimuth), np.cos(tilt)],
@@ -77,7 +77,7 @@ def sample_lighting(rng: np.random.Generator) -> Lighting:
         )
         strength = rng.uniform(0.6, 2.0) * (1.0 if index == 0 else 0.5)
         lights.append(
-            Light(direction, (strength * warm).astype(np.float32), rng.uniform(0.01, 0.25))
+            Light(direction, (strength * warm).astype(np.float32), rng.uniform(0.01, 0.13))
         )
     panels = np.zeros((int(rng.integers(0, 4)), 4), np.float32)
     for panel in panels:

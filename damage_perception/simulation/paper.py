@@ -41,7 +41,12 @@ def board(rng: np.random.Generator, shape: tuple[int, int], colour: Colour) -> P
     if rng.random() < 0.5:
         flutes = np.sin(np.arange(width) * (2 * np.pi / rng.uniform(3, 9)) + rng.uniform(0, 6))
         tone = tone + rng.uniform(0.0, 0.03) * flutes.astype(np.float32)
-    return to_bytes(tone[..., None] * np.array(colour, np.float32))
+    return tinted(tone, colour)
+
+
+def tinted(tone: NDArray[Any], colour: Sequence[float]) -> Picture:
+    """(h, w, 3) picture of one colour that a (h, w) tone makes lighter or darker."""
+    return np.asarray(cv2.merge([to_bytes(tone * channel) for channel in colour]), np.uint8)
 
 
 def pick(rng: np.random.Generator, colours: Sequence[Colour]) -> Colour:
@@ -54,6 +59,6 @@ def contrast(rng: np.random.Generator, colours: Sequence[Colour]) -> Colour:
     return [(250, 250, 250), (15, 15, 15), pick(rng, colours)][int(rng.integers(3))]
 
 
-def to_bytes(values: NDArray[np.floating[Any]]) -> Picture:
+def to_bytes(values: NDArray[Any]) -> Picture:
     """Values in 0..255 as uint8; what is beyond is clipped."""
-    return np.asarray(np.clip(values, 0, 255), np.uint8)
+    return np.asarray(np.clip(values, 0, 255).astype(np.uint8))

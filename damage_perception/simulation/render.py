@@ -20,6 +20,7 @@ from damage_perception.simulation.mesh import Array, Patch
 _LINEAR = (np.arange(256, dtype=np.float32) / 255) ** 2.2
 _COLUMNS = 1024
 _LIFT_M = 4e-4
+_NEAR_M = 0.08
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,21 @@ class Geometry:
         attributes += np.take(table, c, axis=1) * v
         owner = np.where(found, self._owner[prim], -1)
         return owner, np.where(found, hit["tfar"], 0).astype(np.float32), attributes
+
+    def ground(self, origin: Array, directions: Array) -> tuple[NDArray[np.int32], Array, Array]:
+        """What (3, N) rays from a point hit where nothing but the ground is, as from `cast`."""
+        index = next(i for i, patch in enumerate(self.patches) if patch.name == "ground")
+        patch = self.patches[index]
+        down = directions[2] < -1e-3
+        depth = np.where(down, -origin[2] / np.where(down, directions[2], -1), 0)
+        first, last = patch.points[0, 0], patch.points[-1, -1]
+        attributes = np.zeros((5, directions.shape[1]), np.float32)
+        attributes[2] = 1
+        for row, axis, line in ((3, 0, patch.u), (4, 1, patch.v)):
+            share = (origin[axis] + depth * directions[axis] - first[axis]) / (last - first)[axis]
+            attributes[row] = line[0] + share * (line[-1] - line[0])
+        owner = np.where(down, index, -1).astype(np.int32)
+        return owner, depth.astype(np.float32), attributes
 
     def distance(self, origin: Array, directions: Array) -> Array:
         """(N,) distance of the first hit, infinite where there is none."""
@@ -169,8 +185,12 @@ def render(
     geometry = Geometry(patches)
     shape = (camera.height, camera.width)
     rays = np.ascontiguousarray(camera.rays.reshape(-1, 3) @ pose.rotation, np.float32)
-    owner, depth, attributes = geometry.cast(pose.position_m, rays)
     along = np.ascontiguousarray(rays.T)
+    busy = _busy(patches, lighting, camera, pose)
+    owner, depth, attributes = geometry.ground(pose.position_m, along)
+    inside = busy.ravel()
+    hits = geometry.cast(pose.position_m, rays[inside])
+    owner[inside], depth[inside], attributes[:, inside] = hits
     toward = along / -np.sqrt(np.einsum("ij,ij->j", along, along))
     normal = attributes[:3]
     normal /= np.sqrt(np.einsum("ij,ij->j", normal, normal)) + np.float32(1e-9)
@@ -180,8 +200,8 @@ def render(
     surface, kinds = geometry.texels(owner, attributes[3:], middle / camera.fx)
     points = np.ascontiguousarray((depth * along + _LIFT_M * normal).T)
     points += pose.position_m
-    shadow = _shadow(geometry, lighting, points, shape, rng)
-    openness = _openness(geometry, points, normal, shape, rng)
+    shadow = _shadow(geometry, lighting, points, busy, rng)
+    openness = _openness(geometry, points, normal, busy, rng)
     gloss = surface[:, 3].astype(np.float32) / 255
     albedo = _LINEAR[np.ascontiguousarray(surface[:, :3].T)]
     radiance = lighting.shade(albedo, gloss, normal, toward, shadow, openness)
@@ -203,20 +223,50 @@ def render(
     )
 
 
+def _busy(
+    patches: Sequence[Patch], lighting: Lighting, camera: CameraModel, pose: Pose
+) -> NDArray[np.bool_]:
+    """(H, W) the rectangle beyond which there is nothing but ground in full light."""
+    busy = np.zeros((camera.height, camera.width), np.bool_)
+    standing = [patch.points.reshape(-1, 3) for patch in patches if patch.name != "ground"]
+    if not standing:
+        return busy
+    points = np.concatenate(standing)
+    lamp = lighting.lights[0]
+    margin = np.array([0.6, 0.6, 0]) * _NEAR_M
+    low, high = points.min(0) - margin, points.max(0) + margin
+    corners = np.array(np.meshgrid(*zip(low, high, strict=True))).reshape(3, -1).T
+    shades = []
+    for spread in (-1.75, 1.75):
+        steep = lamp.direction[2] + spread * lamp.radius
+        fall = (lamp.direction[:2] * (1 - spread * lamp.radius)) / steep
+        shade = corners.copy()
+        shade[:, :2] -= corners[:, 2:] * fall
+        shade[:, 2] = 0
+        shades.append(shade)
+    pixels = pose.project(np.concatenate([corners, *shades]), camera)
+    x0, y0 = np.clip(np.floor(pixels.min(0)), 0, (camera.width, camera.height)).astype(int)
+    x1, y1 = np.clip(np.ceil(pixels.max(0)) + 1, 0, (camera.width, camera.height)).astype(int)
+    busy[y0:y1, x0:x1] = True
+    return busy
+
+
 def _shadow(
     geometry: Geometry,
     lighting: Lighting,
     points: Array,
-    shape: tuple[int, int],
+    busy: NDArray[np.bool_],
     rng: np.random.Generator,
 ) -> Array:
     """(N,) how much of the first lamp each point sees: one jittered ray, blurred over pixels."""
     lamp = lighting.lights[0]
-    direction = rng.random((shape[0] * shape[1], 3), np.float32) * (3.5 * lamp.radius)
+    where = points[busy.ravel()]
+    direction = rng.random((len(where), 3), np.float32) * (3.5 * lamp.radius)
     direction += lamp.direction - 1.75 * lamp.radius
-    seen = geometry.visible(points, direction)
-    width = 1 + 2 * max(1, round(lamp.radius * 14))
-    soft = cv2.blur(cv2.blur(seen.reshape(shape), (width, width)), (width, width))
+    seen = np.ones(busy.shape, np.float32)
+    seen[busy] = geometry.visible(where, direction.astype(np.float32))
+    width = 1 + 2 * max(1, round(lamp.radius * 26))
+    soft = cv2.blur(cv2.blur(seen, (width, width)), (width, width))
     return np.asarray(soft, np.float32).ravel()
 
 
@@ -224,16 +274,17 @@ def _openness(
     geometry: Geometry,
     points: Array,
     normal: Array,
-    shape: tuple[int, int],
+    busy: NDArray[np.bool_],
     rng: np.random.Generator,
 ) -> Array:
     """(N,) share of the sky that is seen: one random ray for every fourth pixel, blurred."""
-    every = np.s_[::2, ::2]
-    where = points.reshape(*shape, 3)[every].reshape(-1, 3)
-    random = rng.standard_normal((len(where), 3), np.float32)
-    random /= np.sqrt(np.einsum("ij,ij->i", random, random))[:, None]
-    random += normal.reshape(3, *shape)[:, ::2, ::2].reshape(3, -1).T
-    seen = geometry.visible(np.ascontiguousarray(where), random, 0.12)
-    small = cv2.blur(seen.reshape((shape[0] + 1) // 2, (shape[1] + 1) // 2), (9, 9))
-    wide = cv2.resize(small, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
+    height, width = busy.shape
+    every = busy[::2, ::2]
+    where = points.reshape(height, width, 3)[::2, ::2][every]
+    direction = rng.standard_normal(where.shape, np.float32)
+    direction /= np.sqrt(np.einsum("ij,ij->i", direction, direction))[:, None]
+    direction += normal.reshape(3, height, width)[:, ::2, ::2][:, every].T
+    seen = np.ones(every.shape, np.float32)
+    seen[every] = geometry.visible(where, np.ascontiguousarray(direction), _NEAR_M)
+    wide = cv2.resize(cv2.blur(seen, (9, 9)), (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(0.25 + 0.75 * wide, np.float32).ravel()

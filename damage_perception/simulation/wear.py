@@ -68,8 +68,10 @@ def scuff(rng: np.random.Generator, texture: Picture, amount: float) -> None:
         stop = start + rng.normal(0, 0.15, 2) * max(width, height)
         cv2.line(lines, _pixel(start), _pixel(stop), int(rng.integers(20, 110)), 1, cv2.LINE_AA)
     mark = lines.astype(np.float32) / 255
-    shade = float(rng.choice([60, 120, 200]))
-    texture[..., :3] = texture[..., :3] * (wear * (1 - mark))[..., None] + (mark * shade)[..., None]
+    kept = (wear * (1 - mark)).astype(np.float32)
+    added = (mark * float(rng.choice([60, 120, 200]))).astype(np.uint8)
+    cv2.multiply(texture, cv2.merge([kept, kept, kept, np.ones_like(kept)]), texture, 1, cv2.CV_8U)
+    cv2.add(texture, cv2.merge([added, added, added, np.zeros_like(added)]), texture)
 
 
 def hand_hole(rng: np.random.Generator, texture: Picture) -> None:

@@ -19,7 +19,9 @@ REFINEMENTS = 4
 # Depth noise of structured light and stereo is constant in 1/z; time of flight has the floor only.
 NOISE_FLOOR_M = 0.0008
 NOISE_PER_M = 0.0012
-BELOW_PENALTY = 0.5
+# Nothing lies under the support, but a floor may be seen beside it, further down than items rise.
+BELOW_PENALTY = 1.5
+TALLEST_ITEM_M = 0.3
 
 Depth = TypeVar("Depth", float, NDArray[np.float32], NDArray[np.float64])
 
@@ -42,7 +44,7 @@ def fit_plane(
     depth_m: NDArray[np.float32],
     camera: CameraModel,
     roi: RegionOfInterest | None = None,
-    min_inlier_share: float = 0.25,
+    min_inlier_share: float = 0.15,
 ) -> PlaneFit:
     """The plane under the items: RANSAC, then least squares on what lies on it.
 
@@ -119,9 +121,9 @@ def _best_hypothesis(
     chosen = random.permutation(len(points))[:SCORED]
     distance = normals.astype(np.float32) @ points[chosen].T.astype(np.float32)
     distance += offsets[:, None].astype(np.float32)
-    distance /= noise[chosen].astype(np.float32)
-    on = (np.abs(distance) < 3.0).mean(axis=1)
-    below = (distance < -6.0).mean(axis=1)
+    tolerance = 3.0 * noise[chosen].astype(np.float32)
+    on = (np.abs(distance) < tolerance).mean(axis=1)
+    below = ((distance < -2.0 * tolerance) & (distance > -TALLEST_ITEM_M)).mean(axis=1)
     best = int(np.argmax(on - BELOW_PENALTY * below))
     return normals[best], float(offsets[best])
 

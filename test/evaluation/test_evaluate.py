@@ -154,6 +154,25 @@ def test_an_item_marked_where_none_was_found_is_not_located(folder):
     assert "none of them the labelled one" in prediction.cause
 
 
+def test_a_patch_of_the_marked_item_is_not_the_item(folder):
+    items = np.zeros((HEIGHT, WIDTH), np.uint8)
+    items[60:230, 100:300] = 1
+    write(folder, "i5", True, items=items)
+    frame, found = located(folder, "i5")
+    assert find_target(found, frame, items == 1) is None
+    assert find_target(found, frame, found[0].mask) == 0
+
+
+def test_the_fit_of_the_items_found_is_measured_where_outlines_are_known(folder, tmp_path):
+    items = np.zeros((HEIGHT, WIDTH), np.uint8)
+    x, y, width, height = BOX
+    items[y : y + height, x : x + width] = 1
+    write(folder, "i5", True, items=items)
+    metrics = evaluate(ImageFolder(folder), red_inspector(), tmp_path / "out")
+    assert metrics["item_iou"]["median"] > 0.9
+    assert metrics["item_iou"]["share_from_0.8"] == 1.0
+
+
 def test_damage_marked_beside_every_item_leaves_the_central_one(folder):
     beside = np.zeros((HEIGHT, WIDTH), bool)
     beside[-5:, -5:] = True

@@ -1,4 +1,4 @@
-"""Figures: each against what can be worked out by hand, errors paid for, nothing that is no JSON."""
+"""Figures: each against what can be worked out by hand, errors paid for, always whole JSON."""
 
 import json
 

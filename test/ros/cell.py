@@ -93,8 +93,7 @@ class Cell:
     """Publishes images, hears reports, calls services; one executor thread of its own."""
 
     def __init__(self, environment, cameras=("camera",)):
-        for name in ("ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE"):
-            os.environ[name] = environment[name]
+        os.environ.update(environment)
         self._context = Context()
         self._context.init(domain_id=int(environment["ROS_DOMAIN_ID"]))
         self.node = rclpy.create_node("test_cell", context=self._context)
@@ -269,6 +268,3 @@ class Cell:
         status = self.until(newest, timeout_s)
         values = {entry.key: entry.value for entry in status.values}
         return int.from_bytes(status.level, "little"), status.message, values
-
-
-BEST_EFFORT = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)

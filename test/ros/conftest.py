@@ -1,10 +1,8 @@
 """Fixtures of the tests that speak over DDS."""
 
-import os
-
 import pytest
 
-from damage_perception.ros.isolation import free_domain
+from damage_perception.ros.isolation import isolated_environment
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +19,4 @@ def environment():
     """An environment with a ROS domain of this module's own."""
     pytest.importorskip("rclpy", reason="the ROS client library is not installed")
     pytest.importorskip("damage_perception_msgs.msg", reason="the messages are not built")
-    return os.environ | {
-        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-        "ROS_DOMAIN_ID": str(free_domain()),
-    }
+    return isolated_environment()

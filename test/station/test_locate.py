@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import Workplace, iou, tilted_plane
+from workplace import Workplace, iou, tilted_plane
 
 from damage_perception.frame import CameraModel
 from damage_perception.station import Plane, RegionOfInterest, Station

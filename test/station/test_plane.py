@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from conftest import Workplace, tilted_plane
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from workplace import Workplace, tilted_plane
 
 from damage_perception.frame import CameraModel
 from damage_perception.station import Plane, RegionOfInterest, StationError, fit_plane

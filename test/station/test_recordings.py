@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import iou
+from workplace import iou
 
 from damage_perception.frame import CameraModel, Frame
 from damage_perception.station import Station

@@ -1,0 +1,31 @@
+"""Frames for timing: one textured box on a tray, at another place in each."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from damage_perception.frame import CameraModel, Frame
+
+PLACES = 6
+DISTANCE_M = 0.8
+BOX_HEIGHT_M = 0.12
+
+
+def frames(width: int, height: int) -> list[Frame]:
+    """One frame per place; what differs from frame to frame is new to the tracker."""
+    rng = np.random.default_rng(0)
+    camera = CameraModel(width, height, 0.95 * width, 0.95 * width, width / 2, height / 2)
+    side = height // 3
+    texture = np.kron(rng.integers(40, 220, (8, 8, 3)), np.ones((side // 8 + 1,) * 2 + (1,)))
+    result = []
+    for place in range(PLACES):
+        color = rng.normal(110, 4, (height, width, 3))
+        depth = rng.normal(DISTANCE_M, 0.001, (height, width))
+        x = round((0.05 + 0.12 * place) * width)
+        y = height // 3
+        color[y : y + side, x : x + side] = texture[:side, :side]
+        depth[y : y + side, x : x + side] -= BOX_HEIGHT_M
+        result.append(
+            Frame(color.clip(0, 255).astype(np.uint8), depth.astype(np.float32), camera, stamp_ns=1)
+        )
+    return result

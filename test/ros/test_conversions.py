@@ -1,0 +1,158 @@
+"""Image messages become arrays, whatever their rows and byte order, or are refused."""
+
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from damage_perception.frame import CameraModel
+from damage_perception.ros.conversions import (
+    ConversionError,
+    read_camera_info,
+    read_color,
+    read_depth,
+)
+
+SIZES = st.tuples(st.integers(1, 12), st.integers(1, 12))
+PADDING = st.integers(0, 9)
+# Where each colour encoding keeps red, green and blue.
+CHANNELS = {"rgb8": (3, (0, 1, 2)), "bgr8": (3, (2, 1, 0))}
+CHANNELS |= {"rgba8": (4, (0, 1, 2)), "bgra8": (4, (2, 1, 0)), "mono8": (1, (0, 0, 0))}
+
+
+def message(pixels, encoding, padding=0, big_endian=False):
+    """An image message of (H, W[, C]) pixels whose rows end in ``padding`` bytes of rubbish."""
+    height, width = pixels.shape[:2]
+    rows = np.ascontiguousarray(pixels).view(np.uint8).reshape(height, -1)
+    rubbish = np.full((height, padding), 0xA5, np.uint8)
+    data = np.hstack([rows, rubbish]).tobytes()
+    return SimpleNamespace(
+        height=height,
+        width=width,
+        encoding=encoding,
+        step=rows.shape[1] + padding,
+        is_bigendian=int(big_endian),
+        data=data,
+    )
+
+
+def random_pixels(seed, size, channels):
+    shape = size if channels == 1 else (*size, channels)
+    return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+
+
+@given(st.sampled_from(sorted(CHANNELS)), SIZES, PADDING, st.integers(0, 1000))
+def test_colour_comes_out_as_rgb(encoding, size, padding, seed):
+    channels, order = CHANNELS[encoding]
+    pixels = random_pixels(seed, size, channels)
+    color = read_color(message(pixels, encoding, padding))
+    assert color.dtype == np.uint8 and color.flags.c_contiguous
+    assert np.array_equal(color, pixels.reshape(*size, channels)[..., order])
+
+
+@given(SIZES, PADDING, st.booleans(), st.integers(0, 1000))
+def test_depth_in_millimetres_comes_out_in_metres(size, padding, big_endian, seed):
+    millimetres = np.random.default_rng(seed).integers(0, 1 << 16, size, np.uint16)
+    stored = millimetres.astype(">u2" if big_endian else "<u2")
+    depth = read_depth(message(stored, "16UC1", padding, big_endian))
+    assert depth.dtype == np.float32
+    assert depth == pytest.approx(millimetres / 1000, rel=1e-6)
+
+
+@given(SIZES, PADDING, st.booleans(), st.integers(0, 1000))
+def test_depth_in_metres_is_kept_bit_for_bit(size, padding, big_endian, seed):
+    metres = np.random.default_rng(seed).normal(size=size).astype(np.float32)
+    metres.flat[0] = np.nan
+    metres.flat[-1] = np.inf
+    stored = metres.astype(">f4" if big_endian else "<f4")
+    depth = read_depth(message(stored, "32FC1", padding, big_endian))
+    assert depth.dtype == np.float32
+    assert np.array_equal(depth, metres, equal_nan=True)
+
+
+def test_plain_images_share_the_message_memory():
+    colored = message(random_pixels(0, (4, 5), 3), "rgb8")
+    metres = message(np.ones((4, 5), np.float32), "32FC1")
+    for pixels, source in ((read_color(colored), colored), (read_depth(metres), metres)):
+        assert np.shares_memory(pixels, np.frombuffer(source.data, np.uint8))
+
+
+@given(st.integers(-40, 40).filter(bool), st.sampled_from(["rgb8", "16UC1"]))
+def test_data_of_another_length_is_refused(surplus, encoding):
+    image = message(np.zeros((4, 6), np.uint16 if encoding == "16UC1" else (np.uint8, 3)), encoding)
+    image.data = image.data[:surplus] if surplus < 0 else image.data + bytes(surplus)
+    with pytest.raises(ConversionError, match="bytes of data; 4 rows of"):
+        (read_depth if encoding == "16UC1" else read_color)(image)
+
+
+@pytest.mark.parametrize(("height", "width"), [(0, 5), (5, 0), (0, 0)])
+def test_an_image_without_pixels_is_refused(height, width):
+    image = SimpleNamespace(
+        height=height, width=width, encoding="rgb8", step=15, is_bigendian=0, data=b""
+    )
+    with pytest.raises(ConversionError, match="expected pixels"):
+        read_color(image)
+
+
+def test_rows_shorter_than_their_pixels_are_refused():
+    image = message(np.zeros((4, 5, 3), np.uint8), "rgb8")
+    image.step = 14
+    with pytest.raises(ConversionError, match="rows of 14 bytes"):
+        read_color(image)
+
+
+@given(
+    st.sampled_from([*sorted(CHANNELS), "16UC1", "32FC1"]),
+    st.integers(0, 50),
+    st.integers(0, 50),
+    st.integers(0, 200),
+    st.binary(max_size=300),
+)
+def test_no_message_does_more_than_convert_or_be_refused(encoding, height, width, step, data):
+    image = SimpleNamespace(
+        height=height, width=width, encoding=encoding, step=step, is_bigendian=0, data=data
+    )
+    try:
+        pixels = (read_color if encoding in CHANNELS else read_depth)(image)
+    except ConversionError:
+        return
+    assert pixels.shape[:2] == (height, width)
+
+
+@pytest.mark.parametrize("encoding", ["8UC3", "rgb8", "64FC1", ""])
+def test_depth_of_another_encoding_names_the_mend(encoding):
+    image = message(np.zeros((2, 2, 3), np.uint8), encoding)
+    with pytest.raises(ConversionError, match="expected 16UC1 .*remap depth"):
+        read_depth(image)
+
+
+def test_other_colour_needs_cv_bridge_and_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cv_bridge", None)
+    image = message(np.zeros((2, 2, 2), np.uint8), "yuv422")
+    with pytest.raises(ConversionError, match="yuv422; without cv_bridge expected rgb8, bgr8"):
+        read_color(image)
+
+
+def test_other_colour_goes_through_cv_bridge_where_it_is_installed(monkeypatch):
+    class Bridge:
+        def imgmsg_to_cv2(self, image, encoding):
+            if image.encoding == "broken":
+                raise RuntimeError("no such encoding")
+            assert encoding == "rgb8"
+            return np.full((2, 2, 3), 7, np.uint8)
+
+    monkeypatch.setitem(sys.modules, "cv_bridge", SimpleNamespace(CvBridge=Bridge))
+    assert read_color(message(np.zeros((2, 2, 2), np.uint8), "yuv422")).max() == 7
+    with pytest.raises(ConversionError, match="no such encoding"):
+        read_color(message(np.zeros((2, 2, 2), np.uint8), "broken"))
+
+
+def test_camera_info_becomes_a_pinhole_model():
+    info = SimpleNamespace(width=64, height=48, k=[50.0, 0, 31.5, 0, 51.0, 23.5, 0, 0, 1])
+    assert read_camera_info(info) == CameraModel(64, 48, 50.0, 51.0, 31.5, 23.5)
+    info.k = [0.0] * 9
+    with pytest.raises(ValueError, match="positive focal lengths"):
+        read_camera_info(info)

@@ -36,9 +36,10 @@ setup(
         "typer",
     ],
     extras_require={
-        "simulation": ["embreex", "trimesh"],
-        "training": ["matplotlib", "onnx", "onnxscript", "scikit-learn", "torch"],
-        "test": ["hypothesis", "pytest"],
+        "evaluation": ["matplotlib", "scikit-learn"],
+        "simulation": ["embreex"],
+        "training": ["matplotlib", "onnx", "onnxscript", "scikit-learn", "scipy", "torch"],
+        "test": ["hypothesis", "onnx", "pytest"],
         "lint": ["mypy", "ruff"],
     },
     entry_points={

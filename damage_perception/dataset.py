@@ -81,13 +81,14 @@ class Record:
             raise DatasetError(f"{self.color_path}: {error}; check camera.json") from error
 
     def mask(self) -> NDArray[np.bool_] | None:
-        """(H, W) where NAME_mask.png shows damage; None where there is no such file."""
+        """(H, W) where NAME_mask.png is not black, which is where damage is; None without it."""
         labels = self._read_labels("mask")
-        return None if labels is None else labels > 0
+        return None if labels is None else labels[..., :3].any(axis=2)
 
-    def items(self) -> NDArray[np.uint8] | None:
+    def items(self) -> NDArray[np.integer[Any]] | None:
         """(H, W) which item each pixel of NAME_items.png shows, 0 none; None without that file."""
-        return self._read_labels("items")
+        labels = self._read_labels("items")
+        return None if labels is None else labels[..., 0]
 
     def _beside(self, what: str) -> Path:
         return self.color_path.with_name(f"{self.name}_{what}.png")
@@ -104,18 +105,19 @@ class Record:
             )
         return depth.astype(np.float32) * np.float32(self.calibration.depth_unit_m)
 
-    def _read_labels(self, what: str) -> NDArray[np.uint8] | None:
+    def _read_labels(self, what: str) -> NDArray[np.integer[Any]] | None:
+        """(H, W, channels)"""
         path = self._beside(what)
         if not path.exists():
             return None
         labels = _decode(path, cv2.IMREAD_UNCHANGED)
         camera = self.calibration.camera
-        if labels.dtype != np.uint8 or labels.shape != (camera.height, camera.width):
+        if labels.shape[:2] != (camera.height, camera.width):
             raise DatasetError(
-                f"{path} is {labels.dtype} {labels.shape}; expected an 8-bit grey PNG of "
-                f"{camera.width}x{camera.height}"
+                f"{path} is {labels.shape[1]}x{labels.shape[0]}; expected "
+                f"{camera.width}x{camera.height}, as camera.json says"
             )
-        return labels.astype(np.uint8)
+        return labels.reshape(camera.height, camera.width, -1)
 
 
 class ImageFolder:

@@ -71,6 +71,7 @@ class Module:
 
 
 _SOURCE: Final = "source the ROS 2 workspace; without ROS, run `make env` in a checkout"
+_EVALUATION: Final = "pip install 'damage_perception[evaluation]'"
 _SIMULATION: Final = "pip install 'damage_perception[simulation]'"
 
 MODULES: Final = (
@@ -92,8 +93,9 @@ MODULES: Final = (
         "sudo apt install ros-$ROS_DISTRO-cv-bridge",
     ),
     Module("rosbags", "rosbags.highlevel", "rosbag2 and MCAP files", "pip install rosbags"),
-    Module("trimesh", "trimesh", "the simulated cell", _SIMULATION),
-    Module("embreex", "embreex", "the simulated cell", _SIMULATION),
+    Module("scikit-learn", "sklearn", "evaluate", _EVALUATION),
+    Module("matplotlib", "matplotlib", "evaluate and train", _EVALUATION),
+    Module("embreex", "embreex", "simulate, train and the demo", _SIMULATION),
     Module(
         "torch",
         "torch",

@@ -118,6 +118,32 @@ def test_masks_of_damage_and_items_are_read_where_they_are(tmp_path):
     assert b.items()[3, 4] == 5
 
 
+@pytest.mark.parametrize(
+    "mask",
+    [
+        np.uint8([[[0, 0, 1]]]),
+        np.uint8([[[0, 2, 0, 255]]]),
+        np.uint16([[3]]),
+    ],
+)
+def test_masks_of_every_type_mark_what_is_not_black(tmp_path, mask):
+    write_folder(tmp_path, "a")
+    image = np.zeros((HEIGHT, WIDTH, *mask.shape[2:]), mask.dtype)
+    image[..., 3:] = 255
+    image[7, 9] = mask[0, 0]
+    write_image(tmp_path, "a", *box_scene((9, 9, 40, 40)), mask=image)
+    (record,) = ImageFolder(tmp_path)
+    assert np.argwhere(record.mask()).tolist() == [[7, 9]]
+
+
+def test_a_mask_of_another_size_is_refused(tmp_path):
+    write_folder(tmp_path, "a")
+    write_image(tmp_path, "a", *box_scene(), mask=np.zeros((5, 6), np.uint8))
+    (record,) = ImageFolder(tmp_path)
+    with pytest.raises(DatasetError, match=r"a_mask\.png is 6x5; expected 320x240"):
+        record.mask()
+
+
 def test_a_camera_file_given_stands_in_for_the_folders_own(tmp_path):
     write_folder(tmp_path / "images", "a")
     (tmp_path / "images" / "camera.json").unlink()

@@ -12,7 +12,6 @@ from rich.text import Text
 
 from damage_perception.cli.terminal import Failure, console, progress_bar
 
-
 _MARKS: Final = {
     "ok": ("ok", "green"),
     "warning": ("note", "yellow"),

@@ -19,7 +19,7 @@ def shared_folder(name: str) -> Path:
         from ament_index_python.packages import get_package_share_path
 
         places.append(Path(get_package_share_path(PACKAGE)))
-    except (ImportError, LookupError):
+    except (ImportError, LookupError, OSError):  # no ament, no such package, no workspace
         pass
     for place in places:
         if (place / name).is_dir():

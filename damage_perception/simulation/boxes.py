@@ -17,6 +17,7 @@ from damage_perception.simulation.wear import hand_hole, ship, tape, worn
 def carton(
     product: Product, sku: np.random.Generator, rng: np.random.Generator, decoy: bool
 ) -> Body:
+    """A shipping carton of kraft or white board, most often taped and labelled."""
     if sku.random() < 0.75:
         tone = sku.uniform(0.75, 1.1)
         colour: Colour = (int(186 * tone), int(146 * tone), int(102 * tone * sku.uniform(0.8, 1.1)))
@@ -63,6 +64,7 @@ def carton(
 def printed_box(
     product: Product, sku: np.random.Generator, rng: np.random.Generator, decoy: bool
 ) -> Body:
+    """A retail box, printed on all sides."""
     colours = palette(sku, int(sku.integers(3, 6)))
     gloss = float(sku.uniform(0.1, 0.7))
     pictures = _faces(product, lambda _, shape: printed(product.split, sku, shape, colours))
@@ -78,6 +80,7 @@ def printed_box(
 
 
 def book(product: Product, sku: np.random.Generator, rng: np.random.Generator, decoy: bool) -> Body:
+    """A book: printed cover and spine, the edges of its pages on three sides."""
     colours = palette(sku, 4)
     gloss = float(sku.uniform(0.05, 0.6))
 

@@ -22,6 +22,7 @@ from damage_perception.simulation.split import Split
 def crush(
     body: Body, severity: float, split: Split, rng: np.random.Generator, toward: Array
 ) -> None:
+    """Dent a corner, an edge or a face of the body in place, or let a box collapse."""
     boxy = body.form in ("carton", "printed_box", "book")
     mode = str(rng.choice(["corner", "edge", "face", "collapse"], p=[0.35, 0.3, 0.25, 0.1]))
     patch = visible_patch(body, rng, toward)

@@ -50,6 +50,7 @@ def _enlarged(skin: Skin, factor: float) -> Skin:
 def pierce(
     body: Body, severity: float, split: Split, rng: np.random.Generator, toward: Array
 ) -> None:
+    """Pierce a wall of the body in place: a deep, dark hole with a ragged rim."""
     largest, smallest = max(body.size_m), min(body.size_m)
     radius = float((0.035 + 0.13 * severity * rng.uniform(0.6, 1.2)) * largest)
     radius = max(0.003, min(radius, 0.45 * sorted(body.size_m)[1]))
@@ -84,6 +85,7 @@ def pierce(
 def tear(
     body: Body, severity: float, split: Split, rng: np.random.Generator, toward: Array
 ) -> None:
+    """Tear a wall of the body in place: bare paper or the dark inside, and torn flaps."""
     largest = max(body.size_m)
     radius = float((0.045 + 0.15 * severity * rng.uniform(0.6, 1.2)) * largest)
     radius = max(0.004, min(radius, 0.5 * sorted(body.size_m)[1]))

@@ -16,6 +16,7 @@ from damage_perception.simulation.wear import ship, worn
 def mailer(
     product: Product, sku: np.random.Generator, rng: np.random.Generator, decoy: bool
 ) -> Body:
+    """A mailer or pouch of plastic, paper or foil, filled and folded as it happens."""
     x, y, z = product.size_m
     width, height = product.texels(x, y)
     style = str(sku.choice(["poly", "kraft", "printed", "metal"], p=[0.4, 0.2, 0.3, 0.1]))

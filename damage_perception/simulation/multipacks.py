@@ -18,6 +18,7 @@ from damage_perception.simulation.wear import worn
 def multipack(
     product: Product, sku: np.random.Generator, rng: np.random.Generator, decoy: bool
 ) -> Body:
+    """A tray with its grid of equal units, each a little askew."""
     x, y, z = product.size_m
     columns, rows = product.units
     pitch = min(x / columns, y / rows)

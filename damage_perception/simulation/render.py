@@ -23,6 +23,9 @@ _LIFT_M = 4e-4
 _NEAR_M = 0.08
 
 
+Window = tuple[slice, slice]  # rows and columns of an image
+
+
 @dataclass(frozen=True)
 class Rendering:
     """What a perfect camera sees.
@@ -188,9 +191,11 @@ def render(
     along = np.ascontiguousarray(rays.T)
     busy = _busy(patches, lighting, camera, pose)
     owner, depth, attributes = geometry.ground(pose.position_m, along)
-    inside = busy.ravel()
-    hits = geometry.cast(pose.position_m, rays[inside])
-    owner[inside], depth[inside], attributes[:, inside] = hits
+    looking = np.ascontiguousarray(rays.reshape(*shape, 3)[busy])
+    hit_owner, hit_depth, hit = geometry.cast(pose.position_m, looking.reshape(-1, 3))
+    owner.reshape(shape)[busy] = hit_owner.reshape(looking.shape[:2])
+    depth.reshape(shape)[busy] = hit_depth.reshape(looking.shape[:2])
+    attributes.reshape(5, *shape)[:, busy[0], busy[1]] = hit.reshape(5, *looking.shape[:2])
     toward = along / -np.sqrt(np.einsum("ij,ij->j", along, along))
     normal = attributes[:3]
     normal /= np.sqrt(np.einsum("ij,ij->j", normal, normal)) + np.float32(1e-9)
@@ -198,10 +203,9 @@ def render(
     normal *= np.where(facing < 0, np.float32(-1), np.float32(1))
     middle = float(np.median(depth[::7]))
     surface, kinds = geometry.texels(owner, attributes[3:], middle / camera.fx)
-    points = np.ascontiguousarray((depth * along + _LIFT_M * normal).T)
-    points += pose.position_m
+    points = (depth * along + _LIFT_M * normal).T.reshape(*shape, 3) + pose.position_m
     shadow = _shadow(geometry, lighting, points, busy, rng)
-    openness = _openness(geometry, points, normal, busy, rng)
+    openness = _openness(geometry, points, normal.T.reshape(*shape, 3), busy, rng)
     gloss = surface[:, 3].astype(np.float32) / 255
     albedo = _LINEAR[np.ascontiguousarray(surface[:, :3].T)]
     radiance = lighting.shade(albedo, gloss, normal, toward, shadow, openness)
@@ -223,14 +227,11 @@ def render(
     )
 
 
-def _busy(
-    patches: Sequence[Patch], lighting: Lighting, camera: CameraModel, pose: Pose
-) -> NDArray[np.bool_]:
-    """(H, W) the rectangle beyond which there is nothing but ground in full light."""
-    busy = np.zeros((camera.height, camera.width), np.bool_)
+def _busy(patches: Sequence[Patch], lighting: Lighting, camera: CameraModel, pose: Pose) -> Window:
+    """The rectangle beyond which there is nothing but ground in full light."""
     standing = [patch.points.reshape(-1, 3) for patch in patches if patch.name != "ground"]
     if not standing:
-        return busy
+        return slice(0, 0), slice(0, 0)
     points = np.concatenate(standing)
     lamp = lighting.lights[0]
     margin = np.array([0.6, 0.6, 0]) * _NEAR_M
@@ -247,24 +248,24 @@ def _busy(
     pixels = pose.project(np.concatenate([corners, *shades]), camera)
     x0, y0 = np.clip(np.floor(pixels.min(0)), 0, (camera.width, camera.height)).astype(int)
     x1, y1 = np.clip(np.ceil(pixels.max(0)) + 1, 0, (camera.width, camera.height)).astype(int)
-    busy[y0:y1, x0:x1] = True
-    return busy
+    return slice(int(y0), int(y1)), slice(int(x0), int(x1))
 
 
 def _shadow(
     geometry: Geometry,
     lighting: Lighting,
     points: Array,
-    busy: NDArray[np.bool_],
+    busy: Window,
     rng: np.random.Generator,
 ) -> Array:
-    """(N,) how much of the first lamp each point sees: one jittered ray, blurred over pixels."""
+    """(N,) how much of the first lamp (H, W, 3) points see: one jittered ray each, blurred."""
     lamp = lighting.lights[0]
-    where = points[busy.ravel()]
+    where = np.ascontiguousarray(points[busy]).reshape(-1, 3)
     direction = rng.random((len(where), 3), np.float32) * (3.5 * lamp.radius)
     direction += lamp.direction - 1.75 * lamp.radius
-    seen = np.ones(busy.shape, np.float32)
-    seen[busy] = geometry.visible(where, direction.astype(np.float32))
+    seen = np.ones(points.shape[:2], np.float32)
+    clear = geometry.visible(where, direction.astype(np.float32, copy=False))
+    seen[busy] = clear.reshape(seen[busy].shape)
     width = 1 + 2 * max(1, round(lamp.radius * 26))
     soft = cv2.blur(cv2.blur(seen, (width, width)), (width, width))
     return np.asarray(soft, np.float32).ravel()
@@ -274,17 +275,21 @@ def _openness(
     geometry: Geometry,
     points: Array,
     normal: Array,
-    busy: NDArray[np.bool_],
+    busy: Window,
     rng: np.random.Generator,
 ) -> Array:
-    """(N,) share of the sky that is seen: one random ray for every fourth pixel, blurred."""
-    height, width = busy.shape
-    every = busy[::2, ::2]
-    where = points.reshape(height, width, 3)[::2, ::2][every]
+    """(N,) share of the sky that (H, W, 3) points see: a ray for every fourth, blurred."""
+    height, width = points.shape[:2]
+    every = (
+        slice(busy[0].start // 2, busy[0].stop // 2),
+        slice(busy[1].start // 2, busy[1].stop // 2),
+    )
+    where = np.ascontiguousarray(points[::2, ::2][every]).reshape(-1, 3)
     direction = rng.standard_normal(where.shape, np.float32)
     direction /= np.sqrt(np.einsum("ij,ij->i", direction, direction))[:, None]
-    direction += normal.reshape(3, height, width)[:, ::2, ::2][:, every].T
-    seen = np.ones(every.shape, np.float32)
-    seen[every] = geometry.visible(where, np.ascontiguousarray(direction), _NEAR_M)
+    direction += normal[::2, ::2][every].reshape(-1, 3)
+    seen = np.ones(((height + 1) // 2, (width + 1) // 2), np.float32)
+    clear = geometry.visible(where, direction, _NEAR_M)
+    seen[every] = clear.reshape(seen[every].shape)
     wide = cv2.resize(cv2.blur(seen, (9, 9)), (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(0.25 + 0.75 * wide, np.float32).ravel()

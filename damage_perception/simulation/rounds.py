@@ -22,6 +22,7 @@ Texels = Callable[..., tuple[int, ...]]
 def cylinder(
     product: Product, sku: np.random.Generator, rng: np.random.Generator, decoy: bool
 ) -> Body:
+    """A can, a tube or a jar, upright or lying."""
     diameter, length = _upright(product)
     patches = cylinder_patches(product.split, sku, diameter, length, product.texels, decoy)
     return _round_body(product, rng, patches)
@@ -30,6 +31,7 @@ def cylinder(
 def bottle(
     product: Product, sku: np.random.Generator, rng: np.random.Generator, decoy: bool
 ) -> Body:
+    """A bottle with a cap, upright or lying."""
     diameter, length = _upright(product)
     patches = bottle_patches(product.split, sku, diameter, length, product.texels, decoy)
     return _round_body(product, rng, patches)

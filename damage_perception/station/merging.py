@@ -12,7 +12,7 @@ from damage_perception.station.masks import FloatImage, Labels, Mask, grown, hul
 
 # A boundary separates where this share of it bends inward or jumps.
 SEPARATING_SHARE = 0.65
-# Faces of one body share an edge of about their own size: a shorter contact joins fragments only.
+# Faces of one body share an edge of about their own size: a shorter contact joins nothing.
 MIN_CONTACT = 0.3
 # A part smaller than this share of its neighbour needs a clear jump in depth to stand alone,
 # and more than that where the neighbour surrounds it: a cap, a handle, a bulge.
@@ -74,7 +74,8 @@ class _Contacts:
         outline = np.where(
             self.size[:, None] < self.size[None, :], self.around[:, None], self.around
         )
-        continuous = (share < SEPARATING_SHARE) & (length > MIN_CONTACT * np.sqrt(smaller))
+        touching &= length > MIN_CONTACT * np.sqrt(smaller)
+        continuous = share < SEPARATING_SHARE
         fragment = (ratio < FRAGMENT_SHARE) & (jump < CLEAR_JUMP)
         knob = (ratio < KNOB_SHARE) & (length > KNOB_SURROUNDED * outline)
         higher = np.maximum(self.top_m[:, None], self.top_m[None, :])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -83,7 +82,6 @@ def render_views(
 
 def _single_threaded() -> None:
     cv2.setNumThreads(1)
-    os.nice(5)
 
 
 def _render_chunk(job: tuple[Path, Split, int, int, int]) -> int:

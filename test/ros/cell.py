@@ -200,8 +200,11 @@ class Cell:
 
     def call(self, kind, name, request, timeout_s=15):
         """The response of the detector's service ``name``."""
-        future = self.begin(kind, name, request)
-        self.until(future.done, timeout_s)
+        return self.until_done(self.begin(kind, name, request), timeout_s)
+
+    def until_done(self, future, timeout_s=10, beat=None):
+        """The result of a service call that was begun."""
+        self.until(future.done, timeout_s, beat)
         return future.result()
 
     def begin(self, kind, name, request):
@@ -223,7 +226,7 @@ class Cell:
         return self.call(GetState, "get_state", GetState.Request()).current_state.label
 
     def inspect(self, timeout_s):
-        """The response of ~/inspect."""
+        """The future of ~/inspect."""
         request = Inspect.Request()
         request.timeout.sec, request.timeout.nanosec = divmod(round(timeout_s * 1e9), 10**9)
         return self.begin(Inspect, "inspect", request)

@@ -1,0 +1,278 @@
+"""The detector over DDS: one report per item, services, parameters, lifecycle."""
+
+import time
+
+import numpy as np
+import pytest
+import yaml
+
+pytest.importorskip("rclpy", reason="the ROS client library is not installed")
+pytest.importorskip("damage_perception_msgs.msg", reason="the messages are not built")
+
+from cell import ACTIVATE, CAMERA, CLEANUP, CONFIGURE, DEACTIVATE, TABLE_M, Cell, Detector
+from damage_perception_msgs.msg import DamageRegion, DamageReport
+
+pytestmark = pytest.mark.ros
+
+PASS, DIVERT, UNKNOWN = DamageReport.PASS, DamageReport.DIVERT, DamageReport.UNKNOWN
+
+
+@pytest.fixture(scope="module")
+def station_file(tmp_path_factory):
+    return tmp_path_factory.mktemp("station") / "station.yaml"
+
+
+@pytest.fixture(scope="module")
+def detector(environment, tiny_card, station_file, tmp_path_factory):
+    parameters = {
+        "model": str(tiny_card),
+        "autostart": True,
+        "station_file": str(station_file),
+        "decision_deadline_ms": 1500,
+        "leave_after_ms": 100,
+    }
+    process = Detector(tmp_path_factory.mktemp("detector"), environment, parameters)
+    yield process
+    assert process.stop() == 0, process.log
+    assert "Traceback" not in process.log
+
+
+@pytest.fixture(scope="module")
+def cell(detector, environment):
+    node = Cell(environment)
+    node.connect()
+    yield node
+    node.close()
+
+
+@pytest.fixture(autouse=True)
+def empty_station(cell):
+    """Every test begins where no item is followed."""
+    cell.show(None, frames=6)
+    cell.reports.clear()
+
+
+def test_an_item_without_damage_passes(cell):
+    cell.announce("good", "sku-1")
+    stamps = []
+    report = cell.report_on("good", beat=lambda: stamps.extend(cell.show(frames=1)))
+    assert (report.verdict, report.reasons, report.sku) == (PASS, 0, "sku-1")
+    assert report.confidence < report.threshold < 1
+    assert report.frames_used == 3 and list(report.cameras) == ["camera"]
+    assert not report.regions and not report.references_used and np.isnan(report.anomaly_score)
+    assert (report.model_id, report.calibration_id) == ("tiny-red", "tiny-calibration")
+    assert report.backend == "onnxruntime-cpu"
+    assert stamp_ns(report.header.stamp) in stamps and stamp_ns(report.first_seen) == stamps[0]
+    assert report.header.frame_id == "camera_optical"
+    assert 0 < report.latency.sec * 1e9 + report.latency.nanosec < 1e9
+
+
+def test_damage_diverts_and_is_shown_where_it_is(cell):
+    cell.announce("torn")
+    report = cell.report_on("torn", beat=lambda: cell.show(damaged=True, frames=1))
+    assert report.verdict == DIVERT and report.reasons == DamageReport.REASON_DAMAGE
+    assert report.confidence >= report.threshold
+    (region,) = report.regions
+    assert region.kind == DamageRegion.KIND_CRUSH and region.camera == "camera"
+    assert region.header == report.header
+    # The red patch of the scene: columns 135 to 170, rows 100 to 130, 0.7 m away.
+    assert abs(region.box.x_offset - 135) <= 6 and abs(region.box.width - 35) <= 10
+    assert len(region.polygon.points) >= 3
+    assert region.position_valid and region.position.z == pytest.approx(0.7, abs=0.01)
+    assert region.position.x == pytest.approx((152 - CAMERA.cx) / CAMERA.fx * 0.7, abs=0.02)
+    assert report.position_valid and report.position.z == pytest.approx(0.7, abs=0.01)
+
+
+def test_every_item_has_one_report_and_no_second_while_it_stays(cell):
+    for number in range(3):
+        cell.until(lambda: len(cell.reports) == number + 1, beat=lambda: cell.show(frames=1))  # noqa: B023
+        cell.show(frames=4)
+        cell.show(None, frames=6)
+        assert len(cell.reports) == number + 1
+    assert len({report.item_id for report in cell.reports}) == 3
+
+
+def test_two_items_in_one_image_are_two_reports(cell):
+    color, depth = scene_of_two()
+
+    def show_both():
+        cell.publish(*cell.messages(color, depth))
+        time.sleep(0.04)
+
+    cell.until(lambda: len(cell.reports) == 2, beat=show_both)
+    assert sorted(r.verdict for r in cell.reports) == [PASS, DIVERT]
+
+
+def test_an_announced_item_that_never_comes_is_answered_at_its_deadline(cell):
+    deadline = cell.now_ns() + 300_000_000
+    cell.announce("absent", deadline_ns=deadline)
+    report = cell.report_on("absent", beat=lambda: cell.show(None, frames=1))
+    assert report.verdict == UNKNOWN
+    assert report.reasons & DamageReport.REASON_NOT_FOUND
+    assert report.reasons & DamageReport.REASON_DEADLINE
+    assert np.isnan(report.confidence)
+    assert 0 <= stamp_ns(report.header.stamp) - deadline < 200_000_000
+    assert report.header.frame_id == ""
+
+
+def test_too_few_frames_by_the_deadline_are_unknown(cell):
+    cell.announce("hasty")
+    cell.show(frames=2)
+    report = cell.report_on("hasty")
+    assert report.verdict == UNKNOWN and report.reasons & DamageReport.REASON_DEADLINE
+
+
+def test_an_announcement_without_id_is_refused(cell, detector):
+    cell.announce("")
+    cell.until(lambda: "announced item_id is empty" in detector.log)
+
+
+def test_overlay_and_markers_come_while_somebody_looks(cell):
+    subscriptions = cell.look()
+    time.sleep(0.4)
+    cell.announce("seen")
+    report = cell.report_on("seen", beat=lambda: cell.show(damaged=True, frames=1))
+    cell.until(lambda: cell.overlays and cell.markers)
+    (overlay,) = cell.overlays
+    assert overlay.header.stamp == report.header.stamp and overlay.encoding == "rgb8"
+    assert (overlay.width, overlay.height) == (CAMERA.width, CAMERA.height)
+    text, box = cell.markers[0].markers
+    assert "seen divert" in text.text
+    assert box.pose.position == report.regions[0].position
+    for subscription in subscriptions:
+        cell.node.destroy_subscription(subscription)
+    time.sleep(0.4)
+    cell.show(None, frames=6)
+    cell.until(lambda: len(cell.reports) == 2, beat=lambda: cell.show(damaged=True, frames=1))
+    assert len(cell.overlays) == 1 and len(cell.markers) == 1
+
+
+def test_inspect_judges_images_taken_after_the_request(cell):
+    cell.show(damaged=True, frames=4)
+    future = cell.inspect(3.0)
+    cell.until(future.done, beat=lambda: cell.show(frames=1))
+    response = future.result()
+    assert response.success, response.message
+    (report,) = response.reports
+    assert report.verdict == PASS and report.frames_used == 3
+    assert report.item_id.startswith("inspect-")
+
+
+def test_inspect_of_an_empty_station_is_unknown_after_its_timeout(cell):
+    start = time.monotonic()
+    future = cell.inspect(0.5)
+    cell.until(future.done, beat=lambda: cell.show(None, frames=1))
+    assert 0.45 < time.monotonic() - start < 4
+    (report,) = future.result().reports
+    assert report.verdict == UNKNOWN and report.reasons & DamageReport.REASON_NOT_FOUND
+
+
+def test_items_are_reported_while_an_inspection_waits(cell):
+    future = cell.inspect(2.0)
+    cell.announce("meanwhile")
+    cell.show(frames=2, period_s=0.05)
+    cell.show(None, frames=1)
+    assert cell.report_on("meanwhile").verdict == UNKNOWN
+    assert not future.done()
+    cell.until(future.done, beat=lambda: cell.show(frames=1))
+    assert future.result().reports[0].verdict == PASS
+
+
+def test_the_empty_station_is_learned_kept_and_used(cell, station_file):
+    future = cell.calibrate()
+    cell.until(future.done, beat=lambda: cell.show(None, frames=1))
+    response = future.result()
+    assert response.success and str(station_file) in response.message
+    assert list(response.cameras) == ["camera"]
+    assert response.distance_m[0] == pytest.approx(TABLE_M, abs=0.002)
+    assert response.tilt_deg[0] < 0.5 and response.rms_error_m[0] < 0.002
+    kept = yaml.safe_load(station_file.read_text())["stations"]["camera"]["plane"]
+    assert kept["normal"] == pytest.approx([0, 0, -1], abs=0.01)
+    cell.announce("on it")
+    report = cell.report_on("on it", beat=lambda: cell.show(frames=1))
+    assert report.verdict == PASS
+
+
+def test_calibration_without_images_says_what_is_missing(cell):
+    future = cell.calibrate("camera")
+    cell.until(future.done, timeout_s=10)
+    assert not future.result().success and "no depth images of camera" in future.result().message
+    assert "camera 'left' is not one of" in cell.until_done(cell.calibrate("left")).message
+
+
+def test_thresholds_and_region_of_interest_change_at_run_time(cell):
+    assert cell.set_parameter("damage_threshold", 0.99999).successful
+    cell.announce("tolerated")
+    report = cell.report_on("tolerated", beat=lambda: cell.show(damaged=True, frames=1))
+    assert report.verdict == PASS
+    assert cell.set_parameter("damage_threshold", 0.0).successful
+    cell.show(None, frames=6)
+    # The box lies in the left part of the image.
+    assert cell.set_parameter("camera.region_of_interest", [0.7, 0.0, 0.3, 1.0]).successful
+    cell.announce("outside")
+    report = cell.report_on("outside", beat=lambda: cell.show(frames=1))
+    assert report.verdict == UNKNOWN and report.reasons & DamageReport.REASON_NOT_FOUND
+    assert cell.set_parameter("camera.region_of_interest", [0.0, 0.0, 1.0, 1.0]).successful
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("damage_threshold", 1.5, "damage_threshold"),
+        ("frames_per_camera", 0, "frames_per_camera"),
+        ("camera.region_of_interest", [0.5, 0.0, 0.9, 1.0], "region of interest ends"),
+        ("camera.region_of_interest", [0.5, 0.0], "has 2 values"),
+        ("dark_level", 253, "expected the first below"),
+        ("threads", 1, "deactivate and clean up first"),
+        ("cameras", ["left"], "start it again"),
+        ("no_such_thing", 1.0, "no_such_thing"),
+    ],
+)
+def test_a_change_that_cannot_be_is_refused_with_a_reason(cell, name, value, reason):
+    result = cell.set_parameter(name, value)
+    assert not result.successful and reason in result.reason
+
+
+def test_diagnostics_tell_backend_model_ages_drops_and_latency(cell):
+    cell.announce("counted")
+    cell.report_on("counted", beat=lambda: cell.show(frames=1))
+    level, message, values = cell.status("detector")
+    assert (level, message) == (0, "active")
+    assert values["backend"] == "onnxruntime-cpu" and values["model_id"] == "tiny-red"
+    assert float(values["latency_ms_p50"]) <= float(values["latency_ms_p99"])
+    assert int(values["reports"]) > 0 and int(values["frames"]) > 0
+    assert float(values["threshold"]) > 0
+    _, _, values = cell.status("camera camera")
+    assert {"age_ms", "dropped_unpaired", "dropped_stale", "dropped_malformed"} <= set(values)
+    assert cell.status("transport")[0] == 0
+
+
+def test_the_lifecycle_runs_round_and_nothing_goes_unanswered(cell, detector):
+    cell.announce("waiting")
+    time.sleep(0.2)
+    assert cell.change_state(DEACTIVATE) and cell.state() == "inactive"
+    report = cell.report_on("waiting")
+    assert report.verdict == UNKNOWN
+    response = cell.until_done(cell.inspect(1.0))
+    assert not response.success and "not active" in response.message
+    assert cell.change_state(CLEANUP) and cell.state() == "unconfigured"
+    assert cell.set_parameter("threads", 1).successful
+    assert cell.change_state(CONFIGURE) and cell.change_state(ACTIVATE)
+    cell.connect()
+    cell.announce("again")
+    report = cell.report_on("again", beat=lambda: cell.show(frames=1))
+    assert report.verdict == PASS
+
+
+def stamp_ns(stamp):
+    return stamp.sec * 10**9 + stamp.nanosec
+
+
+def scene_of_two():
+    from cell import scene
+
+    color, depth = scene((40, 80, 70, 60))
+    other_color, other_depth = scene((200, 80, 70, 60), damaged=True)
+    nearer = other_depth < depth
+    color[nearer], depth[nearer] = other_color[nearer], other_depth[nearer]
+    return color, depth

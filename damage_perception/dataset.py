@@ -83,7 +83,7 @@ class Record:
     def mask(self) -> NDArray[np.bool_] | None:
         """(H, W) where NAME_mask.png is not black, which is where damage is; None without it."""
         labels = self._read_labels("mask")
-        return None if labels is None else labels[..., :3].any(axis=2)
+        return None if labels is None else np.asarray(labels[..., :3].any(axis=2), np.bool_)
 
     def items(self) -> NDArray[np.integer[Any]] | None:
         """(H, W) which item each pixel of NAME_items.png shows, 0 none; None without that file."""

@@ -36,7 +36,7 @@ def folder(tmp_path):
 def test_help_names_every_command(capsys):
     assert ended("--help") == 0
     text = capsys.readouterr().out
-    for command in ("run", "inspect", "evaluate", "simulate", "train", "doctor"):
+    for command in ("demo", "run", "inspect", "evaluate", "simulate", "train", "doctor"):
         assert f" {command} " in text
 
 

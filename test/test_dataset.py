@@ -129,7 +129,8 @@ def test_masks_of_damage_and_items_are_read_where_they_are(tmp_path):
 def test_masks_of_every_type_mark_what_is_not_black(tmp_path, mask):
     write_folder(tmp_path, "a")
     image = np.zeros((HEIGHT, WIDTH, *mask.shape[2:]), mask.dtype)
-    image[..., 3:] = 255
+    if image.ndim == 3:
+        image[..., 3:] = 255
     image[7, 9] = mask[0, 0]
     write_image(tmp_path, "a", *box_scene((9, 9, 40, 40)), mask=image)
     (record,) = ImageFolder(tmp_path)

@@ -1,4 +1,4 @@
-"""Commands that speak ROS: run."""
+"""Commands that speak ROS: demo, run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,26 @@ from typing import Annotated
 
 import typer
 
-from damage_perception.cli.terminal import Failure
+from damage_perception.cli.pipeline import ModelOption
+from damage_perception.cli.terminal import Failure, console
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the summary and the pictures.")] = Path(
+        "out/demo"
+    ),
+    items: Annotated[int, typer.Option(min=1, help="Items that pass the cell.")] = 24,
+    seed: Annotated[int, typer.Option(min=0, help="Of the products and damage shown.")] = 1,
+    model: ModelOption = None,
+) -> None:
+    """Run a simulated cell, the detector and a controller; status 1 where a report came late."""
+    from damage_perception.ros.demo import DemoError, run_demo
+
+    try:
+        in_time = run_demo(out, items, seed, model, console)
+    except DemoError as error:
+        raise Failure(str(error)) from error
+    raise typer.Exit(int(not in_time))
 
 
 def run(
@@ -36,4 +55,4 @@ def run(
     raise typer.Exit(main(["--ros-args", *arguments] if arguments else None))
 
 
-COMMANDS = (run,)
+COMMANDS = (demo, run)

@@ -99,8 +99,11 @@ class Services:
         response.rms_error_m = [entry.fit.rms_error_m for entry in learned]
         response.tilt_deg = [entry.tilt_deg for entry in learned]
         response.distance_m = [entry.distance_m for entry in learned]
-        log = self._node.get_logger()
-        (log.info if learned else log.error)(f"calibrate_station {', '.join(cameras)}: {text}")
+        outcome = f"calibrate_station {', '.join(cameras)}: {text}"
+        if learned:
+            self._node.get_logger().info(outcome)
+        else:
+            self._node.get_logger().error(outcome)
         return response
 
     def _begin(self, job: Job) -> bool:

@@ -22,6 +22,8 @@ NOISE_PER_M = 0.0012
 # Nothing lies under the support, but a floor may be seen beside it, further down than items rise.
 BELOW_PENALTY = 1.5
 TALLEST_ITEM_M = 0.3
+# Cosine of the largest angle between the optical axis and the plane's normal, 75 degrees.
+LEAST_FACING = 0.26
 
 Depth = TypeVar("Depth", float, NDArray[np.float32], NDArray[np.float64])
 
@@ -118,6 +120,11 @@ def _best_hypothesis(
     turn = np.where(offsets < 0, -1.0, 1.0)
     normals *= turn[:, None]
     offsets *= turn
+    # A support seen edge-on carries nothing that could be judged; a wall is such a plane.
+    facing = -normals[:, 2] > LEAST_FACING
+    if not facing.any():
+        raise StationError("no plane in the depth image that faces the camera: look from above")
+    normals, offsets = normals[facing], offsets[facing]
     chosen = random.permutation(len(points))[:SCORED]
     distance = normals.astype(np.float32) @ points[chosen].T.astype(np.float32)
     distance += offsets[:, None].astype(np.float32)

@@ -62,7 +62,7 @@ class Plane:
         return height
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=16)
 def slope(plane: Plane, camera: CameraModel) -> NDArray[np.float32]:
     """(H, W) float32 ``normal . ray`` of every pixel, read-only."""
     u = (np.arange(camera.width) - camera.cx) / camera.fx

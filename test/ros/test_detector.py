@@ -225,7 +225,7 @@ def test_thresholds_and_region_of_interest_change_at_run_time(cell):
         ("dark_level", 253, "expected the first below"),
         ("threads", 1, "deactivate and clean up first"),
         ("cameras", ["left"], "start it again"),
-        ("no_such_thing", 1.0, "no_such_thing"),
+        ("no_such_thing", 1.0, "undeclared parameter"),
     ],
 )
 def test_a_change_that_cannot_be_is_refused_with_a_reason(cell, name, value, reason):

@@ -1,0 +1,144 @@
+"""What a cell's controller does with reports: picks on PASS and on nothing else.
+
+Answers every announced item. Each answer goes to standard output as a JSON line.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import rclpy
+from damage_perception_msgs.msg import DamageReport, ItemAnnouncement
+from rclpy.executors import ExternalShutdownException
+from rclpy.node import Node
+from sensor_msgs.msg import Image
+
+from damage_perception.kinds import KINDS, NONE
+from damage_perception.ros import qos
+from damage_perception.ros.conversions import read_color
+from damage_perception.ros.messages import nanoseconds_of
+from damage_perception.verdict.report import Reason, Verdict
+
+PICK: Final = "pick"
+DIVERT: Final = "divert"
+SET_ASIDE: Final = "set aside"
+_ACTIONS: Final = {Verdict.PASS: PICK, Verdict.DIVERT: DIVERT, Verdict.UNKNOWN: SET_ASIDE}
+_JPEG: Final = (cv2.IMWRITE_JPEG_QUALITY, 90)
+# A report sent at its deadline is still on its way then.
+_GRACE_NS: Final = 100_000_000
+
+
+class ReferenceController(Node):
+    """Answers announced items by their reports; ``answered`` counts them.
+
+    Parameters: ``detector`` name of the detector node, ``overlays`` folder for a picture of each
+    item (empty: none), ``items`` how many to answer before the process ends (0: without end).
+    """
+
+    def __init__(self) -> None:
+        super().__init__("reference_controller")
+        detector = self.declare_parameter("detector", "damage_detector").value
+        overlays = self.declare_parameter("overlays", "").value
+        self.items = int(self.declare_parameter("items", 0).value)
+        self.answered = 0
+        self._deadlines_ns: dict[str, int] = {}
+        self._overlays = Path(overlays) if overlays else None
+        # By stamp, since either may come first.
+        self._reported: dict[int, str] = {}
+        self._pictures: dict[int, Image] = {}
+        self.create_subscription(
+            ItemAnnouncement, f"{detector}/announcements", self._expect, qos.EVENTS
+        )
+        self.create_subscription(DamageReport, f"{detector}/reports", self._act, qos.EVENTS)
+        if self._overlays is not None:
+            self._overlays.mkdir(parents=True, exist_ok=True)
+            self.create_subscription(Image, f"{detector}/overlay", self._picture, qos.VISUALS)
+        self.create_timer(0.02, self._give_up_on_the_late)
+
+    @property
+    def done(self) -> bool:
+        """Whether every item is answered and its picture is there."""
+        pictured = self._overlays is None or not self._reported
+        return 0 < self.items <= self.answered and pictured
+
+    def _expect(self, announcement: ItemAnnouncement) -> None:
+        self._deadlines_ns[announcement.item_id] = nanoseconds_of(announcement.deadline)
+
+    def _act(self, report: DamageReport) -> None:
+        now_ns = self._now_ns()
+        if self._deadlines_ns.pop(report.item_id, None) is None:
+            return
+        verdict = Verdict(report.verdict)
+        stamp_ns = nanoseconds_of(report.header.stamp)
+        confidences = list(report.kind_confidences)
+        strongest = KINDS[confidences.index(max(confidences))]
+        self._answer(
+            report.item_id,
+            _ACTIONS[verdict],
+            verdict=verdict.name.lower(),
+            reasons=Reason(report.reasons).words(),
+            confidence=_number(report.confidence),
+            threshold=_number(report.threshold),
+            kind=strongest if verdict is Verdict.DIVERT else NONE,
+            latency_ms=(now_ns - stamp_ns) / 1e6,
+            frames_used=report.frames_used,
+            backend=report.backend,
+        )
+        if self._overlays is not None:
+            self._reported[stamp_ns] = report.item_id
+            self._save(stamp_ns)
+
+    def _give_up_on_the_late(self) -> None:
+        now_ns = self._now_ns()
+        for item_id, deadline_ns in list(self._deadlines_ns.items()):
+            if 0 < deadline_ns + _GRACE_NS < now_ns:
+                del self._deadlines_ns[item_id]
+                self._answer(item_id, SET_ASIDE, verdict=None)
+
+    def _picture(self, image: Image) -> None:
+        stamp_ns = nanoseconds_of(image.header.stamp)
+        self._pictures[stamp_ns] = image
+        self._save(stamp_ns)
+
+    def _save(self, stamp_ns: int) -> None:
+        if self._overlays is None or stamp_ns not in self._reported.keys() & self._pictures.keys():
+            return
+        picture = read_color(self._pictures.pop(stamp_ns))
+        name = f"{self._reported.pop(stamp_ns)}_overlay.jpg"
+        bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+        cv2.imwrite(str(self._overlays / name), bgr, _JPEG)
+
+    def _answer(self, item_id: str, action: str, **fields: Any) -> None:
+        self.answered += 1
+        print(json.dumps({"item_id": item_id, "action": action, **fields}), flush=True)
+
+    def _now_ns(self) -> int:
+        return int(self.get_clock().now().nanoseconds)
+
+
+def _number(value: float) -> float | None:
+    """A number as JSON knows it: NaN becomes null."""
+    return float(value) if value == value else None
+
+
+def main(args: list[str] | None = None) -> int:
+    """Runs until every item is answered, or for ever; the exit status."""
+    rclpy.init(args=args)
+    node = ReferenceController()
+    try:
+        while not node.done:
+            rclpy.spin_once(node)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        return 0
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

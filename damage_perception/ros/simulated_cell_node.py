@@ -1,0 +1,161 @@
+"""A simulated cell on the camera's topics: items come, are announced, and go.
+
+Renders first, has the detector learn the empty station, then shows every item for some frames. The
+ground truth goes to standard output as JSON lines, so that nothing but images reaches the detector.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from itertools import cycle, islice
+from typing import Any, Final
+
+import rclpy
+from damage_perception_msgs.msg import ItemAnnouncement
+from damage_perception_msgs.srv import CalibrateStation
+from rclpy.executors import ExternalShutdownException
+from rclpy.node import Node
+from std_msgs.msg import Header
+
+from damage_perception.frame import Frame
+from damage_perception.ros import qos
+from damage_perception.ros.camera_publisher import CameraPublisher
+from damage_perception.ros.messages import NANOSECONDS, stamp_of
+from damage_perception.simulation.cell import CellItem, CellStream
+
+_DEADLINE_NS: Final = NANOSECONDS
+# Gives up where nobody listens, or the station cannot be learned, for so long.
+_PATIENCE_S: Final = 60.0
+
+
+class CellFailure(RuntimeError):
+    """Why the cell cannot run."""
+
+
+class SimulatedCell(Node):
+    """Publishes a script of frames at a fixed rate; ``finished`` when it is over."""
+
+    def __init__(self) -> None:
+        super().__init__("simulated_cell")
+        self._rate_hz = float(self._parameter("rate_hz", 15.0))
+        self._items = int(self._parameter("items", 24))
+        self._item_frames = int(self._parameter("item_frames", 6))
+        self._empty_frames = int(self._parameter("empty_frames", 5))
+        detector = str(self._parameter("detector", "damage_detector"))
+        self._camera = CameraPublisher(self, str(self._parameter("camera", "camera")))
+        self._announcements = self.create_publisher(
+            ItemAnnouncement, f"{detector}/announcements", qos.EVENTS
+        )
+        self._calibration = self.create_client(CalibrateStation, f"{detector}/calibrate_station")
+        self._stream = CellStream(int(self._parameter("seed", 1)))
+        self._empty = cycle(self._stream.empty)
+        self._rendered: list[CellItem] = []
+        self._script: Iterator[Frame] = iter(())
+        self.finished = False
+
+    def render(self) -> None:
+        """Renders every item, telling of each."""
+        for item in islice(self._stream, self._items):
+            self._rendered.append(item)
+            _tell(event="rendered", item_id=item.item_id)
+
+    def start(self) -> None:
+        """Begins to publish."""
+        self._script = self._play()
+        self.create_timer(1.0 / self._rate_hz, self._tick)
+
+    def _tick(self) -> None:
+        frame = next(self._script, None)
+        if frame is None:
+            self.finished = True
+        else:
+            self._camera.publish(frame, self.get_clock().now().nanoseconds)
+
+    def _play(self) -> Iterator[Frame]:
+        yield from self._await_listeners()
+        yield from self._calibrate()
+        for item in self._rendered:
+            self._announce(item)
+            yield from islice(cycle(item.frames), self._item_frames)
+            yield from islice(self._empty, self._empty_frames)
+
+    def _await_listeners(self) -> Iterator[Frame]:
+        end_s = time.monotonic() + _PATIENCE_S
+        # The detector listens for announcements, and so does the controller.
+        while not self._camera.heard or self._announcements.get_subscription_count() < 2:
+            if time.monotonic() > end_s:
+                raise CellFailure(
+                    f"nobody listened for {_PATIENCE_S:.0f} s: start the detector, activate it, "
+                    "and start a controller, in the same ROS domain"
+                )
+            yield next(self._empty)
+
+    def _calibrate(self) -> Iterator[Frame]:
+        if not self._calibration.wait_for_service(_PATIENCE_S):
+            raise CellFailure(f"no service {self._calibration.srv_name}: start the detector")
+        answer = self._calibration.call_async(CalibrateStation.Request())
+        end_s = time.monotonic() + _PATIENCE_S
+        while not answer.done():
+            if time.monotonic() > end_s:
+                raise CellFailure(f"{self._calibration.srv_name} gave no answer")
+            yield next(self._empty)
+        result: Any = answer.result()
+        if not result.success:
+            raise CellFailure(f"the station could not be learned: {result.message}")
+        _tell(event="calibrated", distance_m=list(result.distance_m))
+
+    def _announce(self, item: CellItem) -> None:
+        now_ns = self.get_clock().now().nanoseconds
+        truth = item.truth
+        _tell(
+            event="item",
+            item_id=item.item_id,
+            sku=truth.sku,
+            damaged=truth.damaged,
+            kind=truth.kind,
+            form=truth.form,
+            severity=float(truth.severity),
+            printed_decoy=truth.printed_decoy,
+        )
+        self._announcements.publish(
+            ItemAnnouncement(
+                header=Header(stamp=stamp_of(now_ns)),
+                item_id=item.item_id,
+                sku=truth.sku,
+                deadline=stamp_of(now_ns + _DEADLINE_NS),
+            )
+        )
+
+    def _parameter(self, name: str, default: Any) -> Any:
+        return self.declare_parameter(name, default).value
+
+
+def _tell(**fields: Any) -> None:
+    print(json.dumps(fields), flush=True)
+
+
+def main(args: list[str] | None = None) -> int:
+    """Runs the cell to the end of its items; the exit status."""
+    rclpy.init(args=args)
+    node = SimulatedCell()
+    try:
+        node.render()
+        node.start()
+        while not node.finished:
+            rclpy.spin_once(node)
+    except CellFailure as error:
+        node.get_logger().fatal(str(error))
+        return 1
+    except (KeyboardInterrupt, ExternalShutdownException):
+        return 1
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

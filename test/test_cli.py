@@ -36,7 +36,7 @@ def folder(tmp_path):
 def test_help_names_every_command(capsys):
     assert ended("--help") == 0
     text = capsys.readouterr().out
-    for command in ("demo", "run", "inspect", "evaluate", "simulate", "train", "doctor"):
+    for command in ("demo", "run", "replay", "inspect", "evaluate", "simulate", "train", "doctor"):
         assert f" {command} " in text
 
 
@@ -134,6 +134,8 @@ def test_the_doctor_says_what_was_found(capsys):
         (("inspect", "{tmp}/in", "--out", "{tmp}/out", "--model", "x.yaml"), "x.yaml"),
         (("inspect", "{tmp}/in", "--out", "{tmp}/out", "--camera", "x.json"), "x.json"),
         (("evaluate", "{tmp}/nowhere", "--out", "{tmp}/out"), "nowhere cannot be read"),
+        (("replay", "{tmp}/nowhere"), "nowhere does not exist"),
+        (("replay", "{tmp}/in", "--rate", "0"), "--rate is 0.0"),
         (("run", "--params", "x.yaml"), "parameter file x.yaml does not exist"),
         (("train", "x.yaml"), "x.yaml"),
     ],

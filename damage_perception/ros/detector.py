@@ -14,6 +14,7 @@ from rclpy.logging import get_logger
 from rclpy.signals import SignalHandlerOptions
 
 from damage_perception.ros.detector_node import DetectorNode
+from damage_perception.ros.parameters.documents import NODE
 
 
 def main(args: list[str] | None = None) -> int:
@@ -22,14 +23,15 @@ def main(args: list[str] | None = None) -> int:
     Signals are taken here and not by rclpy, which would end the context before the last reports
     are out.
     """
-    rclpy.init(
-        args=args,
-        signal_handler_options=SignalHandlerOptions.NO,
-    )
+    try:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:  # of ROS arguments and parameter files that cannot be parsed
+        get_logger(NODE).fatal(str(error))
+        return 1
     try:
         node = DetectorNode()
     except ValueError as error:
-        get_logger("damage_detector").fatal(str(error))
+        get_logger(NODE).fatal(str(error))
         rclpy.try_shutdown()
         return 1
     stop = threading.Event()

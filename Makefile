@@ -1,6 +1,6 @@
 # make demo         the environment, then the simulated cell, the detector and a controller
 # make test         the environment, then the whole test suite
-# make test-oldest  the tests that need no ROS, with the oldest versions a robot has
+# make test-oldest  the unit tests with the oldest versions a robot has; Python 3.12 at most
 # make lint         ruff and mypy
 # make bench        latency and throughput, beside a straightforward node
 # make lock         pins the newest versions in requirements/lock*.txt
@@ -58,7 +58,7 @@ test: env training
 	@$(VENV)/bin/python -m pytest
 
 test-oldest: $(OLDEST)/.packages
-	@$(OLDEST)/bin/python -m pytest -m "not ros" --ignore=test/ros --ignore=test/training
+	@$(OLDEST)/bin/python -m pytest
 
 lint: env training
 	@$(VENV)/bin/ruff check

@@ -6,8 +6,8 @@ PACKAGE = "damage_perception"
 SHARE = f"share/{PACKAGE}"
 
 
-def files(*patterns: str) -> list[str]:
-    return sorted(str(file) for pattern in patterns for file in Path().glob(pattern))
+def files(folder: str) -> list[str]:
+    return sorted(str(file) for file in Path(folder).glob("[!.]*") if file.is_file())
 
 
 setup(
@@ -22,9 +22,9 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (SHARE, ["package.xml"]),
-        (f"{SHARE}/config", files("config/*")),
-        (f"{SHARE}/launch", files("launch/*.launch.py")),
-        (f"{SHARE}/models", files("models/*.onnx", "models/*.npz", "models/*.yaml")),
+        (f"{SHARE}/config", files("config")),
+        (f"{SHARE}/launch", files("launch")),
+        (f"{SHARE}/models", files("models")),
     ],
     install_requires=[
         "numpy>=1.26",
@@ -45,7 +45,7 @@ setup(
     entry_points={
         "console_scripts": [
             "damage-perception = damage_perception.cli:main",
-            "damage_detector = damage_perception.ros.detector_node:main",
+            "damage_detector = damage_perception.ros.detector:main",
             "image_replay = damage_perception.ros.replay_node:main",
             "simulated_cell = damage_perception.ros.simulated_cell_node:main",
             "reference_controller = damage_perception.ros.reference_controller:main",

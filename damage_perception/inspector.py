@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from damage_perception.frame import Frame
 from damage_perception.network.damage_network import Assessment, DamageNetwork
 from damage_perception.network.session import BackendError
-from damage_perception.station import Item, Station
+from damage_perception.station import Item, Plane, Station
 from damage_perception.verdict.evidence import Evidence, Sighting
 from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.quality import QualityLimits, faults
@@ -148,21 +148,19 @@ class Inspector:
         regions = ()
         if assessment is not None and assessment.probability >= self.policy.threshold:
             regions = find_regions(assessment.maps, view.window, frame)
-        pose = self.cameras[frame.camera_name].pose
-        center = item.centroid_m
-        x, y, width, height = item.box
-        ray = frame.camera.rays[min(y + height // 2, frame.camera.height - 1), x + width // 2]
-        # Without depth the direction alone still tells items apart.
-        position = np.asarray(ray if center is None else center, np.float64)
-        if pose is not None:
-            position = pose[:3, :3] @ position + pose[:3, 3]
+        mounted = self.cameras[frame.camera_name]
+        position = item.centroid_m
+        if position is None:
+            position = _where_it_stands(frame, item, mounted.station.plane)
+        if mounted.pose is not None:
+            position = mounted.pose[:3, :3] @ position + mounted.pose[:3, 3]
         return Sighting(
             frame.camera_name,
             frame.frame_id,
             frame.stamp_ns,
             self.station_of(frame.camera_name),
             position,
-            center,
+            item.centroid_m,
             item.box,
             assessment,
             faults(view, item, self.quality) | fault,
@@ -212,3 +210,16 @@ class Inspector:
             calibration_id=self.network.card.calibration_id,
             backend=self.network.backend,
         )
+
+
+def _where_it_stands(frame: Frame, item: Item, plane: Plane | None) -> NDArray[np.float64]:
+    """(3,) where the ray through the middle of an item without depth meets the plane.
+
+    Without a plane, a point on that ray: the direction alone still tells items apart.
+    """
+    x, y, width, height = item.box
+    row = min(y + height // 2, frame.camera.height - 1)
+    ray = frame.camera.rays[row, min(x + width // 2, frame.camera.width - 1)].astype(np.float64)
+    if plane is None or (slope := float(plane.normal @ ray)) > -1e-3:
+        return ray
+    return ray * (-plane.offset_m / slope)

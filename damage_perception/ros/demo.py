@@ -65,9 +65,13 @@ class _Process:
         return self._process.poll()
 
     def require_health(self) -> None:
-        """Raises DemoError where the process has ended with an error."""
+        """Raises DemoError where the process has ended with an error, or cannot start its work."""
+        words = self.last_words()
         if self.status:
-            raise DemoError(f"{self.name} ended with status {self.status}:\n{self.last_words()}")
+            raise DemoError(f"{self.name} ended with status {self.status}:\n{words}")
+        # The detector stays, for an operator to mend and configure it; here is no operator.
+        if "configure failed" in words:
+            raise DemoError(words)
 
     def last_words(self) -> str:
         """The end of its log."""
@@ -125,7 +129,8 @@ def _processes(
     out: Path, items: int, seed: int, model: Path | None, events: Queue[dict[str, Any]]
 ) -> Iterator[dict[str, _Process]]:
     environment = isolated_environment()
-    detector = ["--params-file", str(shared_folder("config") / "demo.yaml")]
+    parameters = shared_folder("config") / "demo.yaml"
+    detector = ["--params-file", str(parameters), "-p", "autostart:=true"]
     if model is not None:
         detector += ["-p", f"model:={model}"]
     controller = ["-p", f"items:={items}", "-p", f"overlays:={out}"]
@@ -190,7 +195,7 @@ def _line(answer: Mapping[str, Any]) -> str:
     if verdict is None:
         return f"{answer['item_id']}  [magenta]no report by its deadline[/]"
     confidence = answer["confidence"]
-    number = "  –  " if confidence is None else f"{confidence:.3f}"
+    number = "     " if confidence is None else f"{confidence:.3f}"
     what = ", ".join(answer["reasons"]) if verdict == "unknown" else answer["kind"]
     return (
         f"{answer['item_id']}  [{_STYLES[verdict]}]{verdict:<7}[/]  confidence {number}  "

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import cv2
 import rclpy
-from damage_perception_msgs.msg import DamageReport, ItemAnnouncement
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from sensor_msgs.msg import Image
@@ -22,6 +21,7 @@ from damage_perception.ros import qos
 from damage_perception.ros.conversions import read_color
 from damage_perception.ros.messages import nanoseconds_of
 from damage_perception.verdict.report import Reason, Verdict
+from damage_perception_msgs.msg import DamageReport, ItemAnnouncement
 
 PICK: Final = "pick"
 DIVERT: Final = "divert"
@@ -50,14 +50,15 @@ class ReferenceController(Node):
         # By stamp, since either may come first.
         self._reported: dict[int, str] = {}
         self._pictures: dict[int, Image] = {}
-        self.create_subscription(
-            ItemAnnouncement, f"{detector}/announcements", self._expect, qos.EVENTS
+        self._announcements = f"{detector}/announcements"
+        self._listens = False
+        self._report_subscription = self.create_subscription(
+            DamageReport, f"{detector}/reports", self._act, qos.EVENTS
         )
-        self.create_subscription(DamageReport, f"{detector}/reports", self._act, qos.EVENTS)
         if self._overlays is not None:
             self._overlays.mkdir(parents=True, exist_ok=True)
             self.create_subscription(Image, f"{detector}/overlay", self._picture, qos.VISUALS)
-        self.create_timer(0.02, self._give_up_on_the_late)
+        self.create_timer(0.02, self._watch)
 
     @property
     def done(self) -> bool:
@@ -91,6 +92,15 @@ class ReferenceController(Node):
         if self._overlays is not None:
             self._reported[stamp_ns] = report.item_id
             self._save(stamp_ns)
+
+    def _watch(self) -> None:
+        # Whoever announces waits for a listener; it must not see one that hears no reports yet.
+        if not self._listens and self.count_publishers(self._report_subscription.topic_name):
+            self._listens = True
+            self.create_subscription(
+                ItemAnnouncement, self._announcements, self._expect, qos.EVENTS
+            )
+        self._give_up_on_the_late()
 
     def _give_up_on_the_late(self) -> None:
         now_ns = self._now_ns()

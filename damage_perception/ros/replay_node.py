@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from itertools import count
+from dataclasses import replace
+from itertools import count, repeat
 
+import numpy as np
 import rclpy
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
@@ -18,12 +20,17 @@ from damage_perception.source import Source, open_source
 
 
 class Replay(Node):
-    """Publishes the frames of a source, each ``repeat`` times, stamped as they are published.
+    """Publishes the frames of a source, stamped as they are published.
 
-    Parameters: ``source`` path; ``camera`` name, where the source has one camera and another name
-    is wanted; ``rate_hz`` frames a second; ``repeat`` how often each frame is published, as often
-    as the detector needs to decide; ``loop`` from the start again, without end; ``wait_s`` how long
-    to wait for a subscriber.
+    Parameters:
+    source      path of an image folder or a recording
+    camera      name to publish under, where the source has one camera; empty: its own
+    rate_hz     frames a second
+    repeat      how often each frame is published, as often as the detector needs to decide
+    gap_frames  frames without content after each, so that what lies in one image is not taken for
+                what lay in the one before
+    loop        begin again at the end
+    wait_s      how long to wait for a subscriber
 
     Raises DatasetError where the source cannot be opened.
     """
@@ -34,6 +41,7 @@ class Replay(Node):
         camera = str(self.declare_parameter("camera", "").value)
         self._rate_hz = float(self.declare_parameter("rate_hz", 10.0).value)
         self._repeat = int(self.declare_parameter("repeat", 1).value)
+        self._gap_frames = int(self.declare_parameter("gap_frames", 0).value)
         self._loop = bool(self.declare_parameter("loop", False).value)
         self._wait_s = float(self.declare_parameter("wait_s", 30.0).value)
         if not self._rate_hz > 0 or self._repeat < 1:
@@ -55,16 +63,14 @@ class Replay(Node):
 
     def play(self) -> Iterator[int]:
         """Publishes; yields how many frames are out."""
-        published = 0
         due_s = time.monotonic()
-        for frame in self._frames():
+        for published, frame in enumerate(self._frames(), start=1):
             while (left_s := due_s - time.monotonic()) > 0:
                 rclpy.spin_once(self, timeout_sec=left_s)
             # After a delay the rate is kept from there on, without a burst.
             due_s = max(due_s, time.monotonic() - 1 / self._rate_hz) + 1 / self._rate_hz
             camera = self._cameras[self._names[frame.camera_name]]
             camera.publish(frame, self.get_clock().now().nanoseconds)
-            published += 1
             yield published
 
     def _frames(self) -> Iterator[Frame]:
@@ -75,8 +81,15 @@ class Replay(Node):
                 except DatasetError as error:
                     self.get_logger().error(f"left out: {error}")
                     continue
-                for _ in range(self._repeat):
-                    yield frame
+                yield from repeat(frame, self._repeat)
+                yield from repeat(_without_content(frame), self._gap_frames)
+
+
+def _without_content(frame: Frame) -> Frame:
+    """What ``frame``'s camera delivers with its lens covered."""
+    color = np.zeros_like(frame.color)
+    depth_m = None if frame.depth_m is None else np.zeros_like(frame.depth_m)
+    return replace(frame, color=color, depth_m=depth_m)
 
 
 def _names(source: Source, camera: str) -> dict[str, str]:
@@ -101,8 +114,9 @@ def main(args: list[str] | None = None) -> int:
                 "the same cameras, namespace and ROS domain"
             )
             return 1
-        for published in node.play():
-            pass
+        # The last number is that of the frames when somebody interrupts, too.
+        for number in node.play():
+            published = number
         # Reliable messages on their way are lost where their publisher is gone.
         rclpy.spin_once(node, timeout_sec=0.3)
     except DatasetError as error:

@@ -14,13 +14,14 @@ def shared_folder(name: str) -> Path:
 
     Raises FileNotFoundError, saying where it was looked for.
     """
-    places = [Path(__file__).resolve().parents[2], Path(sys.prefix) / "share" / PACKAGE]
+    places = [Path(__file__).resolve().parents[2]]
     try:
         from ament_index_python.packages import get_package_share_path
 
         places.append(Path(get_package_share_path(PACKAGE)))
     except (ImportError, LookupError, OSError):  # no ament, no such package, no workspace
         pass
+    places.append(Path(sys.prefix) / "share" / PACKAGE)
     for place in places:
         if (place / name).is_dir():
             return place / name

@@ -14,8 +14,6 @@ from itertools import cycle, islice
 from typing import Any, Final
 
 import rclpy
-from damage_perception_msgs.msg import ItemAnnouncement
-from damage_perception_msgs.srv import CalibrateStation
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from std_msgs.msg import Header
@@ -25,6 +23,8 @@ from damage_perception.ros import qos
 from damage_perception.ros.camera_publisher import CameraPublisher
 from damage_perception.ros.messages import NANOSECONDS, stamp_of
 from damage_perception.simulation.cell import CellItem, CellStream
+from damage_perception_msgs.msg import ItemAnnouncement
+from damage_perception_msgs.srv import CalibrateStation
 
 _DEADLINE_NS: Final = NANOSECONDS
 # Gives up where nobody listens, or the station cannot be learned, for so long.

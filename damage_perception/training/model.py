@@ -77,7 +77,7 @@ class DamageNet(nn.Module):
     widths  channels at strides 2, 4, 8, 16, 32
     """
 
-    def __init__(self, widths: tuple[int, ...] = (16, 40, 80, 128, 160)) -> None:
+    def __init__(self, widths: tuple[int, ...] = (16, 32, 64, 112, 144)) -> None:
         super().__init__()
         self.widths = widths
         w2, w4, w8, w16, w32 = widths

@@ -13,6 +13,10 @@ from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.report import Reason
 
 
+# One count for the process, so that no unannounced item has the id of another.
+_numbers = count(1)
+
+
 @dataclass(frozen=True)
 class Announcement:
     """An item said to come next; deadline_ns in the node's clock, 0 for the usual one.
@@ -65,7 +69,6 @@ class ItemTracker:
         self._tracks: list[Track] = []
         self._announced: list[Track] = []
         self._looked_ns: dict[str, int] = {}
-        self._numbers = count(1)
 
     def announce(self, announcement: Announcement, now_ns: int) -> None:
         """Names the oldest item still waiting unnamed, otherwise the next new one.
@@ -149,7 +152,7 @@ class ItemTracker:
             if not track.deadline_given:
                 track.deadline_ns = now_ns + self.policy.deadline_ns
         else:
-            item_id = f"item-{next(self._numbers)}"
+            item_id = f"item-{next(_numbers)}"
             track = Track(station, item_id, "", now_ns + self.policy.deadline_ns)
         self._tracks.append(track)
         return track

@@ -10,21 +10,20 @@ import time
 import numpy as np
 import rclpy
 import yaml
-from damage_perception_msgs.msg import DamageReport, ItemAnnouncement
-from damage_perception_msgs.srv import CalibrateStation, Inspect
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
 from damage_perception.frame import CameraModel
 from damage_perception.ros.messages import camera_info_message, image_message, stamp_of
+from damage_perception_msgs.msg import DamageReport, ItemAnnouncement
+from damage_perception_msgs.srv import CalibrateStation, Inspect
 
 WIDTH, HEIGHT = 320, 240
 CAMERA = CameraModel(WIDTH, HEIGHT, 300.0, 300.0, 159.5, 119.5)
@@ -246,9 +245,7 @@ class Cell:
         """The value of a parameter."""
         request = GetParameters.Request(names=[name])
         value = self.call(GetParameters, "get_parameters", request).values[0]
-        return Parameter.from_parameter_msg(
-            type("", (), {"name": name, "value": value})
-        ).value
+        return Parameter.from_parameter_msg(type("", (), {"name": name, "value": value})).value
 
     def report_on(self, item_id, timeout_s=5, beat=None):
         """The only report on an announced item."""

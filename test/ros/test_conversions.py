@@ -125,7 +125,7 @@ def test_no_message_does_more_than_convert_or_be_refused(encoding, height, width
 @pytest.mark.parametrize("encoding", ["8UC3", "rgb8", "64FC1", ""])
 def test_depth_of_another_encoding_names_the_mend(encoding):
     image = message(np.zeros((2, 2, 3), np.uint8), encoding)
-    with pytest.raises(ConversionError, match="expected 16UC1 .*remap depth"):
+    with pytest.raises(ConversionError, match=r"expected 16UC1 .*remap depth"):
         read_depth(image)
 
 

@@ -10,6 +10,7 @@ pytest.importorskip("rclpy", reason="the ROS client library is not installed")
 pytest.importorskip("damage_perception_msgs.msg", reason="the messages are not built")
 
 from cell import ACTIVATE, CAMERA, CLEANUP, CONFIGURE, DEACTIVATE, TABLE_M, Cell, Detector
+
 from damage_perception_msgs.msg import DamageRegion, DamageReport
 
 pytestmark = pytest.mark.ros

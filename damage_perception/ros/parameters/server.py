@@ -95,7 +95,7 @@ def _read(given: dict[str, object]) -> tuple[dict[str, Parameter], dict[str, Val
     table = parameters_of(cameras)  # type: ignore[arg-type]
     problems = []
     values = {name: parameter.default for name, parameter in table.items()}
-    for name, value in given.items():
+    for name, value in sorted(given.items()):
         if name in _OF_ROS or name.startswith(_OF_ROS_PREFIX):
             continue
         try:

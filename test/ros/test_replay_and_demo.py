@@ -1,0 +1,119 @@
+"""Recorded and simulated images go through the node, and what came of them is told."""
+
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="the ROS client library is not installed")
+pytest.importorskip("damage_perception_msgs.msg", reason="the messages are not built")
+
+import cv2
+from cell import CAMERA, Cell, Detector, scene
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rich.console import Console
+from sensor_msgs.msg import Image
+
+from damage_perception.ros.demo import DemoError, run_demo
+
+pytestmark = pytest.mark.ros
+
+
+def write_folder(folder, *damaged):
+    folder.mkdir()
+    names = ("width", "height", "fx", "fy", "cx", "cy")
+    camera = {name: getattr(CAMERA, name) for name in names} | {"depth_unit_m": 0.001}
+    (folder / "camera.json").write_text(json.dumps(camera))
+    for number, is_damaged in enumerate(damaged):
+        color, depth = scene(damaged=is_damaged)
+        cv2.imwrite(str(folder / f"{number}_color.png"), color[..., ::-1])
+        cv2.imwrite(str(folder / f"{number}_depth.png"), (depth * 1000).astype(np.uint16))
+    return folder
+
+
+def replay(environment, source, **parameters):
+    arguments = []
+    for name, value in {"source": source, **parameters}.items():
+        arguments += ["-p", f"{name}:={value}"]
+    return subprocess.run(
+        [sys.executable, "-m", "damage_perception.ros.replay_node", "--ros-args", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_every_image_of_a_folder_gets_its_report(environment, tiny_card, tmp_path):
+    """Without a station the plane is fitted in each frame."""
+    folder = write_folder(tmp_path / "images", False, True, False)
+    detector = Detector(tmp_path, environment, {"model": str(tiny_card), "autostart": True})
+    cell = Cell(environment, ())
+    try:
+        cell.until(lambda: cell.node.count_publishers("damage_detector/reports"), 20)
+        time.sleep(0.5)
+        done = replay(environment, folder, rate_hz=12.0, repeat=5, gap_frames=6)
+        assert done.returncode == 0, done.stderr
+        assert "published 33 frames" in done.stdout
+        cell.until(lambda: len(cell.reports) >= 3)
+        assert [report.verdict for report in cell.reports] == [1, 2, 1]
+    finally:
+        cell.close()
+        assert detector.stop() == 0
+    assert "has no station: its plane is fitted in every frame" in detector.log
+
+
+def test_a_replay_that_nobody_hears_says_so(environment, tmp_path):
+    folder = write_folder(tmp_path / "images", False)
+    done = replay(environment, folder, wait_s=0.5)
+    assert done.returncode == 1 and "nobody subscribes" in done.stderr
+
+
+def test_a_replay_of_nothing_says_so(environment, tmp_path):
+    done = replay(environment, tmp_path / "nowhere")
+    assert done.returncode == 1 and "does not exist" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_publisher_of_lesser_quality_is_an_error_with_its_mend(environment, tiny_card, tmp_path):
+    parameters = {"model": str(tiny_card), "autostart": True, "image_qos": "reliable"}
+    detector = Detector(tmp_path, environment, parameters)
+    cell = Cell(environment, ())
+    try:
+        best_effort = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+        cell.node.create_publisher(Image, "camera/color/image_raw", best_effort)
+        cell.until(lambda: "set the parameter image_qos to sensor_data" in detector.log, 20)
+    finally:
+        cell.close()
+        assert detector.stop() == 0
+    assert (
+        "[ERROR]" in detector.log and "camera/color/image_raw: a publisher offers" in detector.log
+    )
+
+
+def test_the_demo_reports_every_item_and_leaves_its_summary(environment, tiny_card, tmp_path):
+    pytest.importorskip("embreex", reason="embreex is needed to render the simulated cell")
+    out = tmp_path / "demo"
+    with (tmp_path / "terminal").open("w") as terminal:
+        complete = run_demo(out, items=3, model=tiny_card, console=Console(file=terminal))
+    shown = (tmp_path / "terminal").read_text()
+    assert complete, shown
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["items"] == summary["reports"] == 3
+    assert summary["backend"] == "onnxruntime-cpu"
+    assert 0 < summary["latency_ms"]["p50"] <= summary["latency_ms"]["p99"]
+    assert 0 <= summary["missed"] + summary["false_diverts"] <= 3
+    items = [json.loads(line) for line in (out / "items.jsonl").read_text().splitlines()]
+    for item in items:
+        assert item["item_id"] in shown and item["answer"]["action"]
+        assert cv2.imread(str(out / f"{item['item_id']}_overlay.jpg")) is not None
+    assert cv2.imread(str(out / "contact_sheet.jpg")) is not None
+
+
+def test_a_demo_whose_detector_cannot_work_fails_with_its_words(environment, tmp_path):
+    pytest.importorskip("embreex", reason="embreex is needed to render the simulated cell")
+    with pytest.raises(DemoError, match=r"nowhere\.yaml"):
+        run_demo(tmp_path, items=1, model=tmp_path / "nowhere.yaml", console=Console(quiet=True))

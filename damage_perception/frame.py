@@ -1,4 +1,4 @@
-"""A registered colour + depth image of one camera, and the pinhole model that relates it to space."""
+"""A registered colour + depth image of one camera, and the pinhole model behind it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class CameraModel:
         if not all(np.isfinite(values)) or self.fx <= 0 or self.fy <= 0:
             raise ValueError(
                 f"camera intrinsics are fx={self.fx} fy={self.fy} cx={self.cx} cy={self.cy}; "
-                "expected finite values and positive focal lengths: publish a calibrated camera_info"
+                "expected finite values, positive focal lengths: publish a calibrated camera_info"
             )
 
     @cached_property

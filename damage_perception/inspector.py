@@ -15,7 +15,7 @@ from damage_perception.station import Item, Plane, Station
 from damage_perception.verdict.evidence import Evidence, Sighting
 from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.quality import QualityLimits, faults
-from damage_perception.verdict.regions import find_regions
+from damage_perception.verdict.regions import Region, find_regions
 from damage_perception.verdict.report import Reason, Report, Verdict
 from damage_perception.verdict.tracker import Announcement, Due, ItemTracker
 from damage_perception.view import View, cut_items
@@ -145,7 +145,7 @@ class Inspector:
     def _sighting(
         self, frame: Frame, item: Item, view: View, assessment: Assessment | None, fault: Reason
     ) -> Sighting:
-        regions = ()
+        regions: tuple[Region, ...] = ()
         if assessment is not None and assessment.probability >= self.policy.threshold:
             regions = find_regions(assessment.maps, view.window, frame)
         mounted = self.cameras[frame.camera_name]
@@ -221,5 +221,5 @@ def _where_it_stands(frame: Frame, item: Item, plane: Plane | None) -> NDArray[n
     row = min(y + height // 2, frame.camera.height - 1)
     ray = frame.camera.rays[row, min(x + width // 2, frame.camera.width - 1)].astype(np.float64)
     if plane is None or (slope := float(plane.normal @ ray)) > -1e-3:
-        return ray
-    return ray * (-plane.offset_m / slope)
+        return np.asarray(ray)
+    return np.asarray(ray * (-plane.offset_m / slope))

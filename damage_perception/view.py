@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -33,7 +33,7 @@ class Window:
         side = max(8, round(max(width, height) * (1 + 2 * margin)))
         return Window(round(x + (width - side) / 2), round(y + (height - side) / 2), side)
 
-    def cut(self, image: NDArray[np.generic], fill: float) -> NDArray[np.generic]:
+    def cut(self, image: NDArray[Any], fill: float) -> NDArray[Any]:
         """The window's pixels of ``image`` (H, W[, C]); ``fill`` where it reaches beyond."""
         height, width = image.shape[:2]
         x0, x1 = np.clip((self.x, self.x + self.side), 0, width)
@@ -84,16 +84,20 @@ def cut_view(frame: Frame, item: Item, height_m: NDArray[np.float32] | None, siz
     size      side of the view in pixels
     """
     window = Window.around(item)
-    color = cv2.resize(window.cut(frame.color, 0), (size, size), interpolation=cv2.INTER_AREA)
-    mask = window.cut(item.mask.view(np.uint8), 0)
-    mask = cv2.resize(mask, (size, size), interpolation=cv2.INTER_NEAREST)
+    pixels, outline = window.cut(frame.color, 0), window.cut(item.mask.view(np.uint8), 0)
+    color = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA).astype(
+        np.uint8, copy=False
+    )
+    mask = cv2.resize(outline, (size, size), interpolation=cv2.INTER_NEAREST)
     height = np.full((size, size), UNKNOWN_HEIGHT_M, np.float32)
     if height_m is not None:
         # Nearest, because a mean across an edge of the item is a height that nothing has.
         cut = window.cut(height_m, np.nan)
         nearest = cv2.resize(cut, (size, size), interpolation=cv2.INTER_NEAREST)
         np.copyto(height, nearest, where=~np.isnan(nearest))
-    return View(color, height, mask, _width_m(frame, item, window), window)
+    return View(
+        color, height, mask.astype(np.uint8, copy=False), _width_m(frame, item, window), window
+    )
 
 
 def _width_m(frame: Frame, item: Item, window: Window) -> float:

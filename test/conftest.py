@@ -23,7 +23,7 @@ def model_copy(shipped_card: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def recordings() -> Path:
-    """Real RGB-D recordings beside the checkout; tests that need them skip where they are absent."""
+    """Real RGB-D recordings beside the checkout; what needs them skips where they are absent."""
     path = ROOT.parent / "shared" / "data"
     if not path.is_dir():
         pytest.skip(f"no recordings at {path}")

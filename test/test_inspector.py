@@ -26,7 +26,7 @@ class ScriptedNetwork:
     view_size = 64
     backend = "scripted"
 
-    class card:  # noqa: N801 - stands in for an attribute
+    class card:
         model_id = "model"
         calibration_id = "calibration"
 

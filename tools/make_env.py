@@ -38,8 +38,8 @@ class Environment:
     def install_packages(self, lock: Path, index: str | None) -> None:
         """Installs what a lock file names, from another index than PyPI where one is given.
 
-        By uv, which takes seconds where pip takes a minute. Where uv reaches no index pip does the
-        same: it may be configured for a mirror.
+        By uv, which takes seconds where pip takes a minute. Where uv finds no index pip tries: it
+        may be configured for a mirror.
         """
         if not self.library.is_dir():
             venv.create(self.prefix, clear=True, symlinks=True, with_pip=True)
@@ -50,7 +50,7 @@ class Environment:
             self._run("pip", "install", "--quiet", _pin("uv"))
             self._uv_install("--link-mode=copy", *options)
         except StepFailed:
-            print("uv reached no index, pip tries ... ", end="", flush=True)
+            print("uv failed, pip tries ... ", end="", flush=True)
             self._run("pip", "install", "--no-compile", *options)
         self._relocate_exports()
 
@@ -101,7 +101,8 @@ class Environment:
                 log.seek(0)
                 # pip says of each package which of its local folders have nothing of it.
                 lines = [line for line in log if "is ignored: it is neither" not in line]
-                raise StepFailed(f"{' '.join(command)}\n{''.join(lines[-40:])}")
+                end = "".join(lines[-40:])
+                raise StepFailed(f"{' '.join(command)}\n{end}Whole log: {self.log}")
 
 
 def _pin(package: str) -> str:
@@ -138,7 +139,7 @@ def main() -> int:
         else:
             environment.install_package()
     except StepFailed as failure:
-        print(f"failed\n{failure}\nWhole log: {environment.log}")
+        print(f"failed\n{failure}")
         return 1
     print(f"{time.monotonic() - start:.0f} s")
     return 0

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-Arrays = dict[str, NDArray[np.generic]]
+Arrays = dict[str, NDArray[Any]]
 
 
 class BackendError(RuntimeError):
@@ -27,7 +26,7 @@ class Session(Protocol):
     def inputs(self) -> dict[str, tuple[str, tuple[int | None, ...]]]:
         """By input name: NumPy type name and shape, None where any size goes."""
 
-    def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> Arrays:
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
         """One pass; outputs by name. Raises BackendError."""
 
 
@@ -65,7 +64,7 @@ class OnnxRuntimeSession:
             for entry in self._session.get_inputs()
         }
 
-    def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> Arrays:
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
         """One pass; outputs by name. Raises BackendError."""
         names = [output.name for output in self._session.get_outputs()]
         try:

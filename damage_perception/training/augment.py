@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -56,7 +57,7 @@ def draw_batch(
 
 def _draw(
     views: LabelledViews, row: int, size: int, rng: np.random.Generator | None
-) -> tuple[NDArray[np.generic], ...]:
+) -> tuple[Any, ...]:
     color, item = views.color[row], views.item[row]
     height = views.height_m[row].astype(np.float32)
     codes, width = views.kinds[row], views.width_m[row]
@@ -73,7 +74,7 @@ def _draw(
         shift = rng.uniform(-LARGEST_SHIFT, LARGEST_SHIFT, 2)
         width = np.float32(width / zoom)
 
-    def warp(image: NDArray[np.generic], out: int, how: int, fill: float) -> NDArray[np.generic]:
+    def warp(image: NDArray[Any], out: int, how: int, fill: float) -> NDArray[Any]:
         # About the centres of both images, pixel centres at whole numbers.
         scale = turn * (out / image.shape[0])
         middle_in, middle_out = (image.shape[0] - 1) / 2, (out - 1) / 2
@@ -103,11 +104,11 @@ def _recolor(color: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.u
         image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     deviation = rng.uniform(-4, 6)
     if deviation > 0:
-        noise = np.empty(image.shape, np.int16)
+        noise = np.zeros(image.shape, np.int16)
         cv2.setRNGSeed(int(rng.integers(2**31)))
-        cv2.randn(noise, (0,) * 4, (deviation,) * 4)
+        cv2.randn(noise, np.zeros(3), np.full(3, deviation))
         image = np.clip(image + noise, 0, 255).astype(np.uint8)
-    return image
+    return image.astype(np.uint8, copy=False)
 
 
 def _lose_depth(height: NDArray[np.float32], rng: np.random.Generator) -> None:

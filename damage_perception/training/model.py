@@ -93,6 +93,8 @@ class DamageNet(nn.Module):
         self.fuse16, self.fuse8 = Residual(w16), Residual(w8)
         self.fuse4 = _convolution(w4, w4)
         self.maps = nn.Conv2d(w4, len(KINDS), 1)
+        # Most cells show no damage; begin from there.
+        self.maps.bias = nn.Parameter(torch.full((len(KINDS),), -4.0))
         pooled = 2 * w16 + w32 + len(KINDS)
         self.head = nn.Sequential(
             nn.Linear(pooled, 128), nn.ReLU(True), nn.Dropout(0.1), nn.Linear(128, 1 + len(KINDS))

@@ -6,6 +6,7 @@ import multiprocessing
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -94,12 +95,12 @@ def _render_chunk(job: tuple[Path, Split, int, int, int]) -> int:
     arrays = {name: np.stack([row[i] for row in rows]) for i, name in enumerate(names)}
     temporary = path.with_suffix(".tmp")
     with temporary.open("wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, allow_pickle=False, **arrays)
     temporary.replace(path)
     return count
 
 
-def _labelled(sample: LabelledView, size: int, seed: int) -> tuple[NDArray[np.generic], ...]:
+def _labelled(sample: LabelledView, size: int, seed: int) -> tuple[Any, ...]:
     view, window = _view_of_target(sample, size, seed)
     kinds = window.cut(sample.kinds, 0)
     cells = size // MAP_STRIDE
@@ -117,7 +118,7 @@ def _labelled(sample: LabelledView, size: int, seed: int) -> tuple[NDArray[np.ge
 
 
 def _view_of_target(sample: LabelledView, size: int, seed: int) -> tuple[View, Window]:
-    """The view of the item that was labelled, found as in production, with the plane known or fitted.
+    """The view of the labelled item, found as in production, with the plane known or fitted.
 
     Where the finder misses it, the true outline stands in: the network has to answer there too.
     """

@@ -80,15 +80,16 @@ def _region(
     if not contours:
         return None
     outline = max(contours, key=cv2.contourArea)
+    left, top, across, down = (int(v) for v in cv2.boundingRect(outline))
     polygon = cv2.approxPolyDP(outline, 0.01 * cv2.arcLength(outline, True), True)[:, 0]
     if len(polygon) < 3:
-        x, y, w, h = cv2.boundingRect(outline)
-        polygon = np.array([(x, y), (x + w, y), (x + w, y + h), (x, y + h)])
+        right, bottom = left + across, top + down
+        polygon = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
     position, size, area = _in_space(mask.astype(bool), frame)
     return Region(
         KINDS[code],
         confidence,
-        tuple(int(v) for v in cv2.boundingRect(outline)),
+        (left, top, across, down),
         polygon.astype(np.float32),
         frame.camera_name,
         frame.frame_id,

@@ -12,7 +12,6 @@ from damage_perception.verdict.evidence import Evidence, Sighting
 from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.report import Reason
 
-
 # One count for the process, so that no unannounced item has the id of another.
 _numbers = count(1)
 

@@ -70,7 +70,7 @@ def test_a_view_without_depth_is_assessed(network):
 def test_operating_points_fall_with_the_false_diverts_allowed(network):
     points = [network.card.operating_point(rate) for rate in (1, 5, 20, 50)]
     assert points == sorted(points, reverse=True)
-    assert 0 < points[-1] and points[0] < 1
+    assert points[-1] > 0 and points[0] < 1
     for rate in (0, -1, 1000, float("nan")):
         with pytest.raises(ValueError, match="false_diverts_per_1000"):
             network.card.operating_point(rate)

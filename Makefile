@@ -23,6 +23,7 @@ unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 export ROS_AUTOMATIC_DISCOVERY_RANGE := LOCALHOST
 
 .PHONY: help env training demo test test-oldest lint bench lock clean
+.NOTPARALLEL:
 help:
 	@sed -n 's/^# make/make/p' Makefile
 

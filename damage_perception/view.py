@@ -85,22 +85,23 @@ def cut_view(frame: Frame, item: Item, height_m: NDArray[np.float32] | None, siz
     """
     window = Window.around(item)
     pixels, outline = window.cut(frame.color, 0), window.cut(item.mask.view(np.uint8), 0)
-    color = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA).astype(
-        np.uint8, copy=False
-    )
-    mask = cv2.resize(outline, (size, size), interpolation=cv2.INTER_NEAREST)
+    color = _as_bytes(cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA))
+    mask = _as_bytes(cv2.resize(outline, (size, size), interpolation=cv2.INTER_NEAREST))
     height = np.full((size, size), UNKNOWN_HEIGHT_M, np.float32)
     if height_m is not None:
         # Nearest, because a mean across an edge of the item is a height that nothing has.
         cut = window.cut(height_m, np.nan)
         nearest = cv2.resize(cut, (size, size), interpolation=cv2.INTER_NEAREST)
         np.copyto(height, nearest, where=~np.isnan(nearest))
-    return View(
-        color, height, mask.astype(np.uint8, copy=False), _width_m(frame, item, window), window
-    )
+    return View(color, height, mask, _width_m(frame, item, window), window)
 
 
 def _width_m(frame: Frame, item: Item, window: Window) -> float:
     if item.centroid_m is None:
         return 0.0
     return float(window.side * item.centroid_m[2] / frame.camera.fx)
+
+
+def _as_bytes(image: NDArray[Any]) -> NDArray[np.uint8]:
+    # OpenCV keeps the type, which its stubs do not know.
+    return image.astype(np.uint8, copy=False)

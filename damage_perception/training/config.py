@@ -59,7 +59,8 @@ class TrainingConfig:
         stages = tuple(_build(Stage, stage, path) for stage in content.pop("stages"))
         if not stages:
             raise ValueError(f"{path}: `stages` is empty")
-        return _build(TrainingConfig, {**content, "stages": stages}, path)
+        config: TrainingConfig = _build(TrainingConfig, {**content, "stages": stages}, path)
+        return config
 
 
 def _build(kind: type[Any], values: dict[str, Any], path: Path) -> Any:

@@ -62,7 +62,7 @@ def export(
     """
     models.mkdir(parents=True, exist_ok=True)
     graph, self_test = models / f"{NAME}.onnx", models / f"{NAME}_selftest.npz"
-    exported = Exported(model).to(memory_format=torch.contiguous_format).eval()
+    exported = Exported(model).eval()
     _write_graph(exported, config.view_size, graph)
     session = OnnxRuntimeSession(graph, config.workers)
     difference = _parity(exported, session, calibration, config.view_size)
@@ -78,11 +78,10 @@ def export(
     confidences = 1 / (1 + np.exp(-(scale * logits.astype(np.float64) + offset)))
     good = np.sort(confidences[~calibration.damaged])
     kept = good[-max(1, int(len(good) * KEPT_SCORES_SHARE)) :]
-    inputs = _arrays(calibration, np.arange(SELF_TEST_VIEWS))
+    inputs: dict[str, Any] = _arrays(calibration, np.arange(SELF_TEST_VIEWS))
     outputs = session.run(inputs)
     np.savez_compressed(
         self_test,
-        allow_pickle=False,
         **inputs,
         probability=1 / (1 + np.exp(-outputs["item_logit"])),
         maps_mean=outputs["maps"].mean(axis=(2, 3)),

@@ -111,7 +111,8 @@ def _splits(config: TrainingConfig) -> list[tuple[str, Split, int, int]]:
 
 
 def _fit(config: TrainingConfig, work: Path, progress: Progress) -> Run:
-    model = DamageNet().to(memory_format=torch.channels_last)
+    model = DamageNet()
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(
         _parameter_groups(model, config.weight_decay), lr=config.stages[0].learning_rate
     )

@@ -92,10 +92,12 @@ def _render_chunk(job: tuple[Path, Split, int, int, int]) -> int:
         sample = sample_view(split, seed, size=round(size * FRAME_SHARE))
         rows.append(_labelled(sample, size, seed))
     names = [field.name for field in fields(LabelledViews)]
-    arrays = {name: np.stack([row[i] for row in rows]) for i, name in enumerate(names)}
+    arrays: dict[str, Any] = {
+        name: np.stack([row[i] for row in rows]) for i, name in enumerate(names)
+    }
     temporary = path.with_suffix(".tmp")
     with temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+        np.savez(file, **arrays)
     temporary.replace(path)
     return count
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import damage_perception
+from damage_perception.ros.isolation import isolated_environment
 from damage_perception.ros.transport import image_transport
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -158,18 +159,12 @@ def test_colcon_installs_what_ros_looks_for(tmp_path, arguments):
 @pytest.mark.ros
 def test_the_profile_for_large_images_is_what_fast_dds_runs_with():
     pytest.importorskip("rclpy", reason="the ROS client library is not installed")
-    profile = ROOT / "config" / "fastdds_large_images.xml"
     code = (
         "import os, re, rclpy; rclpy.init(); node = rclpy.create_node('segments');"
         "paths = set(re.findall(r'/dev/shm/fastrtps_\\w+$', open('/proc/self/maps').read(), re.M));"
         "print(max(os.path.getsize(path) for path in paths))"
     )
-    environment = os.environ | {
-        "FASTRTPS_DEFAULT_PROFILES_FILE": str(profile),
-        "FASTDDS_DEFAULT_PROFILES_FILE": str(profile),
-        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-        "ROS_DOMAIN_ID": "99",
-    }
+    environment = isolated_environment()
     run = subprocess.run(
         [sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True
     )

@@ -114,8 +114,10 @@ class DamageNet(nn.Module):
         # The strongest patch of each map, smoothed so that one hot pixel does not decide.
         evidence = functional.avg_pool2d(maps, 3, 1).amax(dim=(2, 3))
         pooled = (d16.mean(dim=(2, 3)), d16.amax(dim=(2, 3)), x32.mean(dim=(2, 3)), evidence)
-        logits = self.head(torch.cat(pooled, dim=1))
-        return maps, logits[:, 0], logits[:, 1:]
+        context = self.head(torch.cat(pooled, dim=1))
+        # What the maps show speaks first and the context corrects it: so the label of the item
+        # teaches the maps from the first step.
+        return maps, evidence.logsumexp(dim=1) + context[:, 0], evidence + context[:, 1:]
 
 
 def _double(x: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ from damage_perception.training.views import LabelledViews, render_views
 # Damage covers about a hundredth of the cells; unweighted, the maps would learn to say nothing,
 # and it is from the maps that the network learns where to look.
 MAP_POSITIVE_WEIGHT = 10.0
-MAP_LOSS, KIND_LOSS = 15.0, 0.5
+MAP_LOSS, OVERLAP_LOSS, KIND_LOSS = 10.0, 1.0, 0.5
 WARM_UP_STEPS = 100
 # Seeds of the splits lie so far apart that no view is drawn twice.
 CALIBRATION_SEED = 500_000_000
@@ -183,7 +183,16 @@ def _loss(model: DamageNet, batch: Batch) -> torch.Tensor:
     map_loss = functional.binary_cross_entropy_with_logits(maps, batch.maps, weight)
     item_loss = functional.binary_cross_entropy_with_logits(item, batch.damaged)
     kind_loss = functional.binary_cross_entropy_with_logits(kinds, batch.kinds)
-    return item_loss + KIND_LOSS * kind_loss + MAP_LOSS * map_loss
+    overlap_loss = _dice_loss(maps.sigmoid(), batch)
+    return item_loss + KIND_LOSS * kind_loss + MAP_LOSS * map_loss + OVERLAP_LOSS * overlap_loss
+
+
+def _dice_loss(maps: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """Soft Dice (Milletari 2016) where a kind is present: a small tear counts like a large spill."""
+    shared = (maps * batch.maps).sum(dim=(2, 3))
+    total = maps.sum(dim=(2, 3)) + batch.maps.sum(dim=(2, 3))
+    dice = 2 * shared / (total + 1)
+    return 1 - (dice * batch.kinds).sum() / batch.kinds.sum().clamp(min=1)
 
 
 @torch.no_grad()

@@ -29,7 +29,7 @@ from benchmarks.images import DISTANCE_M, frames
 from damage_perception.network import DamageNetwork
 from damage_perception.ros.isolation import isolated_environment
 from damage_perception.ros.messages import nanoseconds_of
-from damage_perception.ros.share import default_model_card
+from damage_perception.share import default_model_card
 from damage_perception.station import Plane, Station
 from damage_perception.view import cut_items
 from damage_perception_msgs.msg import DamageReport

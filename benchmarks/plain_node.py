@@ -18,7 +18,7 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from damage_perception.frame import CameraModel, Frame
 from damage_perception.network import DamageNetwork, ModelCard
-from damage_perception.ros.share import default_model_card
+from damage_perception.share import default_model_card
 from damage_perception.station import Station
 from damage_perception.view import cut_items
 from damage_perception_msgs.msg import DamageReport
@@ -35,6 +35,10 @@ class DefaultSession:
     def inputs(self) -> dict[str, Any]:
         """Not looked at."""
         return {}
+
+    def outputs(self) -> tuple[str, ...]:
+        """Not looked at."""
+        return ()
 
     def run(self, inputs: Any) -> dict[str, Any]:
         """One pass; outputs by name."""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from damage_perception.dataset import DatasetError
 from damage_perception.frame import Frame
-from damage_perception.ros.conversions import read_camera_info, read_color, read_depth
+from damage_perception.image_message import read_camera_info, read_color, read_depth
+from damage_perception.topics import Topics
 
 if TYPE_CHECKING:
     from rosbags.highlevel import AnyReader
@@ -21,15 +22,6 @@ if TYPE_CHECKING:
 PAIR_TOLERANCE_NS: Final = 20_000_000
 # A colour image waits for its depth over this many further images of its camera.
 _PATIENCE: Final = 15
-
-
-@dataclass(frozen=True)
-class Topics:
-    """Names of the topics of one camera; what the topics of a recording end in."""
-
-    color: str = "color/image_raw"
-    depth: str = "depth/image_rect_raw"
-    info: str = "color/camera_info"
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from damage_perception.ros.share import default_model_card
 from damage_perception.ros.transport import image_transport
+from damage_perception.share import default_model_card
 
 State = Literal["ok", "warning", "missing"]
 

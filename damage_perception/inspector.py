@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.frame import Frame
+from damage_perception.kinds import KINDS
 from damage_perception.network.damage_network import Assessment, DamageNetwork
 from damage_perception.network.session import BackendError
 from damage_perception.station import Item, Plane, Station
@@ -20,13 +22,17 @@ from damage_perception.verdict.report import Reason, Report, Verdict
 from damage_perception.verdict.tracker import Announcement, Due, ItemTracker
 from damage_perception.view import View, cut_items
 
+# Every so many pixels of an item are enough for where it stands.
+_FOOTPRINT_STRIDE: Final = 4
+
 
 @dataclass(frozen=True)
 class MountedCamera:
     """A camera and the station it looks at.
 
-    pose  (4, 4) transform from the camera's optical frame to the station frame, metres. Cameras
-          with a pose share one station; a camera without looks at a station of its own.
+    pose  (4, 4) transform from the camera's optical frame to the station frame, metres, whose z
+          axis points up from the plane. Cameras with a pose share one station; a camera without
+          looks at a station of its own.
     """
 
     station: Station
@@ -46,13 +52,25 @@ class FrameResult:
     reports: tuple[Report, ...]
 
 
+@dataclass(frozen=True)
+class _Look:
+    """One item in one frame, as it was found, assessed and noted."""
+
+    item: Item
+    assessment: Assessment | None
+    sighting: Sighting
+
+
 @dataclass
 class Inspector:
     """Finds items, assesses them, follows them and decides.
 
-    Not thread-safe: one thread calls it. Times are nanoseconds of one clock of the caller's.
-    ``camera_faults`` says what is wrong with a camera as a whole (stale, malformed images); the
-    caller keeps it, and reports that lack evidence carry it.
+    Not thread-safe: one thread calls it. Times are nanoseconds of one clock of the caller's; where
+    it jumps back, everything that waits is answered and the inspector begins anew.
+
+    camera_faults    what is wrong with a camera as a whole (stale, malformed images); the caller
+                     keeps it, and reports that lack evidence carry it
+    backend_problem  why the newest inference failed; empty where it did not
     """
 
     network: DamageNetwork
@@ -60,56 +78,54 @@ class Inspector:
     policy: VerdictPolicy
     quality: QualityLimits = field(default_factory=QualityLimits)
     camera_faults: dict[str, Reason] = field(default_factory=dict)
+    backend_problem: str = ""
 
     def __post_init__(self) -> None:
-        self.tracker = ItemTracker(self.policy)
+        self._tracker = ItemTracker(self.policy)
+        self._now_ns = 0
 
     def configure(self, policy: VerdictPolicy, quality: QualityLimits) -> None:
         """Takes new limits from the next frame on; items keep the evidence they have."""
-        self.policy = self.tracker.policy = policy
+        self.policy = self._tracker.policy = policy
         self.quality = quality
 
     def observe(self, frames: Sequence[Frame], now_ns: int) -> list[Report]:
         """Takes in the newest frames, at most one of each camera; the reports that are due."""
-        for frame, sightings in zip(frames, self._look(frames), strict=True):
-            self.tracker.update(
-                frame.camera_name,
-                self.station_of(frame.camera_name),
-                [sighting for _, sighting in sightings],
-                now_ns,
-            )
-        return self.tick(now_ns)
+        reports = self._follow_clock(now_ns)
+        for frame, looks in zip(frames, self._look(frames), strict=True):
+            sightings = [look.sighting for look in looks]
+            name = frame.camera_name
+            self._tracker.update(name, self.station_of(name), sightings, now_ns)
+        return reports + self.tick(now_ns)
 
     def tick(self, now_ns: int) -> list[Report]:
         """The reports that are due by now, whether or not frames came."""
+        reports = self._follow_clock(now_ns)
         names = {self.station_of(name) for name in self.cameras}
         stations = {name: self._cameras_of(name) for name in names}
-        return [self._report(due) for due in self.tracker.due(now_ns, stations)]
+        return reports + [self._report(due) for due in self._tracker.due(now_ns, stations)]
 
     def announce(self, announcement: Announcement, now_ns: int) -> None:
         """Names the next item. Raises ValueError where that id still waits for its report."""
-        self.tracker.announce(announcement, now_ns)
+        self._tracker.announce(announcement, now_ns)
 
     def finish(self) -> list[Report]:
         """Reports on everything still waiting, before the caller stops."""
-        return [self._report(due) for due in self.tracker.drain()]
+        return [self._report(due) for due in self._tracker.drain()]
 
     def judge(self, frame: Frame) -> FrameResult:
         """Every item in ``frame`` by itself, from this one frame."""
         policy = replace(self.policy, frames_per_camera=1)
-        found = self._look([frame])[0]
+        cameras = frozenset((frame.camera_name,))
+        looks = self._look([frame])[0]
         reports = []
-        for index, (_, sighting) in enumerate(found):
-            verdict, reasons, confidence = policy.decide(
-                Evidence([sighting]), frozenset((frame.camera_name,)), Reason.NONE
-            )
-            evidence = Evidence([sighting])
-            reports.append(
-                self._make_report(f"item-{index + 1}", "", evidence, verdict, reasons, confidence)
-            )
+        for index, look in enumerate(looks):
+            evidence = Evidence([look.sighting])
+            decision = policy.decide(evidence, cameras, Reason.NONE)
+            reports.append(self._make_report(f"item-{index + 1}", "", evidence, *decision))
         return FrameResult(
-            tuple(item for item, _ in found),
-            tuple(sighting.assessment for _, sighting in found),
+            tuple(look.item for look in looks),
+            tuple(look.assessment for look in looks),
             tuple(reports),
         )
 
@@ -117,66 +133,71 @@ class Inspector:
         """The name of the station that ``camera`` looks at."""
         return camera if self.cameras[camera].pose is None else "station"
 
-    def _cameras_of(self, station: str) -> frozenset[str]:
+    def _cameras_of(self, station: str | None) -> frozenset[str]:
+        """The cameras that look at a station; all where it is not known."""
+        if station is None:
+            return frozenset(self.cameras)
         return frozenset(name for name in self.cameras if self.station_of(name) == station)
 
-    def _look(self, frames: Sequence[Frame]) -> list[list[tuple[Item, Sighting]]]:
+    def _follow_clock(self, now_ns: int) -> list[Report]:
+        # Deadlines of a clock that was set back would come too late, or never.
+        jumped, self._now_ns = now_ns < self._now_ns, now_ns
+        return self.finish() if jumped else []
+
+    def _look(self, frames: Sequence[Frame]) -> list[list[_Look]]:
         """What each frame shows; all views of all frames in one batch."""
-        located = [self._locate(frame) for frame in frames]
+        size = self.network.view_size
+        located = [
+            cut_items(frame, self.cameras[frame.camera_name].station, size) for frame in frames
+        ]
         views = [view for found in located for _, view in found]
-        fault = Reason.NONE
         assessments: list[Assessment | None] = [None] * len(views)
         try:
             assessments[:] = self.network.assess(views)
-        except BackendError:
-            fault = Reason.BACKEND_FAULT
+            self.backend_problem = ""
+        except BackendError as error:
+            self.backend_problem = str(error)
         remaining = iter(assessments)
         return [
-            [
-                (item, self._sighting(frame, item, view, next(remaining), fault))
-                for item, view in found
-            ]
+            [self._note(frame, item, view, next(remaining)) for item, view in found]
             for frame, found in zip(frames, located, strict=True)
         ]
 
-    def _locate(self, frame: Frame) -> list[tuple[Item, View]]:
-        return cut_items(frame, self.cameras[frame.camera_name].station, self.network.view_size)
-
-    def _sighting(
-        self, frame: Frame, item: Item, view: View, assessment: Assessment | None, fault: Reason
-    ) -> Sighting:
+    def _note(self, frame: Frame, item: Item, view: View, assessment: Assessment | None) -> _Look:
+        found = faults(view, item, self.quality)
         regions: tuple[Region, ...] = ()
-        if assessment is not None and assessment.probability >= self.policy.threshold:
+        if assessment is None:
+            found |= Reason.BACKEND_FAULT
+        elif assessment.probability >= self.policy.threshold:
             regions = find_regions(assessment.maps, view.window, frame)
         mounted = self.cameras[frame.camera_name]
-        position = item.centroid_m
+        position, footprint = item.centroid_m, None
         if position is None:
             position = _where_it_stands(frame, item, mounted.station.plane)
         if mounted.pose is not None:
             position = mounted.pose[:3, :3] @ position + mounted.pose[:3, 3]
-        return Sighting(
-            frame.camera_name,
-            frame.frame_id,
-            frame.stamp_ns,
-            self.station_of(frame.camera_name),
-            position,
-            item.centroid_m,
-            item.box,
-            assessment,
-            faults(view, item, self.quality) | fault,
-            regions,
+            footprint = _footprint(frame, item, mounted.pose)
+        sighting = Sighting(
+            camera=frame.camera_name,
+            frame_id=frame.frame_id,
+            stamp_ns=frame.stamp_ns,
+            position_m=position,
+            footprint_m=footprint,
+            center_m=item.centroid_m,
+            logit=assessment.logit if assessment else float("nan"),
+            kinds=assessment.kinds if assessment else np.zeros(len(KINDS), np.float32),
+            faults=found,
+            regions=regions,
         )
+        return _Look(item, assessment, sighting)
 
     def _report(self, due: Due) -> Report:
-        track = due.track
-        cameras = self._cameras_of(track.station)
+        cameras = self._cameras_of(due.station)
         missing = due.missing
-        for name in cameras or self.cameras:
+        for name in cameras:
             missing |= self.camera_faults.get(name, Reason.NONE)
-        verdict, reasons, confidence = self.policy.decide(track.evidence, cameras, missing)
-        return self._make_report(
-            track.item_id, track.sku, track.evidence, verdict, reasons, confidence
-        )
+        decision = self.policy.decide(due.evidence, cameras, missing)
+        return self._make_report(due.item_id, due.sku, due.evidence, *decision)
 
     def _make_report(
         self,
@@ -188,8 +209,6 @@ class Inspector:
         confidence: float,
     ) -> Report:
         usable = [sighting for sighting in evidence.sightings if sighting.usable]
-        last_of_camera = {sighting.camera: sighting for sighting in usable}
-        regions = tuple(r for s in last_of_camera.values() for r in s.regions)
         newest = max(usable or evidence.sightings, key=lambda s: s.stamp_ns, default=None)
         return Report(
             item_id=item_id,
@@ -199,12 +218,12 @@ class Inspector:
             confidence=confidence,
             threshold=self.policy.threshold,
             kind_confidences=evidence.kinds(),
-            regions=regions if verdict is Verdict.DIVERT else (),
-            cameras=tuple(sorted(last_of_camera)),
+            regions=evidence.regions() if verdict is Verdict.DIVERT else (),
+            cameras=tuple(sorted(evidence.of_cameras())),
             frames_used=len(usable),
             stamp_ns=newest.stamp_ns if newest else 0,
             frame_id=newest.frame_id if newest else "",
-            first_seen_ns=min((s.stamp_ns for s in evidence.sightings), default=0),
+            first_seen_ns=evidence.first_seen_ns,
             position_m=newest.center_m if newest else None,
             model_id=self.network.card.model_id,
             calibration_id=self.network.card.calibration_id,
@@ -223,3 +242,21 @@ def _where_it_stands(frame: Frame, item: Item, plane: Plane | None) -> NDArray[n
     if plane is None or (slope := float(plane.normal @ ray)) > -1e-3:
         return np.asarray(ray)
     return np.asarray(ray * (-plane.offset_m / slope))
+
+
+def _footprint(frame: Frame, item: Item, pose: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """(4,) least and greatest x and y of an item in the station frame, metres; None without depth.
+
+    Cameras on opposite sides see other faces of an item, but their footprints overlap.
+    """
+    if frame.depth_m is None:
+        return None
+    x, y, width, height = item.box
+    part = np.s_[y : y + height : _FOOTPRINT_STRIDE, x : x + width : _FOOTPRINT_STRIDE]
+    depth = frame.depth_m[part]
+    known = item.mask[part] & (depth > 0)
+    if not known.any():
+        return None
+    points = frame.camera.rays[part][known] * depth[known][:, None]
+    ground = points @ pose[:2, :3].T + pose[:2, 3]
+    return np.percentile(ground, (2, 98), axis=0).ravel()

@@ -14,7 +14,7 @@ def shared_folder(name: str) -> Path:
 
     Raises FileNotFoundError, saying where it was looked for.
     """
-    places = [Path(__file__).resolve().parents[2]]
+    places = [Path(__file__).resolve().parents[1]]
     try:
         from ament_index_python.packages import get_package_share_path
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Protocol
 
-from damage_perception.bag import Bag, Topics
+from damage_perception.bag import Bag
 from damage_perception.dataset import DatasetError, ImageFolder
 from damage_perception.frame import Frame
+from damage_perception.topics import Topics
 
 _BAG_SUFFIXES: Final = (".mcap", ".db3")
 

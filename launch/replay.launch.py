@@ -28,12 +28,13 @@ def generate_launch_description() -> LaunchDescription:
         namespace=LaunchConfiguration("namespace"),
         parameters=[
             {
-                "source": ParameterValue(LaunchConfiguration("source"), value_type=str),
-                "camera": ParameterValue(LaunchConfiguration("camera"), value_type=str),
-                "rate_hz": ParameterValue(LaunchConfiguration("rate_hz"), value_type=float),
-                "repeat": ParameterValue(LaunchConfiguration("repeat"), value_type=int),
-                "gap_frames": ParameterValue(LaunchConfiguration("gap_frames"), value_type=int),
-                "loop": ParameterValue(LaunchConfiguration("loop"), value_type=bool),
+                "source": _typed("source", str),
+                "camera_file": _typed("camera_file", str),
+                "camera": _typed("camera", str),
+                "rate_hz": _typed("rate_hz", float),
+                "hold_s": _typed("hold_s", float),
+                "gap_s": _typed("gap_s", float),
+                "loop": _typed("loop", bool),
             }
         ],
         output="screen",
@@ -42,16 +43,24 @@ def generate_launch_description() -> LaunchDescription:
         [
             DeclareLaunchArgument("source", description="An image folder or a recording."),
             DeclareLaunchArgument(
-                "camera", default_value="camera", description="Camera whose topics are used."
+                "camera_file",
+                default_value="",
+                description="camera.json in place of the image folder's own.",
+            ),
+            DeclareLaunchArgument(
+                "camera", default_value="", description="Camera whose topics are used."
             ),
             DeclareLaunchArgument("rate_hz", default_value="10.0", description="Frames a second."),
             DeclareLaunchArgument(
-                "repeat", default_value="4", description="How often each frame is published."
+                "hold_s",
+                default_value="-1.0",
+                description="Seconds that each image is shown; negative: as the source needs.",
             ),
             DeclareLaunchArgument(
-                "gap_frames",
-                default_value="4",
-                description="Frames without content after each, that end its items; 0 for a film.",
+                "gap_s",
+                default_value="-1.0",
+                description="Seconds without content before each image; negative: as the source "
+                "needs.",
             ),
             DeclareLaunchArgument(
                 "loop", default_value="false", description="Begin again at the end."
@@ -67,3 +76,7 @@ def generate_launch_description() -> LaunchDescription:
             ),
         ]
     )
+
+
+def _typed(name: str, kind: type) -> ParameterValue:
+    return ParameterValue(LaunchConfiguration(name), value_type=kind)

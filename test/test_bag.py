@@ -1,69 +1,26 @@
 """Recordings: pairs by stamp, whatever the storage; what cannot be read is said, not dropped."""
 
-from __future__ import annotations
-
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from recording import image, info, write_bag
 
-from damage_perception.bag import Bag, Topics
+from damage_perception.bag import Bag
 from damage_perception.dataset import DatasetError
+from damage_perception.frame import CameraModel
 from damage_perception.source import open_source
+from damage_perception.topics import Topics
 
-rosbag2 = pytest.importorskip("rosbags.rosbag2", reason="rosbags is not installed")
-typesys = pytest.importorskip("rosbags.typesys")
-
-STORE = typesys.get_typestore(typesys.Stores.ROS2_JAZZY)
-T = STORE.types
 WIDTH, HEIGHT = 8, 6
-
-
-def header(stamp_ms: int) -> Any:
-    stamp = T["builtin_interfaces/msg/Time"](stamp_ms // 1000, stamp_ms % 1000 * 1_000_000)
-    return T["std_msgs/msg/Header"](stamp, "optical")
-
-
-def image(stamp_ms: int, encoding: str, pixels: NDArray[Any], padding: int = 0) -> Any:
-    rows = np.ascontiguousarray(pixels).view(np.uint8).reshape(pixels.shape[0], -1)
-    rows = np.pad(rows, ((0, 0), (0, padding)), constant_values=99)
-    return T["sensor_msgs/msg/Image"](
-        header(stamp_ms), *pixels.shape[:2], encoding, 0, rows.shape[1], rows.reshape(-1)
-    )
-
-
-def info(stamp_ms: int) -> Any:
-    k = np.array([10.0, 0, 4, 0, 11.0, 3, 0, 0, 1])
-    roi = T["sensor_msgs/msg/RegionOfInterest"](0, 0, 0, 0, False)
-    return T["sensor_msgs/msg/CameraInfo"](
-        header(stamp_ms), HEIGHT, WIDTH, "plumb_bob", np.zeros(5), k, np.eye(3).reshape(-1),
-        np.zeros(12), 0, 0, roi,
-    )  # fmt: skip
-
-
+CAMERA = CameraModel(WIDTH, HEIGHT, 10.0, 11.0, 4.0, 3.0)
 COLOR = np.arange(WIDTH * HEIGHT * 3, dtype=np.uint8).reshape(HEIGHT, WIDTH, 3)
 DEPTH = np.full((HEIGHT, WIDTH), 800, np.uint16)
 
 
-def write_bag(path: Path, messages: list[tuple[str, int, Any]], storage: str = "MCAP") -> Path:
-    with rosbag2.Writer(path, version=9, storage_plugin=rosbag2.StoragePlugin[storage]) as writer:
-        connections: dict[str, Any] = {}
-        for topic, stamp_ms, message in messages:
-            kind = message.__msgtype__
-            if topic not in connections:
-                connections[topic] = writer.add_connection(topic, kind, typestore=STORE)
-            data = STORE.serialize_cdr(message, kind)
-            writer.write(connections[topic], stamp_ms * 1_000_000, data)
-    return path
-
-
-def cell(prefix: str = "/cell/left/", frames: int = 3) -> list[tuple[str, int, Any]]:
-    messages: list[tuple[str, int, Any]] = []
+def cell(prefix="/cell/left/", frames=3):
+    messages = []
     for i in range(frames):
         at = 100 * i
-        messages.append((prefix + "color/camera_info", at, info(at)))
+        messages.append((prefix + "color/camera_info", at, info(at, CAMERA)))
         messages.append((prefix + "color/image_raw", at, image(at, "bgr8", COLOR, padding=4)))
         messages.append(
             (prefix + "depth/image_rect_raw", at + 5, image(at + 5, "16UC1", DEPTH + i, padding=2))
@@ -72,7 +29,7 @@ def cell(prefix: str = "/cell/left/", frames: int = 3) -> list[tuple[str, int, A
 
 
 @pytest.mark.parametrize("storage", ["MCAP", "SQLITE3"])
-def test_pairs_come_back_as_frames(tmp_path: Path, storage: str) -> None:
+def test_pairs_come_back_as_frames(tmp_path, storage):
     source = open_source(write_bag(tmp_path / "bag", cell(), storage))
     frames = [record.frame() for record in source]
     assert len(source) == len(frames) == 3
@@ -86,13 +43,13 @@ def test_pairs_come_back_as_frames(tmp_path: Path, storage: str) -> None:
         assert frame.stamp_ns == i * 100_000_000
 
 
-def test_a_bare_mcap_file_is_a_recording(tmp_path: Path) -> None:
+def test_a_bare_mcap_file_is_a_recording(tmp_path):
     bag = write_bag(tmp_path / "bag", cell())
     source = open_source(next(bag.glob("*.mcap")))
     assert [record.frame().stamp_ns for record in source] == [0, 100_000_000, 200_000_000]
 
 
-def test_every_camera_keeps_its_own_images(tmp_path: Path) -> None:
+def test_every_camera_keeps_its_own_images(tmp_path):
     messages = sorted(cell("/a/") + cell("/b/"), key=lambda entry: entry[1])
     source = Bag(write_bag(tmp_path / "bag", messages))
     records = list(source)
@@ -103,7 +60,7 @@ def test_every_camera_keeps_its_own_images(tmp_path: Path) -> None:
     assert {record.frame().camera_name for record in records} == {"a", "b"}
 
 
-def test_colour_without_depth_in_time_is_a_frame_without_depth(tmp_path: Path) -> None:
+def test_colour_without_depth_in_time_is_a_frame_without_depth(tmp_path):
     late = [
         (topic, at, image(at + 500, "16UC1", DEPTH) if "depth" in topic else message)
         for topic, at, message in cell(frames=1)
@@ -112,7 +69,7 @@ def test_colour_without_depth_in_time_is_a_frame_without_depth(tmp_path: Path) -
     assert [frame.depth_m for frame in frames] == [None]
 
 
-def test_depth_recorded_long_after_its_colour_is_still_paired(tmp_path: Path) -> None:
+def test_depth_recorded_long_after_its_colour_is_still_paired(tmp_path):
     messages = cell(frames=4)
     messages.sort(key=lambda entry: "depth" in entry[0])
     ordered = [(topic, 10 * i, message) for i, (topic, _, message) in enumerate(messages)]
@@ -123,7 +80,7 @@ def test_depth_recorded_long_after_its_colour_is_still_paired(tmp_path: Path) ->
     ]  # fmt: skip
 
 
-def test_an_image_that_cannot_be_read_does_not_end_the_recording(tmp_path: Path) -> None:
+def test_an_image_that_cannot_be_read_does_not_end_the_recording(tmp_path):
     messages = cell()
     messages[4][2].step = 5
     records = list(Bag(write_bag(tmp_path / "bag", messages)))
@@ -132,14 +89,14 @@ def test_an_image_that_cannot_be_read_does_not_end_the_recording(tmp_path: Path)
     assert records[2].frame().depth_m is not None
 
 
-def test_a_recording_without_camera_info_says_so(tmp_path: Path) -> None:
+def test_a_recording_without_camera_info_says_so(tmp_path):
     messages = [entry for entry in cell() if "info" not in entry[0]]
     record = next(iter(Bag(write_bag(tmp_path / "bag", messages))))
     with pytest.raises(DatasetError, match="no camera_info"):
         record.frame()
 
 
-def test_topics_can_be_named(tmp_path: Path) -> None:
+def test_topics_can_be_named(tmp_path):
     names = {"color/image_raw": "rgb", "depth/image_rect_raw": "dep", "color/camera_info": "cal"}
     renamed = [
         (next("/x/" + new for old, new in names.items() if topic.endswith(old)), at, message)
@@ -154,7 +111,7 @@ def test_topics_can_be_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["broken.mcap", "broken.db3"])
-def test_a_broken_recording_is_a_clear_error(tmp_path: Path, name: str) -> None:
+def test_a_broken_recording_is_a_clear_error(tmp_path, name):
     (tmp_path / name).write_bytes(b"no recording")
     with pytest.raises(DatasetError, match=name):
         open_source(tmp_path / name)

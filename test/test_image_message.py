@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from damage_perception.frame import CameraModel
-from damage_perception.ros.conversions import (
+from damage_perception.image_message import (
     ConversionError,
     read_camera_info,
     read_color,

@@ -13,6 +13,7 @@ from damage_perception.station import Plane, Station
 from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.quality import QualityLimits
 from damage_perception.verdict.report import Reason, Verdict
+from damage_perception.verdict.tracker import Announcement
 
 MS = 1_000_000
 CAMERA = CameraModel(320, 240, 300.0, 300.0, 159.5, 119.5)
@@ -54,6 +55,12 @@ def frame_with_box(x=100, name="top", stamp=0, color=None, depth=True):
     depth_m = np.full((240, 320), 0.8, np.float32)
     depth_m[80:150, x : x + 90] = 0.7
     return Frame(image, depth_m if depth else None, CAMERA, name, f"{name}_optical", stamp)
+
+
+def half_black_half_white():
+    image = np.zeros((70, 90, 3), np.uint8)
+    image[:, 45:] = 255
+    return image
 
 
 def blurred(frame):
@@ -102,6 +109,7 @@ def test_a_backend_fault_is_unknown_never_pass():
     assert report.verdict is Verdict.UNKNOWN
     assert Reason.BACKEND_FAULT in report.reasons and Reason.DEADLINE in report.reasons
     assert np.isnan(report.confidence)
+    assert subject.backend_problem == "inference failed: out of memory"
 
 
 @pytest.mark.parametrize(
@@ -109,6 +117,7 @@ def test_a_backend_fault_is_unknown_never_pass():
     [
         (frame_with_box(color=0), Reason.EXPOSURE),
         (frame_with_box(color=255), Reason.EXPOSURE),
+        (frame_with_box(color=half_black_half_white()), Reason.EXPOSURE),
         (blurred(frame_with_box()), Reason.BLUR),
         (frame_with_box(x=230), Reason.CUT_OFF),
     ],
@@ -164,6 +173,26 @@ def test_what_waits_is_answered_when_the_inspector_finishes():
     feed(subject, [frame_with_box()])
     (report,) = subject.finish()
     assert report.verdict is Verdict.UNKNOWN
+
+
+def test_a_clock_that_is_set_back_leaves_nothing_unanswered():
+    subject = inspector()
+    subject.announce(Announcement("parcel"), 3_600_000 * MS)
+    feed(subject, [frame_with_box()], start=3_600_000)
+    (report,) = subject.tick(0)
+    assert (report.item_id, report.verdict) == ("parcel", Verdict.UNKNOWN)
+    (report,) = feed(subject, [frame_with_box()] * 2, start=100)
+    assert report.verdict is Verdict.PASS
+
+
+def test_regions_come_from_the_frame_that_shows_the_damage():
+    subject = inspector(ScriptedNetwork(5.0))
+    reports = subject.observe([frame_with_box()], 0)
+    subject.network.logit = -1.0
+    reports += subject.observe([frame_with_box()], 100 * MS)
+    (report,) = reports
+    assert report.verdict is Verdict.DIVERT
+    assert [region.kind for region in report.regions] == ["hole"]
 
 
 def test_judging_one_frame_answers_for_every_item_in_it():

@@ -1,16 +1,27 @@
 """Commands that speak ROS: demo, run, replay."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Optional
 
 import typer
 
 from damage_perception.cli.pipeline import ModelOption
-from damage_perception.cli.terminal import Failure, console
+from damage_perception.cli.sources import (
+    CameraOption,
+    ColorTopicOption,
+    DepthTopicOption,
+    InfoTopicOption,
+    SourceArgument,
+)
+from damage_perception.cli.terminal import Failure, console, shown
+from damage_perception.topics import CAMERA_INFO, COLOR, DEPTH
+
+RosArguments = Annotated[
+    Optional[list[str]],
+    typer.Argument(help="After --, as ros2 run takes them: -- -r __ns:=/cell", metavar="ROS"),
+]
 
 
 def demo(
@@ -33,12 +44,10 @@ def demo(
 
 def run(
     params: Annotated[
-        Path | None, typer.Option(help="Parameter file; config/damage_perception.yaml shows all.")
+        Optional[Path],
+        typer.Option(help="Parameter file; config/damage_perception.yaml shows all."),
     ] = None,
-    ros_arguments: Annotated[
-        list[str] | None,
-        typer.Argument(help="After --, as ros2 run takes them: -- -r __ns:=/cell", metavar="ROS"),
-    ] = None,
+    ros_arguments: RosArguments = None,
 ) -> None:
     """Run the detector node."""
     if params is not None and not params.is_file():
@@ -53,44 +62,81 @@ def run(
 
 
 def replay(
-    source: Annotated[Path, typer.Argument(help="Image folder, rosbag2 folder or MCAP file.")],
-    camera: Annotated[
-        str, typer.Option(help="Name whose topics are used; that of the recording by default.")
+    source: SourceArgument,
+    ros_arguments: RosArguments = None,
+    camera: CameraOption = None,
+    name: Annotated[
+        str, typer.Option("--as", help="Camera name to publish under; by default the source's own.")
     ] = "",
-    rate: Annotated[float, typer.Option(help="Frames a second.")] = 10.0,
-    repeat: Annotated[int, typer.Option(min=1, help="Times that each frame is published.")] = 1,
+    rate: Annotated[float, typer.Option(help="Frames a second of each camera.")] = 10.0,
+    hold: Annotated[
+        Optional[float],
+        typer.Option(
+            min=0.0,
+            help="Seconds that each image is shown, again and again, so that the detector decides; "
+            "0: once. By default 1 for an image folder, 0 for a recording.",
+        ),
+    ] = None,
+    gap: Annotated[
+        Optional[float],
+        typer.Option(
+            min=0.0,
+            help="Seconds of black images without depth before each image, as with the lens "
+            "covered: longer than the detector's leave_after_ms, they part its items from those of "
+            "the image before. By default 0.6 for an image folder, 0 for a recording.",
+        ),
+    ] = None,
     loop: Annotated[bool, typer.Option(help="From the start again, without end.")] = False,
     wait: Annotated[float, typer.Option(min=0.0, help="Seconds to wait for a detector.")] = 30.0,
+    color_topic: ColorTopicOption = COLOR,
+    depth_topic: DepthTopicOption = DEPTH,
+    info_topic: InfoTopicOption = CAMERA_INFO,
 ) -> None:
-    """Publish recorded frames on the camera topics."""
-    from damage_perception.source import open_source
+    """Publish recorded frames on the camera topics, stamped as they go out.
 
-    open_source(source)
+    An image folder is played such that a detector with its default parameters
+    gives one report for each item of each image; a recording as a film.
+    """
     if not rate > 0:
         raise Failure(f"--rate is {rate}; expected frames a second, above 0")
     _use_large_image_transport()
-    from damage_perception.ros.replay_node import main
+    from damage_perception.ros.replay_node import Unheard
+    from damage_perception.ros.replay_node import replay as run
 
     values = {
         "source": str(source),
-        "camera": camera,
+        "camera_file": camera and str(camera),
+        "color_topic": color_topic,
+        "depth_topic": depth_topic,
+        "info_topic": info_topic,
+        "camera": name,
         "rate_hz": rate,
-        "repeat": repeat,
+        "hold_s": hold,
+        "gap_s": gap,
         "loop": loop,
         "wait_s": wait,
     }
     # Values are YAML, which JSON is a part of: a folder named 12 stays a string.
-    pairs = [f"{name}:={json.dumps(value)}" for name, value in values.items()]
-    raise typer.Exit(main(["--ros-args", *(word for pair in pairs for word in ("-p", pair))]))
+    given = [f"{key}:={json.dumps(value)}" for key, value in values.items() if value is not None]
+    parameters = [word for pair in given for word in ("-p", pair)]
+    try:
+        published = run(
+            ["--ros-args", *parameters, *(ros_arguments or [])],
+            lambda images, total: shown(images, "replaying", total),
+        )
+    except Unheard as error:
+        raise Failure(str(error)) from error
+    if not published:
+        raise Failure("no image could be published")
+    console.print(f"published {published} frames")
 
 
 def _use_large_image_transport() -> None:
     """Sets the Fast DDS profile, unless the environment names one."""
-    from damage_perception.ros.share import dds_profile
-    from damage_perception.ros.transport import PROFILE_VARIABLES
+    from damage_perception.ros.transport import profile_variable
+    from damage_perception.share import dds_profile
 
-    if not any(os.environ.get(name) for name in PROFILE_VARIABLES):
-        os.environ[PROFILE_VARIABLES[0]] = str(dds_profile())
+    os.environ.setdefault(profile_variable(), str(dds_profile()))
 
 
 COMMANDS = (demo, run, replay)

@@ -1,7 +1,5 @@
 """All commands, and how they end where something is wrong."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -43,18 +41,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(list(sys.argv[1:] if arguments is None else arguments), prog_name="damage-perception")
     except ModuleNotFoundError as error:
-        if str(error.name).partition(".")[0] == "damage_perception":
+        name = str(error.name).partition(".")[0]
+        if name == "damage_perception":
             raise
-        fail(
-            f"this command needs the Python module {error.name}, which is not installed: "
-            "`damage-perception doctor` says what to do"
-        )
+        fail(f"this command needs the Python module {name}, which is not installed: {_mend(name)}")
     except Exception as error:
         if not _is_expected(error):
             raise
         if isinstance(error, OSError) and error.filename and error.strerror:
             fail(f"{error.filename}: {error.strerror}")
         fail(str(error))
+
+
+def _mend(module: str) -> str:
+    """What to do where a module is missing."""
+    from damage_perception.doctor import MODULES
+
+    mends = {known.module.partition(".")[0]: known.mend for known in MODULES}
+    return mends.get(module, "`damage-perception doctor` says what else is missing")
 
 
 def _is_expected(error: Exception) -> bool:

@@ -1,11 +1,9 @@
 """The inspector as the options of a command describe it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
@@ -15,29 +13,26 @@ if TYPE_CHECKING:
     from damage_perception.inspector import Inspector
 
 ModelOption = Annotated[
-    Path | None, typer.Option("--model", help="Model card; the one that comes along by default.")
+    Optional[Path], typer.Option("--model", help="Model card; the one that comes along by default.")
 ]
 StationOption = Annotated[
-    Path | None,
+    Optional[Path],
     typer.Option("--station", help="Station file; without one the plane is fitted in each frame."),
 ]
 ThresholdOption = Annotated[
-    float | None,
+    Optional[float],
     typer.Option(
         "--threshold", min=0.0, max=1.0, help="Confidence from which on an item is diverted."
     ),
 ]
 RateOption = Annotated[
-    float | None,
+    Optional[float],
     typer.Option(
         "--false-diverts-per-1000",
         help="Good items diverted in a thousand, where no threshold is given; as the node's.",
     ),
 ]
 ThreadsOption = Annotated[int, typer.Option(min=1, help="Threads of one inference.")]
-CameraOption = Annotated[
-    Path | None, typer.Option("--camera", help="camera.json in place of the folder's own.")
-]
 
 
 @dataclass(frozen=True)
@@ -51,7 +46,7 @@ class PipelineOptions:
     threads: int
 
 
-def load_inspector(options: PipelineOptions, cameras: Sequence[str]) -> Inspector:
+def load_inspector(options: PipelineOptions, cameras: Sequence[str]) -> "Inspector":
     """An inspector for frames of these cameras.
 
     Raises what its parts raise where a file is wrong, and Failure where the operating point is none
@@ -59,7 +54,7 @@ def load_inspector(options: PipelineOptions, cameras: Sequence[str]) -> Inspecto
     """
     from damage_perception.inspector import Inspector, MountedCamera
     from damage_perception.network import DamageNetwork
-    from damage_perception.ros.share import default_model_card
+    from damage_perception.share import default_model_card
     from damage_perception.station import Station, load_station
     from damage_perception.verdict.policy import VerdictPolicy
 

@@ -1,7 +1,5 @@
 """Commands on recorded images: inspect, evaluate."""
 
-from __future__ import annotations
-
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +8,6 @@ import typer
 from rich.table import Table
 
 from damage_perception.cli.pipeline import (
-    CameraOption,
     ModelOption,
     PipelineOptions,
     RateOption,
@@ -19,11 +16,19 @@ from damage_perception.cli.pipeline import (
     ThresholdOption,
     load_inspector,
 )
+from damage_perception.cli.sources import (
+    CameraOption,
+    ColorTopicOption,
+    DepthTopicOption,
+    InfoTopicOption,
+    SourceArgument,
+)
 from damage_perception.cli.terminal import Failure, console, shown
+from damage_perception.topics import CAMERA_INFO, COLOR, DEPTH, Topics
 
 
 def inspect(
-    source: Annotated[Path, typer.Argument(help="Image folder, rosbag2 folder or MCAP file.")],
+    source: SourceArgument,
     out: Annotated[Path, typer.Option(help="Folder for reports and pictures.")],
     camera: CameraOption = None,
     model: ModelOption = None,
@@ -31,18 +36,11 @@ def inspect(
     threshold: ThresholdOption = None,
     false_diverts_per_1000: RateOption = None,
     threads: ThreadsOption = 2,
-    color_topic: Annotated[
-        str, typer.Option(help="What the colour topics of a recording end in.")
-    ] = "color/image_raw",
-    depth_topic: Annotated[
-        str, typer.Option(help="What its depth topics end in.")
-    ] = "depth/image_rect_raw",
-    info_topic: Annotated[
-        str, typer.Option(help="What its camera_info topics end in.")
-    ] = "color/camera_info",
+    color_topic: ColorTopicOption = COLOR,
+    depth_topic: DepthTopicOption = DEPTH,
+    info_topic: InfoTopicOption = CAMERA_INFO,
 ) -> None:
     """Judge recorded frames without ROS: reports.jsonl, overlays and item masks."""
-    from damage_perception.bag import Topics
     from damage_perception.inspection import REPORTS_FILE, inspect_source
     from damage_perception.source import open_source
 

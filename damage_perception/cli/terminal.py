@@ -44,7 +44,7 @@ def progress_bar() -> Progress:
     )
 
 
-def shown(items: Iterable[T], description: str, total: int) -> Iterator[T]:
-    """``items``, with a progress bar while they are taken."""
+def shown(items: Iterable[T], description: str, total: int | None) -> Iterator[T]:
+    """``items``, with a progress bar while they are taken; total is None where there is no end."""
     with progress_bar() as progress:
         yield from progress.track(items, total=total, description=description)

@@ -1,7 +1,5 @@
 """Commands that make things and look things over: simulate, train, doctor."""
 
-from __future__ import annotations
-
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Final
@@ -66,12 +64,13 @@ def train(
 ) -> None:
     """Train the damage network on the simulated cell and export it with its card."""
     from damage_perception.training.config import TrainingConfig
-    from damage_perception.training.train import train as run
 
     try:
         TrainingConfig.load(config)
     except ValueError as error:
         raise Failure(str(error)) from error
+    from damage_perception.training.train import train as run
+
     card = run(config, work, models)
     console.print(f"wrote {card}", markup=False)
 

@@ -55,7 +55,7 @@ class DamageNetwork:
         """
         card = ModelCard.load(card_path)
         network = DamageNetwork(card, OnnxRuntimeSession(card.graph, threads))
-        network._check_inputs()
+        network._check_contract()
         network.self_test()
         return network
 
@@ -111,7 +111,7 @@ class DamageNetwork:
             )
         return difference
 
-    def _check_inputs(self) -> None:
+    def _check_contract(self) -> None:
         size = self.view_size
         expected = {
             "color": ("uint8", (None, size, size, 3)),
@@ -124,6 +124,13 @@ class DamageNetwork:
             raise BackendError(
                 f"{self.card.graph} takes the inputs {found}; model card {self.card.path} and "
                 f"this version need {expected}"
+            )
+
+        missing = set(OUTPUTS) - set(self._session.outputs())
+        if missing:
+            raise BackendError(
+                f"{self.card.graph} has no output {', '.join(sorted(missing))}; "
+                f"expected {', '.join(OUTPUTS)}"
             )
 
 

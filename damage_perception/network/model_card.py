@@ -63,7 +63,9 @@ class ModelCard:
             raise ModelCardError(f"model card {path} is not YAML: {error}") from error
         try:
             return _parse(path, content)
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            if isinstance(error, ModelCardError):
+                raise
             raise ModelCardError(f"model card {path} lacks or garbles {error}") from error
 
     def operating_point(self, false_diverts_per_1000: float) -> float:
@@ -71,15 +73,16 @@ class ModelCard:
 
         Raises ValueError outside what the card's good items can show.
         """
-        if not 0 < false_diverts_per_1000 < 1000:
-            raise ValueError(
-                f"false_diverts_per_1000 is {false_diverts_per_1000}; expected above 0, below 1000"
-            )
         allowed = int(self.good_count * false_diverts_per_1000 / 1000)
-        if allowed >= len(self.good_scores):
-            return float(self.good_scores[0])
-        score = float(self.good_scores[len(self.good_scores) - 1 - allowed])
-        return float(np.nextafter(min(score, 1.0 - 1e-9), 1.0))
+        least = 1000 / self.good_count
+        most = 1000 * (len(self.good_scores) - 1) / self.good_count
+        if not least <= false_diverts_per_1000 <= most:
+            raise ValueError(
+                f"false_diverts_per_1000 is {false_diverts_per_1000:g}; the {self.good_count} good "
+                f"items of model card {self.path.name} can show {least:.2g} to {most:.4g}: ask for "
+                "a rate among these, or set damage_threshold"
+            )
+        return float(np.nextafter(self.good_scores[-1 - allowed], 1.0))
 
 
 def _parse(path: Path, content: Any) -> ModelCard:

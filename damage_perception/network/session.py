@@ -26,6 +26,9 @@ class Session(Protocol):
     def inputs(self) -> dict[str, tuple[str, tuple[int | None, ...]]]:
         """By input name: NumPy type name and shape, None where any size goes."""
 
+    def outputs(self) -> tuple[str, ...]:
+        """Names of what comes out."""
+
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
         """One pass; outputs by name. Raises BackendError."""
 
@@ -64,9 +67,13 @@ class OnnxRuntimeSession:
             for entry in self._session.get_inputs()
         }
 
+    def outputs(self) -> tuple[str, ...]:
+        """Names of what comes out."""
+        return tuple(output.name for output in self._session.get_outputs())
+
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
         """One pass; outputs by name. Raises BackendError."""
-        names = [output.name for output in self._session.get_outputs()]
+        names = self.outputs()
         try:
             return dict(zip(names, self._session.run(names, dict(inputs)), strict=True))
         except Exception as error:

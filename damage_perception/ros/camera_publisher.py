@@ -9,7 +9,7 @@ from std_msgs.msg import Header
 from damage_perception.frame import Frame
 from damage_perception.ros.messages import camera_info_message, image_message, stamp_of
 from damage_perception.ros.qos import VISUALS
-from damage_perception.ros.reception import CAMERA_INFO, COLOR, DEPTH
+from damage_perception.topics import CAMERA_INFO, COLOR, DEPTH
 
 
 class CameraPublisher:

@@ -17,15 +17,16 @@ from typing import IO, Any, Final
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from damage_perception.ros.demo_summary import Tally
+from damage_perception.ros.demo_summary import SUMMARY, Tally, remove_earlier_run
 from damage_perception.ros.isolation import isolated_environment
-from damage_perception.ros.share import shared_folder
+from damage_perception.share import shared_folder
 
 # Without any event for so long, the demo has failed.
 _PATIENCE_S: Final = 90.0
 # The controller answers the last items within this after the cell has ended.
 _LAST_ANSWERS_S: Final = 5.0
 _STOP_S: Final = 10.0
+_CELL: Final = "simulated_cell_node"
 _STYLES: Final = {"pass": "green", "divert": "red", "unknown": "yellow", None: "magenta"}
 
 
@@ -45,7 +46,7 @@ class _Process:
         events: Queue[dict[str, Any]],
     ) -> None:
         self.name = name
-        self._log = out / f"{name}.log"
+        self._log = _log_of(name, out)
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", f"damage_perception.ros.{name}", *arguments],
@@ -104,6 +105,8 @@ def run_demo(
     """
     console = console or Console()
     out.mkdir(parents=True, exist_ok=True)
+    if _is_of_a_demo(out):
+        remove_earlier_run(out)
     events: Queue[dict[str, Any]] = Queue()
     tally = Tally(items)
     with _processes(out, items, seed, model, events) as processes, _progress(console) as progress:
@@ -120,7 +123,7 @@ def run_demo(
                 progress.advance(deciding)
     tally.write(out)
     console.print(tally.table())
-    console.print(f"{out / 'summary.json'}, pictures in {out}")
+    console.print(f"{out / SUMMARY}, pictures in {out}")
     return tally.complete
 
 
@@ -138,7 +141,7 @@ def _processes(
     processes: dict[str, _Process] = {}
     try:
         for name, arguments in (
-            ("simulated_cell_node", cell),
+            (_CELL, cell),
             ("detector", detector),
             ("reference_controller", controller),
         ):
@@ -155,7 +158,7 @@ def _events(
 ) -> Iterator[dict[str, Any]]:
     """What the processes tell, until the controller has answered every item."""
     end_s = time.monotonic() + _PATIENCE_S
-    cell, controller = processes["simulated_cell_node"], processes["reference_controller"]
+    cell, controller = processes[_CELL], processes["reference_controller"]
     cell_ended = False
     while time.monotonic() < end_s:
         try:
@@ -178,6 +181,15 @@ def _read_events(stream: IO[str], events: Queue[dict[str, Any]]) -> None:
     for line in stream:
         if line.startswith("{"):
             events.put(json.loads(line))
+
+
+def _log_of(name: str, out: Path) -> Path:
+    return out / f"{name}.log"
+
+
+def _is_of_a_demo(out: Path) -> bool:
+    """Whether a demo was here, which begins with the log of its first process."""
+    return _log_of(_CELL, out).exists()
 
 
 def _progress(console: Console) -> Progress:

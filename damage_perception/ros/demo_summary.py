@@ -13,7 +13,18 @@ from rich.table import Table
 
 from damage_perception.overlay import contact_sheet
 
+SUMMARY: Final = "summary.json"
+ITEMS: Final = "items.jsonl"
+CONTACT_SHEET: Final = "contact_sheet.jpg"
+# Of the ids that the simulated cell gives its items.
+_PICTURES: Final = "item-[0-9][0-9][0-9][0-9][0-9]_overlay.jpg"
 _COLUMNS: Final = 6
+
+
+def remove_earlier_run(out: Path) -> None:
+    """Removes what an earlier demo left in ``out``, pictures of items above all."""
+    for path in (out / SUMMARY, out / ITEMS, out / CONTACT_SHEET, *out.glob(_PICTURES)):
+        path.unlink(missing_ok=True)
 
 
 class Tally:
@@ -74,12 +85,12 @@ class Tally:
     def write(self, out: Path) -> None:
         """summary.json, items.jsonl with truth and answer of each, and the contact sheet."""
         text = json.dumps(self.summary(), indent=2)
-        (out / "summary.json").write_text(text + "\n", encoding="utf-8")
+        (out / SUMMARY).write_text(text + "\n", encoding="utf-8")
         lines = [
             json.dumps({**truth, "answer": self._answers.get(item_id)})
             for item_id, truth in self._truth.items()
         ]
-        (out / "items.jsonl").write_text("\n".join([*lines, ""]), encoding="utf-8")
+        (out / ITEMS).write_text("\n".join([*lines, ""]), encoding="utf-8")
         self._write_contact_sheet(out)
 
     def _write_contact_sheet(self, out: Path) -> None:
@@ -93,7 +104,7 @@ class Tally:
             captions.append(f"{item_id}: {verdict}, truth {truth['kind']}")
         if pictures:
             sheet = contact_sheet(pictures, captions, _COLUMNS)
-            path = out / "contact_sheet.jpg"
+            path = out / CONTACT_SHEET
             cv2.imwrite(str(path), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
 
     def _reports(self) -> dict[str, Mapping[str, Any]]:

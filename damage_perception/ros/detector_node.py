@@ -20,7 +20,7 @@ from damage_perception.ros.outputs import Outputs
 from damage_perception.ros.pairing import Pairing
 from damage_perception.ros.parameters.documents import NODE
 from damage_perception.ros.parameters.server import ParameterServer
-from damage_perception.ros.parameters.table import Value
+from damage_perception.ros.parameters.parameter import Value
 from damage_perception.ros.reception import Reception
 from damage_perception.ros.services import Services
 from damage_perception.ros.settings import (
@@ -30,10 +30,10 @@ from damage_perception.ros.settings import (
     quality_of,
     with_limits,
 )
-from damage_perception.ros.share import default_model_card
 from damage_perception.ros.transitions import explained
 from damage_perception.ros.transport import image_transport
 from damage_perception.ros.worker import Worker
+from damage_perception.share import default_model_card
 from damage_perception.station import Station
 from damage_perception.verdict.tracker import Announcement
 from damage_perception_msgs.msg import ItemAnnouncement

@@ -7,8 +7,8 @@ import random
 import socket
 from typing import Final
 
-from damage_perception.ros.share import dds_profile
 from damage_perception.ros.transport import PROFILE_VARIABLES
+from damage_perception.share import dds_profile
 
 # Domain ids whose ports lie below those that Linux gives to outgoing connections.
 _DOMAINS: Final = 101

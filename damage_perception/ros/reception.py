@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
@@ -12,10 +12,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from damage_perception.ros.messages import nanoseconds_of
 from damage_perception.ros.pairing import Pairing
 from damage_perception.ros.qos import IMAGE_PROFILES, mismatch_as_error
-
-COLOR: Final = "color/image_raw"
-DEPTH: Final = "depth/image_rect_raw"
-CAMERA_INFO: Final = "color/camera_info"
+from damage_perception.topics import CAMERA_INFO, COLOR, DEPTH
 
 
 class Reception:

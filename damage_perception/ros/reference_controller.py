@@ -16,9 +16,9 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 
+from damage_perception.image_message import read_color
 from damage_perception.kinds import KINDS, NONE
 from damage_perception.ros import qos
-from damage_perception.ros.conversions import read_color
 from damage_perception.ros.messages import nanoseconds_of
 from damage_perception.verdict.report import Reason, Verdict
 from damage_perception_msgs.msg import DamageReport, ItemAnnouncement

@@ -4,85 +4,135 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import count, repeat
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import rclpy
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 
-from damage_perception.dataset import DatasetError
+from damage_perception.dataset import DatasetError, ImageFolder
 from damage_perception.frame import Frame
 from damage_perception.ros.camera_publisher import CameraPublisher
 from damage_perception.source import Source, open_source
+from damage_perception.topics import CAMERA_INFO, COLOR, DEPTH, Topics
+
+# Images of a folder are of different items. As long as the detector's decision_deadline_ms, and
+# twice its leave_after_ms, gives every item of every image its one report.
+FOLDER_HOLD_S: Final = 1.0
+FOLDER_GAP_S: Final = 0.6
+_BY_SOURCE: Final = -1.0
+
+# Passes the names of the images on as they are out; how many come, None where there is no end.
+Shown: TypeAlias = Callable[[Iterable[str], "int | None"], Iterable[str]]
+
+
+class Unheard(RuntimeError):
+    """Nobody subscribes to what would be published."""
 
 
 class Replay(Node):
     """Publishes the frames of a source, stamped as they are published.
 
     Parameters:
-    source      path of an image folder or a recording
-    camera      name to publish under, where the source has one camera; empty: its own
-    rate_hz     frames a second
-    repeat      how often each frame is published, as often as the detector needs to decide
-    gap_frames  frames without content after each, so that what lies in one image is not taken for
-                what lay in the one before
-    loop        begin again at the end
-    wait_s      how long to wait for a subscriber
+    source       path of an image folder or a recording
+    camera_file  camera.json to read in place of an image folder's own; empty: its own
+    color_topic, depth_topic, info_topic
+                 what the topics of a recording end in
+    camera       name to publish under, where the source has one camera; empty: its own
+    rate_hz      frames a second of each camera
+    hold_s       how long each frame is shown, again and again; 0: once
+    gap_s        how long nothing is shown before each frame, so that what lies in it is not taken
+                 for what lay in the one before. Both negative by default: 1 and 0.6 for an image
+                 folder, 0 for a recording
+    loop         begin again at the end
+    wait_s       how long to wait for a subscriber
 
-    Raises DatasetError where the source cannot be opened.
+    Raises DatasetError where the source cannot be opened or a parameter is out of its range.
     """
 
     def __init__(self) -> None:
         super().__init__("image_replay")
-        self._source = open_source(str(self.declare_parameter("source", "").value))
-        camera = str(self.declare_parameter("camera", "").value)
-        self._rate_hz = float(self.declare_parameter("rate_hz", 10.0).value)
-        self._repeat = int(self.declare_parameter("repeat", 1).value)
-        self._gap_frames = int(self.declare_parameter("gap_frames", 0).value)
-        self._loop = bool(self.declare_parameter("loop", False).value)
-        self._wait_s = float(self.declare_parameter("wait_s", 30.0).value)
-        if not self._rate_hz > 0 or self._repeat < 1:
-            raise DatasetError(
-                f"rate_hz is {self._rate_hz}, repeat is {self._repeat}; expected a positive rate "
-                "and 1 or more"
-            )
+        self.published = 0
+        self._source = open_source(
+            self._parameter("source", ""),
+            self._parameter("camera_file", "") or None,
+            Topics(
+                self._parameter("color_topic", COLOR),
+                self._parameter("depth_topic", DEPTH),
+                self._parameter("info_topic", CAMERA_INFO),
+            ),
+        )
+        camera = self._parameter("camera", "")
+        rate_hz = self._parameter("rate_hz", 10.0)
+        hold_s = self._parameter("hold_s", _BY_SOURCE)
+        gap_s = self._parameter("gap_s", _BY_SOURCE)
+        self._loop = self._parameter("loop", False)
+        self._wait_s = self._parameter("wait_s", 30.0)
+        if not rate_hz > 0:
+            raise DatasetError(f"rate_hz is {rate_hz}; expected frames a second, above 0")
+        of_folder = isinstance(self._source, ImageFolder)
+        if hold_s < 0:
+            hold_s = FOLDER_HOLD_S if of_folder else 0.0
+        if gap_s < 0:
+            gap_s = FOLDER_GAP_S if of_folder else 0.0
+        # The cameras of a recording take turns.
+        self._period_s = 1 / (rate_hz * len(self._source.cameras))
+        self._hold_frames = max(1, round(hold_s / self._period_s))
+        self._gap_frames = round(gap_s / self._period_s)
         self._names = _names(self._source, camera)
         self._cameras = {name: CameraPublisher(self, name) for name in self._names.values()}
 
-    def wait_for_listener(self) -> bool:
-        """Whether somebody listens to every camera within ``wait_s``."""
+    @property
+    def images(self) -> int | None:
+        """How many images are shown; None where it goes on without end."""
+        return None if self._loop else len(self._source)
+
+    def await_listener(self) -> None:
+        """Waits until somebody listens to every camera. Raises Unheard after ``wait_s``."""
         end_s = time.monotonic() + self._wait_s
         while not all(camera.heard for camera in self._cameras.values()):
             if time.monotonic() > end_s:
-                return False
+                raise Unheard(
+                    f"nobody subscribes to {', '.join(f'{c}/{COLOR}' for c in self._cameras)} and "
+                    "what goes with it: start and activate the detector, with the same camera "
+                    "names, namespace and ROS domain"
+                )
             rclpy.spin_once(self, timeout_sec=0.05)
-        return True
 
-    def play(self) -> Iterator[int]:
-        """Publishes; yields how many frames are out."""
+    def play(self) -> Iterator[str]:
+        """Publishes; yields the name of each image that has been shown."""
         due_s = time.monotonic()
-        for published, frame in enumerate(self._frames(), start=1):
-            while (left_s := due_s - time.monotonic()) > 0:
-                rclpy.spin_once(self, timeout_sec=left_s)
-            # After a delay the rate is kept from there on, without a burst.
-            due_s = max(due_s, time.monotonic() - 1 / self._rate_hz) + 1 / self._rate_hz
-            camera = self._cameras[self._names[frame.camera_name]]
-            camera.publish(frame, self.get_clock().now().nanoseconds)
-            yield published
-
-    def _frames(self) -> Iterator[Frame]:
         for _ in count() if self._loop else range(1):
             for record in self._source:
                 try:
-                    frame = record.frame()
+                    frames = self._shots(record.frame())
                 except DatasetError as error:
                     self.get_logger().error(f"left out: {error}")
-                    continue
-                yield from repeat(frame, self._repeat)
-                yield from repeat(_without_content(frame), self._gap_frames)
+                    frames = iter(())
+                for frame in frames:
+                    self._wait_until(due_s)
+                    # After a delay the rate is kept from there on, without a burst.
+                    due_s = max(due_s, time.monotonic() - self._period_s) + self._period_s
+                    camera = self._cameras[self._names[frame.camera_name]]
+                    camera.publish(frame, self.get_clock().now().nanoseconds)
+                    self.published += 1
+                yield record.name
+
+    def _shots(self, frame: Frame) -> Iterator[Frame]:
+        yield from repeat(_without_content(frame), self._gap_frames)
+        yield from repeat(frame, self._hold_frames)
+
+    def _wait_until(self, due_s: float) -> None:
+        while (left_s := due_s - time.monotonic()) > 0:
+            rclpy.spin_once(self, timeout_sec=left_s)
+
+    def _parameter(self, name: str, default: Any) -> Any:
+        return self.declare_parameter(name, default).value
 
 
 def _without_content(frame: Frame) -> Frame:
@@ -96,36 +146,39 @@ def _names(source: Source, camera: str) -> dict[str, str]:
     """The camera on whose topics each camera of the source is published."""
     if camera and len(source.cameras) > 1:
         raise DatasetError(
-            f"the source has the cameras {', '.join(source.cameras)}; camera={camera} is for a "
-            "source with one"
+            f"the source has the cameras {', '.join(source.cameras)}; the camera name {camera} is "
+            "for a source with one"
         )
-    return {name: camera or name for name in source.cameras}
+    # A recording's camera of the topics /cell/left/... is called cell-left.
+    return {name: camera or name.replace("-", "/") for name in source.cameras}
+
+
+def replay(args: list[str] | None = None, shown: Shown = lambda images, _: images) -> int:
+    """Replays to the end, or until somebody interrupts; how many frames went out.
+
+    Raises DatasetError where the source or a parameter is wrong, Unheard where nobody listens.
+    """
+    rclpy.init(args=args)
+    try:
+        node = Replay()
+        with suppress(KeyboardInterrupt, ExternalShutdownException):
+            node.await_listener()
+            for _ in shown(node.play(), node.images):
+                pass
+            # Reliable messages on their way are lost where their publisher is gone.
+            rclpy.spin_once(node, timeout_sec=0.3)
+        return node.published
+    finally:
+        rclpy.try_shutdown()
 
 
 def main(args: list[str] | None = None) -> int:
-    """Replays to the end and says how many frames went out; the exit status."""
-    rclpy.init(args=args)
-    published = 0
+    """Replays and says how many frames went out; the exit status."""
     try:
-        node = Replay()
-        if not node.wait_for_listener():
-            node.get_logger().fatal(
-                "nobody subscribes to the cameras' topics: start and activate the detector, with "
-                "the same cameras, namespace and ROS domain"
-            )
-            return 1
-        # The last number is that of the frames when somebody interrupts, too.
-        for number in node.play():
-            published = number
-        # Reliable messages on their way are lost where their publisher is gone.
-        rclpy.spin_once(node, timeout_sec=0.3)
-    except DatasetError as error:
+        published = replay(args)
+    except (DatasetError, Unheard) as error:
         rclpy.logging.get_logger("image_replay").fatal(str(error))
         return 1
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        rclpy.try_shutdown()
     print(f"published {published} frames")
     return 0 if published else 1
 

@@ -77,6 +77,7 @@ def with_limits(station: Station, values: Values, camera: str) -> Station:
         roi=RegionOfInterest(*values[f"{camera}.region_of_interest"]),
         min_height_m=values["min_item_height_m"],
         min_area_m2=values["min_item_area_m2"],
+        separate_touching=values["separate_touching"],
     )
 
 

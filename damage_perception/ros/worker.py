@@ -7,19 +7,21 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from damage_perception.frame import CameraModel, Frame
-from damage_perception.inspector import Inspector
-from damage_perception.ros.conversions import (
+from damage_perception.image_message import (
     ConversionError,
     read_camera_info,
     read_color,
     read_depth,
 )
+from damage_perception.inspector import Inspector
 from damage_perception.ros.health import Health
 from damage_perception.ros.pairing import Drop, Pair, Pairing
+from damage_perception.ros.problems import Problems
+from damage_perception.station import StationError
 from damage_perception.verdict.report import Reason, Report
 
 # Deadlines are kept to this, also where no frames come.
@@ -32,10 +34,15 @@ Deliver = Callable[[Sequence[Report], "dict[str, Frame]"], None]
 
 @dataclass(frozen=True)
 class Capture:
-    """A frame and when it was taken, in nanoseconds of the node's clock."""
+    """A frame as the worker took it.
+
+    taken_ns  when, in the node's clock
+    handled   whether the inspector could look for items in it
+    """
 
     frame: Frame
     taken_ns: int
+    handled: bool = True
 
 
 class Job(Protocol):
@@ -54,7 +61,8 @@ class Worker:
     camera_infos  newest CameraInfo message by camera; the caller keeps it
     now_ns        the node's clock
     deliver       called in the thread with the reports due, and the newest frame of each camera
-    log_error     called in the thread with one line of text, or a traceback
+    log_error     called in the thread with one line of text, or a traceback; not with the same
+                  one twice in a row
 
     An exception costs the pass in which it was raised; the thread goes on.
     """
@@ -80,7 +88,9 @@ class Worker:
         self._jobs: list[Job] = []
         self._models: dict[str, tuple[Any, CameraModel]] = {}
         self._image_faults: dict[str, Reason] = {}
-        self._told: dict[str, str] = {}
+        self._problems = Problems(log_error)
+        self._backend_problem = ""
+        self._failure = ""
         self._newest: dict[str, Frame] = {}
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="damage_worker", daemon=True)
@@ -109,8 +119,8 @@ class Worker:
         self.call(lambda _: self._jobs.append(job))
 
     def problem(self, camera: str) -> str:
-        """Why the newest images of a camera could not be read; empty where they could."""
-        return self._told.get(camera, "")
+        """Why the newest images of a camera could not be handled; empty where they could."""
+        return self._problems.of(camera)
 
     def _run(self) -> None:
         while not self._stopping:
@@ -122,17 +132,23 @@ class Worker:
 
     def _pass(self) -> None:
         self._run_calls()
-        now_ns = self._now_ns()
+        # Before and after the inference, which takes the longest: no deadline waits for two.
+        self._tick()
         start_s = time.perf_counter()
-        pairs = self._pairing.take(now_ns)
+        pairs = self._pairing.take(self._now_ns())
         captures = [c for name, pair in pairs.items() if (c := self._capture(name, pair))]
-        frames = [capture.frame for capture in captures]
-        self._newest |= {frame.camera_name: frame for frame in frames}
-        self._note_faults(now_ns)
-        self._deliver(self._observe(frames, now_ns), self._newest)
-        if frames:
-            self._health.processed(len(frames), time.perf_counter() - start_s)
+        if captures:
+            self._newest |= {c.frame.camera_name: c.frame for c in captures}
+            self._note_faults()
+            captures = self._observe(captures)
+            self._note_backend()
+            self._health.processed(len(captures), time.perf_counter() - start_s)
+            self._tick()
         self._jobs = [job for job in self._jobs if not self._advance(job, captures)]
+
+    def _tick(self) -> None:
+        self._note_faults()
+        self._deliver(self._inspector.tick(self._now_ns()), self._newest)
 
     def _run_calls(self) -> None:
         while self._calls:
@@ -152,10 +168,11 @@ class Worker:
                 pair.color.header.frame_id,
                 pair.stamp_ns,
             )
-        except ValueError as error:
-            self._reject(name, error)
+        except Exception as error:  # of OpenCV and cv_bridge, besides ValueError
+            self._pairing.count(name, Drop.MALFORMED)
+            self._image_faults[name] = Reason.MALFORMED_INPUT
+            self._problems.note(name, error)
             return None
-        self._told.pop(name, None)
         self._image_faults[name] = Reason.NONE if pair.depth is not None else Reason.NO_DEPTH
         in_clock = 0 <= pair.arrived_ns - pair.stamp_ns <= _CLOCK_SPAN_NS
         return Capture(frame, pair.stamp_ns if in_clock else pair.arrived_ns)
@@ -176,37 +193,48 @@ class Worker:
         self._models[name] = (message, model)
         return model
 
-    def _reject(self, name: str, error: Exception) -> None:
-        self._pairing.count(name, Drop.MALFORMED)
-        self._image_faults[name] = Reason.MALFORMED_INPUT
-        # The same error would fill the log at the rate of the images.
-        if self._told.get(name) != str(error):
-            self._told[name] = str(error)
-            self._log_error(f"camera {name}: {error}")
-
-    def _note_faults(self, now_ns: int) -> None:
+    def _note_faults(self) -> None:
+        now_ns = self._now_ns()
         for name in self._inspector.cameras:
             fault = self._image_faults.get(name, Reason.NONE)
             if self._pairing.is_stale(name, now_ns):
                 fault |= Reason.STALE_CAMERA
             self._inspector.camera_faults[name] = fault
 
-    def _observe(self, frames: list[Frame], now_ns: int) -> list[Report]:
-        """The reports due; a frame that cannot be handled does not take the others with it."""
-        if not frames:
-            return self._inspector.tick(now_ns)
+    def _note_backend(self) -> None:
+        problem = self._inspector.backend_problem
+        if problem:
+            self._health.failed(problem)
+            if problem != self._backend_problem:
+                self._log_error(problem)
+        self._backend_problem = problem
+
+    def _observe(self, captures: list[Capture]) -> list[Capture]:
+        """Reports on ``captures``; one that cannot be handled does not take the others with it."""
         try:
-            return self._inspector.observe(frames, now_ns)
+            reports = self._inspector.observe([c.frame for c in captures], self._now_ns())
         except Exception as error:
-            if len(frames) > 1:
-                return [r for frame in frames for r in self._observe([frame], now_ns)]
-            if isinstance(error, ValueError):
-                self._reject(frames[0].camera_name, error)
-            else:
-                self._fail(error)
-                self._image_faults[frames[0].camera_name] = Reason.BACKEND_FAULT
-            self._note_faults(now_ns)
-            return self._inspector.tick(now_ns)
+            if len(captures) > 1:
+                return [each for capture in captures for each in self._observe([capture])]
+            self._refuse(captures[0].frame.camera_name, error)
+            return [replace(captures[0], handled=False)]
+        for capture in captures:
+            self._problems.clear(capture.frame.camera_name)
+        self._deliver(reports, self._newest)
+        return captures
+
+    def _refuse(self, name: str, error: Exception) -> None:
+        if isinstance(error, StationError):
+            self._image_faults[name] = Reason.NO_DEPTH
+            self._problems.note(name, error)
+        elif isinstance(error, ValueError):
+            self._pairing.count(name, Drop.MALFORMED)
+            self._image_faults[name] = Reason.MALFORMED_INPUT
+            self._problems.note(name, error)
+        else:
+            self._health.failed(f"{type(error).__name__}: {error}")
+            self._image_faults[name] = Reason.BACKEND_FAULT
+            self._problems.note(name, error, "".join(traceback.format_exception(error)))
 
     def _advance(self, job: Job, captures: Sequence[Capture]) -> bool:
         try:
@@ -218,4 +246,8 @@ class Worker:
 
     def _fail(self, error: Exception) -> None:
         self._health.failed(f"{type(error).__name__}: {error}")
-        self._log_error("".join(traceback.format_exception(error)))
+        text = "".join(traceback.format_exception(error))
+        # An error of every pass would fill the log.
+        if text != self._failure:
+            self._failure = text
+            self._log_error(text)

@@ -95,6 +95,7 @@ class DamageNet(nn.Module):
         self.maps = nn.Conv2d(w4, len(KINDS), 1)
         # Most cells show no damage; begin from there.
         self.maps.bias = nn.Parameter(torch.full((len(KINDS),), -4.0))
+        self.gain = nn.Parameter(torch.ones(len(KINDS)))
         pooled = 2 * w16 + w32 + len(KINDS)
         self.head = nn.Sequential(
             nn.Linear(pooled, 128), nn.ReLU(True), nn.Dropout(0.1), nn.Linear(128, 1 + len(KINDS))
@@ -115,9 +116,10 @@ class DamageNet(nn.Module):
         evidence = functional.avg_pool2d(maps, 3, 1).amax(dim=(2, 3))
         pooled = (d16.mean(dim=(2, 3)), d16.amax(dim=(2, 3)), x32.mean(dim=(2, 3)), evidence)
         context = self.head(torch.cat(pooled, dim=1))
-        # What the maps show speaks first and the context corrects it: so the label of the item
-        # teaches the maps from the first step.
-        return maps, evidence.logsumexp(dim=1) + context[:, 0], evidence + context[:, 1:]
+        # What the maps show speaks first and the context corrects it: so the labels of the item
+        # teach the maps from the first step. An item is damaged where any kind is present.
+        kinds = self.gain * evidence + context[:, 1:]
+        return maps, kinds.logsumexp(dim=1) + context[:, 0], kinds
 
 
 def _double(x: Tensor) -> Tensor:

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from damage_perception.network.damage_network import Assessment
+from damage_perception.kinds import KINDS
 from damage_perception.verdict.regions import Region
 from damage_perception.verdict.report import Reason
+
+# Frames of one camera that are kept; an item that lies for hours must not fill the memory.
+KEPT_PER_CAMERA: Final = 20
 
 
 @dataclass(frozen=True)
 class Sighting:
     """One item in one frame, assessed or with the reason why not.
 
-    station       what the position is measured in: a camera's name, or a frame that cameras share
-    position_m    (3,) centre of the item in that frame, for telling items apart
-    center_m      (3,) the same in the camera's optical frame; None where depth is missing
-    box           x, y, width, height in pixels of the colour image
-    assessment    None where the backend failed
+    position_m    (3,) centre of the item in the frame of the station, for telling items apart
+    footprint_m   (4,) where the item stands on a shared station: least and greatest x and y of
+                  what is seen of it; None where the camera stands alone or depth is missing
+    center_m      (3,) the centre in the camera's optical frame; None where depth is missing
+    logit         calibrated log odds of damage; NaN where the backend failed
+    kinds         (kinds,) confidence per kind, 0..1
     faults        what makes the view unfit to judge by; NONE where it counts
     regions       damage found in the view
     """
@@ -28,26 +34,48 @@ class Sighting:
     camera: str
     frame_id: str
     stamp_ns: int
-    station: str
     position_m: NDArray[np.float64]
+    footprint_m: NDArray[np.float64] | None
     center_m: NDArray[np.float64] | None
-    box: tuple[int, int, int, int]
-    assessment: Assessment | None
+    logit: float
+    kinds: NDArray[np.float32]
     faults: Reason
     regions: tuple[Region, ...]
 
     @property
     def usable(self) -> bool:
         """Whether the sighting counts as evidence."""
-        return self.assessment is not None and not self.faults
+        return not self.faults and bool(np.isfinite(self.logit))
 
 
-@dataclass
 class Evidence:
-    """All sightings of one item. Frames of one camera are averaged, since they show the same side;
-    of several cameras the worst counts, since damage need not show on every side."""
+    """All sightings of one item, of each camera the newest KEPT_PER_CAMERA.
 
-    sightings: list[Sighting] = field(default_factory=list)
+    Frames of one camera are averaged, since they show the same side; of several cameras the worst
+    counts, since damage need not show on every side.
+
+    first_seen_ns  stamp of the oldest image that showed the item; 0 before there is one
+    faults         everything that kept a sighting from counting
+    """
+
+    def __init__(self, sightings: Iterable[Sighting] = ()) -> None:
+        self.sightings: list[Sighting] = []
+        self.first_seen_ns = 0
+        self.faults = Reason.NONE
+        for sighting in sightings:
+            self.add(sighting)
+
+    def add(self, sighting: Sighting) -> None:
+        """Takes in a sighting; the oldest of its camera goes where there are too many."""
+        if not self.sightings:
+            self.first_seen_ns = sighting.stamp_ns
+        self.faults |= sighting.faults
+        self.sightings.append(sighting)
+        of_camera = [s for s in self.sightings if s.camera == sighting.camera]
+        if len(of_camera) > KEPT_PER_CAMERA:
+            # Unusable ones first: they say nothing that `faults` does not keep.
+            oldest = min(of_camera, key=lambda s: (s.usable, s.stamp_ns))
+            self.sightings = [s for s in self.sightings if s is not oldest]
 
     def of_cameras(self) -> dict[str, list[Sighting]]:
         """The usable sightings by camera."""
@@ -57,25 +85,17 @@ class Evidence:
                 cameras.setdefault(sighting.camera, []).append(sighting)
         return cameras
 
-    def faults(self) -> Reason:
-        """Everything that kept a sighting from counting."""
-        found = Reason.NONE
-        for sighting in self.sightings:
-            found |= sighting.faults
-        return found
-
     def logit(self) -> float:
         """Fused calibrated log odds of damage; NaN without a usable sighting."""
-        means = [
-            np.mean([s.assessment.logit for s in seen if s.assessment])
-            for seen in self.of_cameras().values()
-        ]
+        means = [np.mean([s.logit for s in seen]) for seen in self.of_cameras().values()]
         return float(max(means)) if means else float("nan")
 
     def kinds(self) -> NDArray[np.float32]:
         """(kinds,) confidence per kind, averaged over frames, worst of the cameras."""
-        means = [
-            np.mean([s.assessment.kinds for s in seen if s.assessment], axis=0)
-            for seen in self.of_cameras().values()
-        ]
-        return np.max(means, axis=0).astype(np.float32) if means else np.zeros(6, np.float32)
+        means = [np.mean([s.kinds for s in seen], axis=0) for seen in self.of_cameras().values()]
+        return np.max(means, axis=0).astype(np.float32) if means else np.zeros(len(KINDS), "f4")
+
+    def regions(self) -> tuple[Region, ...]:
+        """Of each camera those in the frame that shows the damage most clearly."""
+        clearest = (max(seen, key=lambda s: s.logit) for seen in self.of_cameras().values())
+        return tuple(region for sighting in clearest for region in sighting.regions)

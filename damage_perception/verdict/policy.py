@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from damage_perception.verdict.evidence import Evidence
 from damage_perception.verdict.report import Reason, Verdict
+
+# Faults of the station as a whole with which no item passes, whatever was seen before.
+BLOCKING: Final = Reason.STALE_CAMERA | Reason.BACKEND_FAULT | Reason.MALFORMED_INPUT
 
 
 @dataclass(frozen=True)
@@ -44,16 +48,16 @@ class VerdictPolicy:
         """Verdict, reasons and confidence from what is known now.
 
         cameras  the cameras that ought to have seen the item
-        missing  why evidence is incomplete, said where it is
+        missing  why evidence may be incomplete; said where the verdict is UNKNOWN
 
         Damage seen in part of the evidence diverts; only whole evidence without damage passes.
         """
         logit = evidence.logit()
         if np.isnan(logit):
-            return Verdict.UNKNOWN, evidence.faults() | missing | Reason.NO_EVIDENCE, logit
+            return Verdict.UNKNOWN, evidence.faults | missing | Reason.NO_EVIDENCE, logit
         confidence = float(1 / (1 + np.exp(-logit)))
         if confidence >= self.threshold:
             return Verdict.DIVERT, Reason.DAMAGE, confidence
-        if self.suffices(evidence, cameras):
+        if self.suffices(evidence, cameras) and not missing & BLOCKING:
             return Verdict.PASS, Reason.NONE, confidence
-        return Verdict.UNKNOWN, evidence.faults() | missing, confidence
+        return Verdict.UNKNOWN, evidence.faults | missing, confidence

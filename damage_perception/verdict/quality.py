@@ -52,7 +52,7 @@ def faults(view: View, item: Item, limits: QualityLimits) -> Reason:
     pixels = view.color[on_item]
     dark = float((pixels.max(axis=1) <= limits.dark).mean())
     bright = float((pixels.min(axis=1) >= limits.bright).mean())
-    if max(dark, bright) > limits.max_lost_share:
+    if dark + bright > limits.max_lost_share:
         found |= Reason.EXPOSURE
     elif limits.min_sharpness > 0 and _sharpness(view) < limits.min_sharpness:
         found |= Reason.BLUR

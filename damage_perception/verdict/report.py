@@ -34,6 +34,8 @@ class Reason(IntFlag):
     BACKEND_FAULT = 256
     MALFORMED_INPUT = 512
     NOT_FOUND = 1024
+    LEFT = 2048
+    STOPPED = 4096
 
     def words(self) -> list[str]:
         """Names of the reasons set, lower case."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +14,25 @@ from damage_perception.verdict.evidence import Evidence, Sighting
 from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.report import Reason
 
+# A reported item that no camera has shown for so long may be another one: a second report is safe,
+# none is not.
+FORGET_NS: Final = 2_000_000_000
+# Motion is not carried on for longer than this.
+LONGEST_PREDICTION_S: Final = 0.5
+# What two cameras show of one item overlaps at least so much of the smaller footprint.
+SAME_FOOTPRINT: Final = 0.3
+
 # One count for the process, so that no unannounced item has the id of another.
 _numbers = count(1)
 
 
 @dataclass(frozen=True)
 class Announcement:
-    """An item said to come next; deadline_ns in the node's clock, 0 for the usual one.
+    """An item said to come next.
+
+    deadline_ns  in the node's clock; 0 for the usual one
+    camera       by which it will be seen first; empty: any
+    stamp_ns     when it was announced
 
     Raises ValueError where the id is empty.
     """
@@ -26,6 +40,8 @@ class Announcement:
     item_id: str
     sku: str = ""
     deadline_ns: int = 0
+    camera: str = ""
+    stamp_ns: int = 0
 
     def __post_init__(self) -> None:
         if not self.item_id:
@@ -34,84 +50,142 @@ class Announcement:
 
 @dataclass
 class Track:
-    """One item: its sightings and its times, in the node's clock. Unseen while only announced."""
+    """One item that was seen: its sightings and its times, in the node's clock."""
 
     station: str
     item_id: str
-    sku: str
     deadline_ns: int
-    deadline_given: bool = False
+    sku: str = ""
     announced: bool = False
     evidence: Evidence = field(default_factory=Evidence)
-    seen_ns: int = 0
+    seen_ns: dict[str, int] = field(default_factory=dict)
+    last: dict[str, Sighting] = field(default_factory=dict)
+    velocity: NDArray[np.float64] | None = None
     reported: bool = False
 
-    @property
-    def position_m(self) -> NDArray[np.float64]:
-        """(3,) where the item was seen last."""
-        return self.evidence.sightings[-1].position_m
+    def add(self, sighting: Sighting, now_ns: int) -> None:
+        """Takes in what a camera shows of the item."""
+        before = self.last.get(sighting.camera)
+        if before is not None and sighting.stamp_ns > before.stamp_ns:
+            elapsed_s = (sighting.stamp_ns - before.stamp_ns) / 1e9
+            self.velocity = (sighting.position_m - before.position_m) / elapsed_s
+        self.last[sighting.camera] = sighting
+        self.seen_ns[sighting.camera] = now_ns
+        self.evidence.add(sighting)
+
+    def distance_m(
+        self, sighting: Sighting, velocity: NDArray[np.float64], radius_m: float
+    ) -> float:
+        """How far a sighting is from where the item should be; infinite where it is another's.
+
+        velocity  (3,) m/s of the station, for an item that was seen once
+        radius_m  farther than this is another item
+        """
+        before = self.last.get(sighting.camera)
+        if before is None:
+            overlap = max(_overlap(other, sighting) for other in self.last.values())
+            if overlap >= SAME_FOOTPRINT:
+                return (1 - overlap) * radius_m
+            before = next(iter(self.last.values()))
+        elapsed_s = (sighting.stamp_ns - before.stamp_ns) / 1e9
+        elapsed_s = min(max(elapsed_s, 0.0), LONGEST_PREDICTION_S)
+        motion = velocity if self.velocity is None else self.velocity
+        expected = before.position_m + motion * elapsed_s
+        distance = float(np.linalg.norm(sighting.position_m - expected))
+        return distance if distance <= radius_m else float("inf")
+
+
+def _overlap(a: Sighting, b: Sighting) -> float:
+    """Share of the smaller footprint that both cover; 0 where one is not known."""
+    if a.footprint_m is None or b.footprint_m is None:
+        return 0.0
+    low = np.maximum(a.footprint_m[:2], b.footprint_m[:2])
+    high = np.minimum(a.footprint_m[2:], b.footprint_m[2:])
+    areas = [float(np.prod(f[2:] - f[:2])) for f in (a.footprint_m, b.footprint_m)]
+    shared = float(np.prod(np.clip(high - low, 0, None)))
+    return shared / max(min(areas), 1e-9)
 
 
 @dataclass(frozen=True)
 class Due:
-    """A track whose report has to go out, and why evidence may be incomplete."""
+    """An item whose report has to go out, and why its evidence may be incomplete.
 
-    track: Track
+    station is None for an item that was announced and never seen.
+    """
+
+    item_id: str
+    sku: str
+    station: str | None
+    evidence: Evidence
     missing: Reason
 
 
+@dataclass(frozen=True)
+class _Waiting:
+    """An announced item that has not come yet."""
+
+    announcement: Announcement
+    deadline_ns: int
+
+
 class ItemTracker:
-    """Nearest centroid in the station's frame. Times are nanoseconds of the node's clock."""
+    """Nearest to where an item should be by now. Times are nanoseconds of the node's clock."""
 
     def __init__(self, policy: VerdictPolicy) -> None:
         self.policy = policy
         self._tracks: list[Track] = []
-        self._announced: list[Track] = []
+        self._announced: list[_Waiting] = []
         self._looked_ns: dict[str, int] = {}
 
     def announce(self, announcement: Announcement, now_ns: int) -> None:
-        """Names the oldest item still waiting unnamed, otherwise the next new one.
+        """Names an item that came first and waits unnamed, otherwise the next new one.
+
+        An item that was announced before it was seen, but whose announcement comes after its
+        report, is reported once more, under its name.
 
         Raises ValueError where an item of that id still waits for its report.
         """
-        waiting = [track for track in self._tracks if not track.reported]
-        if any(t.item_id == announcement.item_id for t in waiting + self._announced):
+        waiting = [track.item_id for track in self._tracks if not track.reported]
+        waiting += [entry.announcement.item_id for entry in self._announced]
+        if announcement.item_id in waiting:
             raise ValueError(f"item {announcement.item_id!r} is announced already and waits")
-        deadline_given = announcement.deadline_ns > 0
-        deadline = announcement.deadline_ns if deadline_given else now_ns + self.policy.deadline_ns
-        for track in waiting:
-            if not track.announced:
-                track.item_id, track.sku = announcement.item_id, announcement.sku
-                track.announced = True
-                if deadline_given:
-                    track.deadline_ns = deadline
+        for track in self._tracks:
+            seen = track.evidence.first_seen_ns
+            late = not track.reported or 0 < announcement.stamp_ns <= seen
+            here = not announcement.camera or announcement.camera in track.last
+            if late and here and not track.announced and self._has_usable(track):
+                self._name(track, announcement, track.deadline_ns)
+                track.reported = False
                 return
-        self._announced.append(
-            Track("", announcement.item_id, announcement.sku, deadline, deadline_given, True)
-        )
+        deadline = announcement.deadline_ns or now_ns + self.policy.deadline_ns
+        self._announced.append(_Waiting(announcement, deadline))
 
-    def update(self, camera: str, station: str, sightings: list[Sighting], now_ns: int) -> None:
+    def update(self, camera: str, station: str, sightings: Sequence[Sighting], now_ns: int) -> None:
         """Adds what one frame of ``camera`` shows of ``station`` to the items it is of."""
-        self._looked_ns[station] = now_ns
+        self._looked_ns[camera] = now_ns
         tracks = [track for track in self._tracks if track.station == station]
+        velocity = _common_velocity(tracks)
         pairs = sorted(
-            (float(np.linalg.norm(track.position_m - sighting.position_m)), s, t)
+            (track.distance_m(sighting, velocity, self.policy.join_radius_m), s, t)
             for s, sighting in enumerate(sightings)
             for t, track in enumerate(tracks)
         )
         owner: dict[int, int] = {}
         for distance, s, t in pairs:
-            if distance <= self.policy.join_radius_m and s not in owner and t not in owner.values():
+            if np.isfinite(distance) and s not in owner and t not in owner.values():
                 owner[s] = t
         for s, sighting in enumerate(sightings):
-            track = tracks[owner[s]] if s in owner else self._new_track(station, now_ns)
-            track.seen_ns = now_ns
-            if track.reported:
-                # Kept only to know where the item lies.
-                track.evidence.sightings.clear()
-            track.evidence.sightings.append(sighting)
+            if s in owner:
+                track = tracks[owner[s]]
+            else:
+                deadline = now_ns + self.policy.deadline_ns
+                track = Track(station, f"item-{next(_numbers)}", deadline)
+                self._tracks.append(track)
+            track.add(sighting, now_ns)
+            if sighting.usable and not track.announced and not track.reported:
+                self._name_next(track, camera)
 
-    def due(self, now_ns: int, cameras: dict[str, frozenset[str]]) -> list[Due]:
+    def due(self, now_ns: int, cameras: Mapping[str, frozenset[str]]) -> list[Due]:
         """Items to report now; each comes out exactly once.
 
         cameras  by station, the cameras that look at it
@@ -121,37 +195,66 @@ class ItemTracker:
             if track.reported:
                 continue
             if self.policy.suffices(track.evidence, cameras[track.station]):
-                due.append(Due(track, Reason.NONE))
+                due.append(_due(track, Reason.NONE))
             elif now_ns >= track.deadline_ns:
-                due.append(Due(track, Reason.DEADLINE))
-            elif self._gone(track):
-                due.append(Due(track, Reason.NO_EVIDENCE))
-        for track in [t for t in self._announced if now_ns >= t.deadline_ns]:
-            self._announced.remove(track)
-            due.append(Due(track, Reason.NOT_FOUND | Reason.DEADLINE))
-        for entry in due:
-            entry.track.reported = True
-        self._tracks = [t for t in self._tracks if not (t.reported and self._gone(t))]
+                due.append(_due(track, Reason.DEADLINE))
+            elif self._left(track):
+                due.append(_due(track, Reason.LEFT))
+        for entry in [entry for entry in self._announced if now_ns >= entry.deadline_ns]:
+            self._announced.remove(entry)
+            due.append(_never_seen(entry, Reason.NOT_FOUND | Reason.DEADLINE))
+        self._tracks = [
+            track
+            for track in self._tracks
+            if not track.reported
+            or not (self._left(track) or now_ns - max(track.seen_ns.values()) > FORGET_NS)
+        ]
         return due
 
     def drain(self) -> list[Due]:
         """Every item still waiting, as the node stops: nothing goes unanswered."""
-        waiting = [track for track in self._tracks if not track.reported] + self._announced
-        self._tracks, self._announced = [], []
-        return [Due(track, Reason.NO_EVIDENCE) for track in waiting]
+        waiting = [_due(track, Reason.STOPPED) for track in self._tracks if not track.reported]
+        waiting += [_never_seen(entry, Reason.STOPPED) for entry in self._announced]
+        self._tracks, self._announced, self._looked_ns = [], [], {}
+        return waiting
 
-    def _gone(self, track: Track) -> bool:
+    def _left(self, track: Track) -> bool:
         # By frames that came: a silent camera does not make an item leave.
-        return self._looked_ns[track.station] - track.seen_ns > self.policy.leave_ns
+        return all(
+            self._looked_ns[camera] - seen_ns > self.policy.leave_ns
+            for camera, seen_ns in track.seen_ns.items()
+        )
 
-    def _new_track(self, station: str, now_ns: int) -> Track:
-        if self._announced:
-            track = self._announced.pop(0)
-            track.station = station
-            if not track.deadline_given:
-                track.deadline_ns = now_ns + self.policy.deadline_ns
-        else:
-            item_id = f"item-{next(_numbers)}"
-            track = Track(station, item_id, "", now_ns + self.policy.deadline_ns)
-        self._tracks.append(track)
-        return track
+    def _name_next(self, track: Track, camera: str) -> None:
+        """Gives an item that can be judged the oldest name that waits for it."""
+        for entry in self._announced:
+            if entry.announcement.camera in ("", camera):
+                self._announced.remove(entry)
+                self._name(track, entry.announcement, track.deadline_ns)
+                return
+
+    @staticmethod
+    def _has_usable(track: Track) -> bool:
+        return any(sighting.usable for sighting in track.evidence.sightings)
+
+    @staticmethod
+    def _name(track: Track, announcement: Announcement, usual_deadline_ns: int) -> None:
+        track.item_id, track.sku = announcement.item_id, announcement.sku
+        track.deadline_ns = announcement.deadline_ns or usual_deadline_ns
+        track.announced = True
+
+
+def _due(track: Track, missing: Reason) -> Due:
+    track.reported = True
+    return Due(track.item_id, track.sku, track.station, track.evidence, missing)
+
+
+def _never_seen(entry: _Waiting, missing: Reason) -> Due:
+    announced = entry.announcement
+    return Due(announced.item_id, announced.sku, None, Evidence(), missing)
+
+
+def _common_velocity(tracks: Sequence[Track]) -> NDArray[np.float64]:
+    """(3,) m/s that items of a station share, as on a belt; zero before any is known."""
+    known = [track.velocity for track in tracks if track.velocity is not None]
+    return np.median(known, axis=0) if known else np.zeros(3)

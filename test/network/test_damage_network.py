@@ -71,9 +71,12 @@ def test_operating_points_fall_with_the_false_diverts_allowed(network):
     points = [network.card.operating_point(rate) for rate in (1, 5, 20, 50)]
     assert points == sorted(points, reverse=True)
     assert points[-1] > 0 and points[0] < 1
-    for rate in (0, -1, 1000, float("nan")):
-        with pytest.raises(ValueError, match="false_diverts_per_1000"):
-            network.card.operating_point(rate)
+
+
+@pytest.mark.parametrize("rate", [0, -1, 0.01, 500, 1000, float("nan")])
+def test_an_operating_point_that_the_card_cannot_show_is_refused(network, rate):
+    with pytest.raises(ValueError, match="false_diverts_per_1000"):
+        network.card.operating_point(rate)
 
 
 def test_an_operating_point_diverts_no_more_good_items_than_asked(network):
@@ -115,6 +118,17 @@ def test_a_truncated_graph_is_refused(model_copy):
 def test_a_graph_for_another_view_size_is_refused(model_copy):
     edit(model_copy, lambda card: card["input"].update(view_size=128))
     with pytest.raises(BackendError, match="takes the inputs"):
+        DamageNetwork.load(model_copy)
+
+
+def test_a_graph_without_an_output_is_refused(model_copy):
+    onnx = pytest.importorskip("onnx", reason="onnx is needed to spoil the graph")
+    graph = model_copy.parent / "damage_net.onnx"
+    model = onnx.load(str(graph))
+    del model.graph.output[-1]
+    onnx.save(model, str(graph))
+    rehash(model_copy, "graph")
+    with pytest.raises(BackendError, match="no output kind_logits"):
         DamageNetwork.load(model_copy)
 
 

@@ -91,11 +91,11 @@ class Detector:
 class Cell:
     """Publishes images, hears reports, calls services; one executor thread of its own."""
 
-    def __init__(self, environment, cameras=("camera",)):
+    def __init__(self, environment, cameras=("camera",), namespace=""):
         os.environ.update(environment)
         self._context = Context()
         self._context.init(domain_id=int(environment["ROS_DOMAIN_ID"]))
-        self.node = rclpy.create_node("test_cell", context=self._context)
+        self.node = rclpy.create_node("test_cell", context=self._context, namespace=namespace)
         self._publishers = {
             camera: (
                 self.node.create_publisher(Image, f"{camera}/color/image_raw", 10),

@@ -9,7 +9,18 @@ import yaml
 pytest.importorskip("rclpy", reason="the ROS client library is not installed")
 pytest.importorskip("damage_perception_msgs.msg", reason="the messages are not built")
 
-from cell import ACTIVATE, CAMERA, CLEANUP, CONFIGURE, DEACTIVATE, TABLE_M, Cell, Detector
+from cell import (
+    ACTIVATE,
+    CAMERA,
+    CLEANUP,
+    CONFIGURE,
+    DEACTIVATE,
+    ITEM_HEIGHT_M,
+    TABLE_M,
+    Cell,
+    Detector,
+    scene,
+)
 
 from damage_perception_msgs.msg import DamageRegion, DamageReport
 
@@ -94,14 +105,22 @@ def test_every_item_has_one_report_and_no_second_while_it_stays(cell):
 
 
 def test_two_items_in_one_image_are_two_reports(cell):
-    color, depth = scene_of_two()
-
-    def show_both():
-        cell.publish(*cell.messages(color, depth))
-        time.sleep(0.04)
-
-    cell.until(lambda: len(cell.reports) == 2, beat=show_both)
+    show_until(cell, scene_of_two(), reports=2)
     assert sorted(r.verdict for r in cell.reports) == [PASS, DIVERT]
+
+
+def test_whether_items_that_touch_are_told_apart_changes_at_run_time(cell):
+    touching = scene_of_two(column=110, height_m=2 * ITEM_HEIGHT_M)
+    show_until(cell, touching, reports=2)
+    assert sorted(r.verdict for r in cell.reports) == [PASS, DIVERT]
+    cell.show(None, frames=6)
+    assert cell.set_parameter("separate_touching", False).successful
+    cell.reports.clear()
+    show_until(cell, touching, reports=1)
+    for _ in range(3):
+        show(cell, touching)
+    assert [report.verdict for report in cell.reports] == [DIVERT]
+    assert cell.set_parameter("separate_touching", True).successful
 
 
 def test_an_announced_item_that_never_comes_is_answered_at_its_deadline(cell):
@@ -219,8 +238,6 @@ def test_thresholds_and_region_of_interest_change_at_run_time(cell):
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
-        ("damage_threshold", 1.5, "damage_threshold"),
-        ("frames_per_camera", 0, "frames_per_camera"),
         ("camera.region_of_interest", [0.5, 0.0, 0.9, 1.0], "region of interest ends"),
         ("camera.region_of_interest", [0.5, 0.0], "has 2 values"),
         ("dark_level", 253, "expected the first below"),
@@ -232,6 +249,21 @@ def test_thresholds_and_region_of_interest_change_at_run_time(cell):
 def test_a_change_that_cannot_be_is_refused_with_a_reason(cell, name, value, reason):
     result = cell.set_parameter(name, value)
     assert not result.successful and reason in result.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "bounds"),
+    [
+        ("damage_threshold", 1.5, (0, 1)),
+        ("frames_per_camera", 0, (1, 100)),
+        ("camera.region_of_interest", [2.5, 0.0, 1.0, 1.0], (0, 1)),
+    ],
+)
+def test_a_value_out_of_bounds_is_refused_with_name_value_and_bounds(cell, name, value, bounds):
+    result = cell.set_parameter(name, value)
+    assert not result.successful
+    for word in (name, value, *bounds):
+        assert str(word) in result.reason
 
 
 def test_diagnostics_tell_backend_model_ages_drops_and_latency(cell):
@@ -265,15 +297,25 @@ def test_the_lifecycle_runs_round_and_nothing_goes_unanswered(cell, detector):
     assert report.verdict == PASS
 
 
+def show(cell, images):
+    """Publishes colour and depth once."""
+    cell.publish(*cell.messages(*images))
+    time.sleep(0.04)
+
+
+def show_until(cell, images, reports):
+    """Publishes colour and depth until there are so many reports."""
+    cell.until(lambda: len(cell.reports) == reports, beat=lambda: show(cell, images))
+
+
 def stamp_ns(stamp):
     return stamp.sec * 10**9 + stamp.nanosec
 
 
-def scene_of_two():
-    from cell import scene
-
+def scene_of_two(column=200, height_m=ITEM_HEIGHT_M):
+    """A box in columns 40 to 110, and a damaged one from ``column`` on of that height."""
     color, depth = scene((40, 80, 70, 60))
-    other_color, other_depth = scene((200, 80, 70, 60), damaged=True)
-    nearer = other_depth < depth
-    color[nearer], depth[nearer] = other_color[nearer], other_depth[nearer]
+    other_color, other_depth = scene((column, 80, 70, 60), damaged=True)
+    other = other_depth < TABLE_M
+    color[other], depth[other] = other_color[other], TABLE_M - height_m
     return color, depth

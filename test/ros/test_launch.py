@@ -14,7 +14,16 @@ pytestmark = pytest.mark.ros
 ARGUMENTS = {
     "cell": {"namespace", "params_file", "use_sim_time", "log_level", "autostart"},
     "demo": {"items", "seed"},
-    "replay": {"source", "camera", "rate_hz", "repeat", "gap_frames", "loop", "namespace"},
+    "replay": {
+        "source",
+        "camera_file",
+        "camera",
+        "rate_hz",
+        "hold_s",
+        "gap_s",
+        "loop",
+        "namespace",
+    },
 }
 
 
@@ -56,5 +65,5 @@ def test_a_replay_runs_to_its_end_and_ends_the_detector(environment, tiny_card, 
     )
     assert done.returncode == 0, done.stdout + done.stderr
     output = done.stdout + done.stderr
-    assert "published 8 frames" in output
+    assert "published 16 frames" in output
     assert re.search(r"damage_detector-\d\]: process has finished cleanly", output), output

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from damage_perception.ros import isolation
-from damage_perception.ros.share import dds_profile
 from damage_perception.ros.transport import PROFILE_VARIABLES, image_transport, profile_variable
+from damage_perception.share import dds_profile
 
 JAZZY = {"ROS_DISTRO": "jazzy"}
 

@@ -4,7 +4,8 @@ Nothing here but ``server`` needs ROS.
 """
 
 from damage_perception.ros.parameters.check import ParameterError, check_values, parse_value
-from damage_perception.ros.parameters.table import TABLE, Change, Parameter, parameters_of
+from damage_perception.ros.parameters.parameter import Change, Parameter
+from damage_perception.ros.parameters.table import TABLE, parameters_of
 
 __all__ = [
     "TABLE",

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from damage_perception.ros.parameters.table import Parameter, Value
+from damage_perception.ros.parameters.parameter import Parameter, Value
 from damage_perception.station import Plane, RegionOfInterest
 
 _PYTHON_TYPES: Final = {"bool": bool, "integer": int, "double": float, "string": str}

@@ -7,7 +7,8 @@ import textwrap
 from pathlib import Path
 from typing import Final
 
-from damage_perception.ros.parameters.table import CAMERA, TABLE, Parameter, Value
+from damage_perception.ros.parameters.parameter import Parameter, Value
+from damage_perception.ros.parameters.table import CAMERA, TABLE
 
 NODE: Final = "damage_detector"
 BEGIN: Final = "<!-- parameters -->"

@@ -15,7 +15,8 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
 from damage_perception.ros.parameters.check import ParameterError, check_values, parse_value
-from damage_perception.ros.parameters.table import TABLE, Change, Parameter, Value, parameters_of
+from damage_perception.ros.parameters.parameter import Change, Parameter, Value
+from damage_perception.ros.parameters.table import TABLE, parameters_of
 
 # What ROS itself lets a parameter file say of any node.
 _OF_ROS: Final = ("use_sim_time", "start_type_description_service")

@@ -3,44 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from enum import Enum
-from typing import Final, TypeAlias
+from dataclasses import replace
+from typing import Final
 
-Value: TypeAlias = bool | int | float | str | list[str] | list[float]
+from damage_perception.ros.parameters.parameter import Change, Parameter
+from damage_perception.station import Station
+from damage_perception.verdict.policy import VerdictPolicy
+from damage_perception.verdict.quality import QualityLimits
 
 # Stands for the name of each camera in the name of a parameter that every camera has.
 CAMERA: Final = "<camera>"
-
-
-class Change(Enum):
-    """When a parameter may change."""
-
-    AT_START = "at start"
-    UNCONFIGURED = "while unconfigured"
-    ANY_TIME = "at any time"
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One parameter.
-
-    type     bool, integer, double, string, string_array or double_array, as ROS calls them
-    bounds   smallest and largest value, both allowed
-    choices  the only values of a string; empty where any goes
-    lengths  the only lengths of an array; empty where any goes
-    """
-
-    name: str
-    type: str
-    default: Value
-    unit: str
-    description: str
-    change: Change
-    bounds: tuple[float, float] | None = None
-    choices: tuple[str, ...] = ()
-    lengths: tuple[int, ...] = ()
-
 
 _START, _SETUP, _LIVE = Change.AT_START, Change.UNCONFIGURED, Change.ANY_TIME
 
@@ -68,15 +40,6 @@ TABLE: Final[tuple[Parameter, ...]] = (
         "",
         "Path of the model card; empty: the model that comes with the package.",
         _SETUP,
-    ),
-    Parameter(
-        "backend",
-        "string",
-        "auto",
-        "",
-        "What runs the network; auto takes the fastest that is installed.",
-        _SETUP,
-        choices=("auto", "onnxruntime"),
     ),
     Parameter(
         "threads",
@@ -153,12 +116,12 @@ TABLE: Final[tuple[Parameter, ...]] = (
         "items",
         "Good items diverted in a thousand that the site accepts.",
         _LIVE,
-        bounds=(0.001, 500.0),
+        bounds=(0.1, 100.0),
     ),
     Parameter(
         "frames_per_camera",
         "integer",
-        3,
+        VerdictPolicy.frames_per_camera,
         "frames",
         "Usable frames of every camera before an item may pass.",
         _LIVE,
@@ -167,7 +130,7 @@ TABLE: Final[tuple[Parameter, ...]] = (
     Parameter(
         "decision_deadline_ms",
         "double",
-        1000.0,
+        VerdictPolicy.deadline_ns / 1e6,
         "ms",
         "After an item was first seen, its report goes out whatever is known.",
         _LIVE,
@@ -176,7 +139,7 @@ TABLE: Final[tuple[Parameter, ...]] = (
     Parameter(
         "leave_after_ms",
         "double",
-        300.0,
+        VerdictPolicy.leave_ns / 1e6,
         "ms",
         "An item not seen for so long, in frames that came, has left.",
         _LIVE,
@@ -185,7 +148,7 @@ TABLE: Final[tuple[Parameter, ...]] = (
     Parameter(
         "join_radius_m",
         "double",
-        0.08,
+        VerdictPolicy.join_radius_m,
         "m",
         "Sightings nearer to one another than this are of one item.",
         _LIVE,
@@ -212,7 +175,7 @@ TABLE: Final[tuple[Parameter, ...]] = (
     Parameter(
         "min_item_height_m",
         "double",
-        0.006,
+        Station.min_height_m,
         "m",
         "What rises less above the plane belongs to the station.",
         _LIVE,
@@ -221,16 +184,25 @@ TABLE: Final[tuple[Parameter, ...]] = (
     Parameter(
         "min_item_area_m2",
         "double",
-        0.0004,
+        Station.min_area_m2,
         "m²",
         "Visible area below which a thing is no item.",
         _LIVE,
         bounds=(0.0, 1.0),
     ),
     Parameter(
+        "separate_touching",
+        "bool",
+        Station.separate_touching,
+        "",
+        "Whether items that touch or hide one another count one by one; false where every item "
+        "lies alone.",
+        _LIVE,
+    ),
+    Parameter(
         "require_depth",
         "bool",
-        True,
+        QualityLimits.require_depth,
         "",
         "Whether a view without depth cannot pass an item.",
         _LIVE,
@@ -238,7 +210,7 @@ TABLE: Final[tuple[Parameter, ...]] = (
     Parameter(
         "min_depth_share",
         "double",
-        0.3,
+        QualityLimits.min_depth_share,
         "",
         "Share of an item's pixels that need a depth reading.",
         _LIVE,
@@ -247,7 +219,7 @@ TABLE: Final[tuple[Parameter, ...]] = (
     Parameter(
         "min_sharpness",
         "double",
-        6.0,
+        QualityLimits.min_sharpness,
         "grey levels",
         "99th percentile of the absolute Laplacian on an item below which a view is blurred; "
         "0: not checked.",
@@ -257,7 +229,7 @@ TABLE: Final[tuple[Parameter, ...]] = (
     Parameter(
         "dark_level",
         "integer",
-        8,
+        QualityLimits.dark,
         "grey levels",
         "A pixel at or below it says nothing.",
         _LIVE,
@@ -266,7 +238,7 @@ TABLE: Final[tuple[Parameter, ...]] = (
     Parameter(
         "bright_level",
         "integer",
-        252,
+        QualityLimits.bright,
         "grey levels",
         "A pixel at or above it says nothing.",
         _LIVE,
@@ -275,7 +247,7 @@ TABLE: Final[tuple[Parameter, ...]] = (
     Parameter(
         "max_lost_share",
         "double",
-        0.8,
+        QualityLimits.max_lost_share,
         "",
         "Share of such pixels on an item above which a view is too dark or too bright.",
         _LIVE,

@@ -96,10 +96,10 @@ def _through_cv_bridge(message: Any) -> ColorImage:
     name = f"colour image is {message.encoding or 'without encoding'}"
     try:
         from cv_bridge import CvBridge
-    except ImportError as error:
+    except Exception as error:  # built for another NumPy, it raises more than ImportError
         raise ConversionError(
             f"{name}; without cv_bridge expected {known}: publish one of them, or install "
-            "ros-$ROS_DISTRO-cv-bridge"
+            f"ros-$ROS_DISTRO-cv-bridge ({type(error).__name__}: {error})"
         ) from error
     try:
         image = CvBridge().imgmsg_to_cv2(message, "rgb8")

@@ -48,19 +48,22 @@ def generate_launch_description() -> LaunchDescription:
                 description="camera.json in place of the image folder's own.",
             ),
             DeclareLaunchArgument(
-                "camera", default_value="", description="Camera whose topics are used."
+                "camera",
+                default_value="",
+                description="Camera whose topics are used; empty: the source's own.",
             ),
             DeclareLaunchArgument("rate_hz", default_value="10.0", description="Frames a second."),
             DeclareLaunchArgument(
                 "hold_s",
                 default_value="-1.0",
-                description="Seconds that each image is shown; negative: as the source needs.",
+                description="Seconds that each image is shown, 0: once; negative: 1 for an image "
+                "folder, 0 for a recording.",
             ),
             DeclareLaunchArgument(
                 "gap_s",
                 default_value="-1.0",
-                description="Seconds without content before each image; negative: as the source "
-                "needs.",
+                description="Seconds without content before each image; negative: 0.6 for an image "
+                "folder, 0 for a recording.",
             ),
             DeclareLaunchArgument(
                 "loop", default_value="false", description="Begin again at the end."

@@ -13,7 +13,7 @@ import numpy as np
 from damage_perception.frame import Frame
 from damage_perception.inspector import Inspector
 from damage_perception.ros.worker import Capture
-from damage_perception.station import PlaneFit, StationError, fit_plane, save_station
+from damage_perception.station import PlaneFit, Station, StationError, fit_plane, save_stations
 
 # The median of so many images is free of what passes through one of them.
 FRAMES: Final = 5
@@ -87,20 +87,37 @@ class Calibration:
         self._done([], why)
 
     def _finish(self, inspector: Inspector) -> None:
-        mounted = dict(inspector.cameras)
-        learned = []
+        learned, stations = [], {}
         try:
             for name, frames in self._frames.items():
-                station = mounted[name].station
-                depth_m = np.median([frame.depth_m for frame in frames], axis=0)
-                fit = fit_plane(depth_m.astype(np.float32), frames[0].camera, station.roi)
-                mounted[name] = replace(mounted[name], station=replace(station, plane=fit.plane))
+                fit, stations[name] = _learn(frames, inspector.cameras[name].station)
                 learned.append(CalibratedCamera(name, fit))
             if self._file is not None:
-                for name in self._frames:
-                    save_station(self._file, name, mounted[name].station)
-        except (StationError, ValueError) as error:
+                save_stations(self._file, stations)
+        except ValueError as error:
             self.abandon(str(error))
             return
-        inspector.cameras = mounted
+        inspector.cameras = {
+            name: replace(mounted, station=stations.get(name, mounted.station))
+            for name, mounted in inspector.cameras.items()
+        }
         self._done(learned, f"kept in {self._file}" if self._file else _NOT_KEPT)
+
+
+def _learn(frames: Sequence[Frame], station: Station) -> tuple[PlaneFit, Station]:
+    """The plane in the median of one camera's frames, and its station with that plane.
+
+    Raises ValueError where there is no plane, or something stands on it.
+    """
+    depth_m = np.median([frame.depth_m for frame in frames], axis=0).astype(np.float32)
+    empty = replace(frames[-1], depth_m=depth_m)
+    fit = fit_plane(depth_m, empty.camera, station.roi)
+    learned = replace(station, plane=fit.plane)
+    items = learned.locate(empty)
+    if items:
+        things = "1 thing stands" if len(items) == 1 else f"{len(items)} things stand"
+        raise StationError(
+            f"{things} on the station of camera {empty.camera_name}: empty it, or narrow its "
+            "region of interest to the tray or belt"
+        )
+    return fit, learned

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from damage_perception.inspector import Inspector
@@ -19,8 +20,8 @@ from damage_perception.ros.messages import nanoseconds_of
 from damage_perception.ros.outputs import Outputs
 from damage_perception.ros.pairing import Pairing
 from damage_perception.ros.parameters.documents import NODE
-from damage_perception.ros.parameters.server import ParameterServer
 from damage_perception.ros.parameters.parameter import Value
+from damage_perception.ros.parameters.server import ParameterServer
 from damage_perception.ros.reception import Reception
 from damage_perception.ros.services import Services
 from damage_perception.ros.settings import (
@@ -55,12 +56,16 @@ class DetectorNode(LifecycleNode):
         self._pairing: Pairing | None = None
         self._reception: Reception | None = None
         self._worker: Worker | None = None
-        self._settings = ParameterServer(self, lambda: self._inspector is not None, self._apply)
+        self._settings = ParameterServer(
+            self, lambda: self._inspector is not None, self._require, self._apply
+        )
         self._transport = image_transport()
         if not self._transport.fit:
             self.get_logger().warning(self._transport.text)
         self._status_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self.create_timer(1.0, self._publish_diagnostics)
+        # Simulated time may stand still; the state is told all the same.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(1.0, self._publish_diagnostics, clock=steady)
 
     @property
     def autostart(self) -> bool:
@@ -109,7 +114,13 @@ class DetectorNode(LifecycleNode):
             self, values["cameras"], values["image_qos"], self._pairing, self._now_ns
         )
         self._announcements = self.create_subscription(
-            ItemAnnouncement, "~/announcements", self._announce, qos.EVENTS
+            ItemAnnouncement,
+            "~/announcements",
+            self._announce,
+            qos.EVENTS,
+            event_callbacks=qos.publisher_refused(
+                "~/announcements", qos.EVENT_MEND, self.get_logger().error
+            ),
         )
         self._worker = Worker(
             self._inspector,
@@ -162,6 +173,11 @@ class DetectorNode(LifecycleNode):
         assert self._inspector is not None
         return self._inspector.cameras[camera].station
 
+    def _require(self, values: dict[str, Value]) -> None:
+        """Raises ParameterError where the model that runs cannot keep ``values``."""
+        if self._inspector is not None:
+            policy_of(values, self._inspector.network.card)
+
     def _apply(self, values: dict[str, Value]) -> None:
         """Takes parameters that changed into the running parts."""
         if self._inspector is None:
@@ -179,9 +195,8 @@ class DetectorNode(LifecycleNode):
 
     def _announce(self, message: ItemAnnouncement) -> None:
         now_ns, worker = self._now_ns(), self._worker
-        deadline_ns = nanoseconds_of(message.deadline)
         try:
-            announcement = Announcement(message.item_id, message.sku, deadline_ns)
+            announcement = self._announcement_of(message, now_ns)
         except ValueError as error:
             self.get_logger().error(str(error))
             return
@@ -194,6 +209,21 @@ class DetectorNode(LifecycleNode):
 
         if worker is not None:
             worker.call(announce)
+
+    def _announcement_of(self, message: ItemAnnouncement, now_ns: int) -> Announcement:
+        cameras: Any = self._settings.values["cameras"]
+        if message.camera and message.camera not in cameras:
+            raise ValueError(
+                f"item {message.item_id!r} is announced for camera {message.camera!r}; expected "
+                f"one of {', '.join(cameras)}, or none"
+            )
+        return Announcement(
+            item_id=message.item_id,
+            sku=message.sku,
+            deadline_ns=nanoseconds_of(message.deadline),
+            camera=message.camera,
+            stamp_ns=nanoseconds_of(message.header.stamp) or now_ns,
+        )
 
     def _publish_diagnostics(self) -> None:
         # Under a namespace, nodes of the same name have to be told apart.

@@ -19,7 +19,7 @@ class CameraState:
     """What arrives of one camera.
 
     silent   the topics that nobody publishes
-    problem  why its newest images could not be read, empty where they could
+    problem  why its newest images could not be handled, empty where they could
     """
 
     name: str
@@ -74,8 +74,9 @@ def _lifecycle_status(
     values = {"state": lifecycle}
     if state is not None:
         seen = state.snapshot
-        if seen.faults:
-            level, message = DiagnosticStatus.ERROR, f"{seen.faults} faults, last {seen.last_fault}"
+        if seen.new_faults:
+            level = DiagnosticStatus.ERROR
+            message = f"{seen.new_faults} faults since the last status, newest {seen.last_fault}"
         values |= {
             "backend": state.backend,
             "model_id": state.model_id,
@@ -89,6 +90,7 @@ def _lifecycle_status(
             "processing_ms_p50": f"{seen.processing_ms[0]:.1f}",
             "processing_ms_p99": f"{seen.processing_ms[1]:.1f}",
             "faults": str(seen.faults),
+            "last_fault": seen.last_fault,
         }
     return _status(node, "detector", level, message, values)
 

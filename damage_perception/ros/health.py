@@ -21,7 +21,8 @@ class Snapshot:
     latency_ms      from the stamp of the newest image to the report: median, 99th percentile; NaN
                     before the first report
     processing_ms   of one pass over the newest frames: median, 99th percentile
-    faults          passes that raised an exception
+    faults          passes that failed
+    new_faults      those since the snapshot before
     last_fault      the text of the last one, empty without any
     """
 
@@ -31,6 +32,7 @@ class Snapshot:
     latency_ms: tuple[float, float]
     processing_ms: tuple[float, float]
     faults: int
+    new_faults: int
     last_fault: str
 
 
@@ -43,7 +45,8 @@ class Health:
         self._processing_ms: deque[float] = deque(maxlen=_KEPT)
         self._frames = self._reports = self._faults = 0
         self._last_fault = ""
-        self._frames_before, self._time_before_s = 0, time.monotonic()
+        self._frames_before = self._faults_before = 0
+        self._time_before_s = time.monotonic()
 
     def processed(self, frames: int, duration_s: float) -> None:
         """One pass over ``frames`` images took ``duration_s``."""
@@ -59,18 +62,20 @@ class Health:
                 self._latency_ms.append(latency_ns / 1e6)
 
     def failed(self, fault: str) -> None:
-        """A pass raised an exception."""
+        """A pass raised an exception, or its inference failed."""
         with self._lock:
             self._faults += 1
             self._last_fault = fault
 
     def snapshot(self) -> Snapshot:
-        """What happened so far; ends the interval over which the rate is measured."""
+        """What happened so far; ends the interval of what is counted since the snapshot before."""
         with self._lock:
             now_s = time.monotonic()
             interval_s = max(now_s - self._time_before_s, 1e-3)
             rate = (self._frames - self._frames_before) / interval_s
+            new_faults = self._faults - self._faults_before
             self._frames_before, self._time_before_s = self._frames, now_s
+            self._faults_before = self._faults
             return Snapshot(
                 self._frames,
                 self._reports,
@@ -78,6 +83,7 @@ class Health:
                 _percentiles(self._latency_ms),
                 _percentiles(self._processing_ms),
                 self._faults,
+                new_faults,
                 self._last_fault,
             )
 

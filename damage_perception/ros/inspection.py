@@ -12,8 +12,9 @@ from damage_perception.ros.worker import Capture
 from damage_perception.verdict.report import Report, Verdict
 from damage_perception.verdict.tracker import Announcement
 
-# Only the request's own deadline ends an attempt.
+# Only the request's own deadline ends an attempt: no time of an item is due before, all are then.
 _NEVER_NS: Final = 1 << 62
+_END_NS: Final = 1 << 63
 
 
 class Inspection:
@@ -44,19 +45,21 @@ class Inspection:
     def advance(self, inspector: Inspector, captures: Sequence[Capture], now_ns: int) -> bool:
         """Takes the newest frames; whether the request is answered."""
         attempt = self._attempt or self._begin(inspector)
-        frames = [c.frame for c in captures if c.taken_ns >= self._requested_ns]
+        # A station may have been calibrated meanwhile.
+        attempt.cameras = inspector.cameras
+        frames = [c.frame for c in captures if c.handled and c.taken_ns >= self._requested_ns]
         if frames:
             self._frames.update(frame.camera_name for frame in frames)
             self._reports += attempt.observe(frames, now_ns)
         needed = attempt.policy.frames_per_camera
         if all(self._frames[name] >= needed for name in attempt.cameras):
-            self._last = self._reports + attempt.finish()
+            self._last = self._reports + attempt.tick(_END_NS)
             if self._last and all(r.verdict is not Verdict.UNKNOWN for r in self._last):
                 return self._answer(self._last)
             attempt = self._begin(inspector)
         if now_ns < self._deadline_ns:
             return False
-        reports = self._last or self._reports + attempt.finish()
+        reports = self._last or self._reports + attempt.tick(_END_NS)
         return self._answer(reports or self._nothing(attempt, now_ns))
 
     def abandon(self, why: str) -> None:
@@ -86,5 +89,5 @@ class Inspection:
 
     def _nothing(self, attempt: Inspector, now_ns: int) -> list[Report]:
         """The report on an item that was asked for and not found."""
-        attempt.announce(Announcement(self._name, deadline_ns=now_ns), now_ns)
-        return attempt.tick(now_ns)
+        attempt.announce(Announcement(self._name), now_ns)
+        return attempt.tick(_END_NS)

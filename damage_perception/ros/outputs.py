@@ -43,7 +43,12 @@ class Outputs:
         self._now_ns = now_ns
         self._station_of = station_of
         self._health = health
-        self._reports = node.create_lifecycle_publisher(DamageReport, "~/reports", qos.EVENTS)
+        self._reports = node.create_lifecycle_publisher(
+            DamageReport,
+            "~/reports",
+            qos.EVENTS,
+            event_callbacks=qos.subscriber_refused("~/reports", node.get_logger().error),
+        )
         self._overlay = node.create_lifecycle_publisher(Image, "~/overlay", qos.VISUALS)
         self._markers = node.create_lifecycle_publisher(MarkerArray, "~/markers", qos.VISUALS)
 

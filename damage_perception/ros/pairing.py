@@ -10,11 +10,10 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-# Images of one topic that wait for their partner. Frames of one camera come seldom more than two
-# or three out of step.
-_WAITING: Final = 6
+# Images of one topic that wait for their partner, however long they may: memory is not endless.
+_WAITING: Final = 60
 
 
 class Drop(Enum):
@@ -36,11 +35,17 @@ class Pair:
     arrived_ns: int
 
 
+class _Image(NamedTuple):
+    stamp_ns: int
+    message: Any
+    arrived_ns: int
+
+
 @dataclass
 class _Stream:
     """One topic: what waits for its partner, newest last."""
 
-    waiting: deque[tuple[int, Any]] = field(default_factory=deque)
+    waiting: deque[_Image] = field(default_factory=deque)
     newest_ns: int | None = None
 
     def clear(self) -> int:
@@ -66,8 +71,8 @@ class Pairing:
     """Joins colour and depth by stamp; newest pair wins. Any thread may call it.
 
     A stamp that stands still brings nothing new and is dropped as stale; one that jumps back
-    starts the camera anew. Depth that is absent for ``timeout_ns`` while colour comes is lost, and
-    colour goes on without it.
+    starts the camera anew. An image waits ``timeout_ns`` for its partner. Depth that is absent for
+    so long while colour comes is lost, and colour goes on without it.
     """
 
     def __init__(
@@ -89,31 +94,34 @@ class Pairing:
         """Takes in a colour image of camera ``name``."""
         with self._condition:
             camera = self._cameras[name]
-            if not self._admit(camera, camera.color, stamp_ns):
+            image = _Image(stamp_ns, message, now_ns)
+            if not self._admit(camera, camera.color, image):
                 return
             depth = self._partner(camera.depth, stamp_ns)
             if depth is not None:
-                self._join(camera, (stamp_ns, message), depth, now_ns)
+                self._join(camera, image, depth, now_ns)
                 return
-            if camera.depthless_ns is None:
+            # A simulated clock may be set back.
+            if camera.depthless_ns is None or now_ns < camera.depthless_ns:
                 camera.depthless_ns = now_ns
             if now_ns - camera.depthless_ns > self._timeout_ns:
                 self._hand_over(camera, Pair(message, None, stamp_ns, now_ns))
             else:
-                self._wait_for_partner(camera, camera.color, stamp_ns, message)
+                self._wait_for_partner(camera, camera.color, image)
 
     def add_depth(self, name: str, stamp_ns: int, message: Any, now_ns: int) -> None:
         """Takes in a depth image of camera ``name``."""
         with self._condition:
             camera = self._cameras[name]
-            if not self._admit(camera, camera.depth, stamp_ns):
+            image = _Image(stamp_ns, message, now_ns)
+            if not self._admit(camera, camera.depth, image):
                 return
             camera.depthless_ns = None
             color = self._partner(camera.color, stamp_ns)
             if color is not None:
-                self._join(camera, color, (stamp_ns, message), now_ns)
+                self._join(camera, color, image, now_ns)
             else:
-                self._wait_for_partner(camera, camera.depth, stamp_ns, message)
+                self._wait_for_partner(camera, camera.depth, image)
 
     def wait(self, timeout_s: float) -> None:
         """Blocks until a pair is ready, ``wake`` is called, or the time is over."""
@@ -163,31 +171,33 @@ class Pairing:
         """Whether a camera has delivered no pair for the timeout."""
         return self.age_ns(name, now_ns) > self._timeout_ns
 
-    def _admit(self, camera: _Camera, stream: _Stream, stamp_ns: int) -> bool:
+    def _admit(self, camera: _Camera, stream: _Stream, image: _Image) -> bool:
         if stream.newest_ns is not None:
-            if stamp_ns == stream.newest_ns:
+            if image.stamp_ns == stream.newest_ns:
                 camera.drops[Drop.STALE] += 1
                 return False
-            if stamp_ns < stream.newest_ns:
+            if image.stamp_ns < stream.newest_ns:
                 camera.drops[Drop.UNPAIRED] += camera.color.clear() + camera.depth.clear()
-        stream.newest_ns = stamp_ns
+        stream.newest_ns = image.stamp_ns
+        for waiting in (camera.color.waiting, camera.depth.waiting):
+            # Either way, since a simulated clock may be set back.
+            while waiting and abs(image.arrived_ns - waiting[0].arrived_ns) > self._timeout_ns:
+                waiting.popleft()
+                camera.drops[Drop.UNPAIRED] += 1
         return True
 
-    def _partner(self, other: _Stream, stamp_ns: int) -> tuple[int, Any] | None:
-        nearest = min(other.waiting, key=lambda entry: abs(entry[0] - stamp_ns), default=None)
-        if nearest is None or abs(nearest[0] - stamp_ns) > self._tolerance_ns:
+    def _partner(self, other: _Stream, stamp_ns: int) -> _Image | None:
+        nearest = min(other.waiting, key=lambda image: abs(image.stamp_ns - stamp_ns), default=None)
+        if nearest is None or abs(nearest.stamp_ns - stamp_ns) > self._tolerance_ns:
             return None
         return nearest
 
-    def _join(
-        self, camera: _Camera, color: tuple[int, Any], depth: tuple[int, Any], now_ns: int
-    ) -> None:
-        for stream, stamp_ns in ((camera.color, color[0]), (camera.depth, depth[0])):
-            while stream.waiting and stream.waiting[0][0] <= stamp_ns:
-                waited_ns, _ = stream.waiting.popleft()
-                if waited_ns != stamp_ns:
+    def _join(self, camera: _Camera, color: _Image, depth: _Image, now_ns: int) -> None:
+        for stream, used in ((camera.color, color), (camera.depth, depth)):
+            while stream.waiting and stream.waiting[0].stamp_ns <= used.stamp_ns:
+                if stream.waiting.popleft() is not used:
                     camera.drops[Drop.UNPAIRED] += 1
-        self._hand_over(camera, Pair(color[1], depth[1], color[0], now_ns))
+        self._hand_over(camera, Pair(color.message, depth.message, color.stamp_ns, now_ns))
 
     def _hand_over(self, camera: _Camera, pair: Pair) -> None:
         if camera.ready is not None:
@@ -196,13 +206,11 @@ class Pairing:
         camera.paired_ns = pair.arrived_ns
         self._condition.notify_all()
 
-    def _wait_for_partner(
-        self, camera: _Camera, stream: _Stream, stamp_ns: int, message: Any
-    ) -> None:
+    def _wait_for_partner(self, camera: _Camera, stream: _Stream, image: _Image) -> None:
         if len(stream.waiting) == _WAITING:
             stream.waiting.popleft()
             camera.drops[Drop.UNPAIRED] += 1
-        stream.waiting.append((stamp_ns, message))
+        stream.waiting.append(image)
 
     def _has_news(self) -> bool:
         return self._woken or any(camera.ready for camera in self._cameras.values())

@@ -1,11 +1,11 @@
-"""QoS profiles by name, and what to do where a publisher and a subscription do not match."""
+"""QoS profiles by name, and what is said where a publisher and a subscription do not match."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Final
 
-from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_policy_name_from_kind
 
 _VOLATILE: Final = DurabilityPolicy.VOLATILE
@@ -22,21 +22,36 @@ EVENTS: Final = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE, dur
 # Pictures for people.
 VISUALS: Final = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE, durability=_VOLATILE)
 
-_MENDS: Final = {
-    "RELIABILITY": "set the parameter image_qos to sensor_data, or publish reliable",
-    "DURABILITY": "publish volatile or transient local",
-}
+# What mends a publisher that is heard by no subscription of this node.
+IMAGE_MEND: Final = "set the parameter image_qos to sensor_data, or publish reliable"
+EVENT_MEND: Final = "publish reliable"
 
 
-def mismatch_as_error(topic: str, log_error: Callable[[str], Any]) -> SubscriptionEventCallbacks:
-    """Callbacks of a subscription to ``topic`` that log a mismatch as an error with the mend."""
+def publisher_refused(
+    topic: str, mend: str, log_error: Callable[[str], Any]
+) -> SubscriptionEventCallbacks:
+    """Callbacks of a subscription that log a publisher it cannot hear as an error with the mend."""
 
     def tell(event: Any) -> None:
-        policy = qos_policy_name_from_kind(event.last_policy_kind)
-        mend = _MENDS.get(policy, f"make the publisher's {policy} at least what is asked for")
         log_error(
-            f"{topic}: a publisher offers less {policy} than this node asks for; nothing is "
-            f"received from it: {mend}"
+            f"{topic}: a publisher offers less {_policy_of(event)} than this node asks for; "
+            f"nothing is received from it: {mend}"
         )
 
     return SubscriptionEventCallbacks(incompatible_qos=tell)
+
+
+def subscriber_refused(topic: str, log_error: Callable[[str], Any]) -> PublisherEventCallbacks:
+    """Callbacks of a publisher that log a subscriber it cannot serve as an error with the mend."""
+
+    def tell(event: Any) -> None:
+        log_error(
+            f"{topic}: a subscriber asks for more {_policy_of(event)} than this node offers and "
+            "receives nothing: subscribe volatile, without deadline and liveliness"
+        )
+
+    return PublisherEventCallbacks(incompatible_qos=tell)
+
+
+def _policy_of(event: Any) -> str:
+    return str(qos_policy_name_from_kind(event.last_policy_kind))

@@ -11,7 +11,7 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from damage_perception.ros.messages import nanoseconds_of
 from damage_perception.ros.pairing import Pairing
-from damage_perception.ros.qos import IMAGE_PROFILES, mismatch_as_error
+from damage_perception.ros.qos import IMAGE_MEND, IMAGE_PROFILES, publisher_refused
 from damage_perception.topics import CAMERA_INFO, COLOR, DEPTH
 
 
@@ -41,13 +41,11 @@ class Reception:
                 (DEPTH, Image, partial(self._receive, pairing.add_depth, camera)),
                 (CAMERA_INFO, CameraInfo, partial(self._keep, camera)),
             ]
-            for topic, kind, receive in receivers:
+            for name, kind, receive in receivers:
+                topic = f"{camera}/{name}"
+                refused = publisher_refused(topic, IMAGE_MEND, node.get_logger().error)
                 subscription = node.create_subscription(
-                    kind,
-                    f"{camera}/{topic}",
-                    receive,
-                    qos,
-                    event_callbacks=mismatch_as_error(f"{camera}/{topic}", node.get_logger().error),
+                    kind, topic, receive, qos, event_callbacks=refused
                 )
                 self._subscriptions.append(subscription)
                 self._topics.setdefault(camera, []).append(subscription.topic_name)

@@ -10,15 +10,14 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-import cv2
 import rclpy
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 
-from damage_perception.image_message import read_color
 from damage_perception.kinds import KINDS, NONE
 from damage_perception.ros import qos
+from damage_perception.ros.item_pictures import ItemPictures
 from damage_perception.ros.messages import nanoseconds_of
 from damage_perception.verdict.report import Reason, Verdict
 from damage_perception_msgs.msg import DamageReport, ItemAnnouncement
@@ -27,7 +26,6 @@ PICK: Final = "pick"
 DIVERT: Final = "divert"
 SET_ASIDE: Final = "set aside"
 _ACTIONS: Final = {Verdict.PASS: PICK, Verdict.DIVERT: DIVERT, Verdict.UNKNOWN: SET_ASIDE}
-_JPEG: Final = (cv2.IMWRITE_JPEG_QUALITY, 90)
 # A report sent at its deadline is still on its way then.
 _GRACE_NS: Final = 100_000_000
 
@@ -37,6 +35,7 @@ class ReferenceController(Node):
 
     Parameters: ``detector`` name of the detector node, ``overlays`` folder for a picture of each
     item (empty: none), ``items`` how many to answer before the process ends (0: without end).
+    An item announced without a deadline waits for its report without end.
     """
 
     def __init__(self) -> None:
@@ -46,24 +45,20 @@ class ReferenceController(Node):
         self.items = int(self.declare_parameter("items", 0).value)
         self.answered = 0
         self._deadlines_ns: dict[str, int] = {}
-        self._overlays = Path(overlays) if overlays else None
-        # By stamp, since either may come first.
-        self._reported: dict[int, str] = {}
-        self._pictures: dict[int, Image] = {}
+        self._pictures = ItemPictures(Path(overlays)) if overlays else None
         self._announcements = f"{detector}/announcements"
         self._listens = False
         self._report_subscription = self.create_subscription(
             DamageReport, f"{detector}/reports", self._act, qos.EVENTS
         )
-        if self._overlays is not None:
-            self._overlays.mkdir(parents=True, exist_ok=True)
+        if self._pictures is not None:
             self.create_subscription(Image, f"{detector}/overlay", self._picture, qos.VISUALS)
         self.create_timer(0.02, self._watch)
 
     @property
     def done(self) -> bool:
-        """Whether every item is answered and its picture is there."""
-        pictured = self._overlays is None or not self._reported
+        """Whether every item is answered and no picture is awaited."""
+        pictured = self._pictures is None or self._pictures.complete
         return 0 < self.items <= self.answered and pictured
 
     def _expect(self, announcement: ItemAnnouncement) -> None:
@@ -71,10 +66,13 @@ class ReferenceController(Node):
 
     def _act(self, report: DamageReport) -> None:
         now_ns = self._now_ns()
-        if self._deadlines_ns.pop(report.item_id, None) is None:
+        stamp_ns = nanoseconds_of(report.header.stamp)
+        expected = self._deadlines_ns.pop(report.item_id, None) is not None
+        if self._pictures is not None:
+            self._pictures.report(report.item_id, stamp_ns, keep=expected)
+        if not expected:
             return
         verdict = Verdict(report.verdict)
-        stamp_ns = nanoseconds_of(report.header.stamp)
         confidences = list(report.kind_confidences)
         strongest = KINDS[confidences.index(max(confidences))]
         self._answer(
@@ -89,9 +87,6 @@ class ReferenceController(Node):
             frames_used=report.frames_used,
             backend=report.backend,
         )
-        if self._overlays is not None:
-            self._reported[stamp_ns] = report.item_id
-            self._save(stamp_ns)
 
     def _watch(self) -> None:
         # Whoever announces waits for a listener; it must not see one that hears no reports yet.
@@ -105,22 +100,13 @@ class ReferenceController(Node):
     def _give_up_on_the_late(self) -> None:
         now_ns = self._now_ns()
         for item_id, deadline_ns in list(self._deadlines_ns.items()):
-            if 0 < deadline_ns + _GRACE_NS < now_ns:
+            if 0 < deadline_ns < now_ns - _GRACE_NS:
                 del self._deadlines_ns[item_id]
                 self._answer(item_id, SET_ASIDE, verdict=None)
 
     def _picture(self, image: Image) -> None:
-        stamp_ns = nanoseconds_of(image.header.stamp)
-        self._pictures[stamp_ns] = image
-        self._save(stamp_ns)
-
-    def _save(self, stamp_ns: int) -> None:
-        if self._overlays is None or stamp_ns not in self._reported.keys() & self._pictures.keys():
-            return
-        picture = read_color(self._pictures.pop(stamp_ns))
-        name = f"{self._reported.pop(stamp_ns)}_overlay.jpg"
-        bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-        cv2.imwrite(str(self._overlays / name), bgr, _JPEG)
+        if self._pictures is not None:
+            self._pictures.image(image, nanoseconds_of(image.header.stamp))
 
     def _answer(self, item_id: str, action: str, **fields: Any) -> None:
         self.answered += 1

@@ -28,7 +28,7 @@ FOLDER_GAP_S: Final = 0.6
 _BY_SOURCE: Final = -1.0
 
 # Passes the names of the images on as they are out; how many come, None where there is no end.
-Shown: TypeAlias = Callable[[Iterable[str], "int | None"], Iterable[str]]
+Shown: TypeAlias = Callable[[Iterable[str], int | None], Iterable[str]]
 
 
 class Unheard(RuntimeError):

@@ -21,6 +21,10 @@ from damage_perception_msgs.srv import CalibrateStation, Inspect
 # A camera at 2 Hz delivers the images of a calibration in this time.
 _CALIBRATION_NS: Final = 5_000_000_000
 _INACTIVE: Final = "the node is not active: configure and activate it first"
+_BUSY: Final = "an inspection is running: wait for its answer"
+
+# One count for the process, so that no two inspections name an item alike.
+_numbers = count(1)
 
 
 class Services:
@@ -41,7 +45,7 @@ class Services:
         self._now_ns = now_ns
         self._values = values
         self._worker = worker
-        self._numbers = count(1)
+        self._inspecting = False
         # A callback that waits keeps the others of its group from running.
         group = ReentrantCallbackGroup()
         self._services = [
@@ -63,13 +67,19 @@ class Services:
         wait_ns = nanoseconds_of(request.timeout)
         if wait_ns <= 0:
             wait_ns = nanoseconds(self._values(), "decision_deadline_ms")
-        name = f"inspect-{next(self._numbers)}"
+        if self._inspecting:
+            # Each inspection runs the network on every image once more.
+            response.message = _BUSY
+            return response
+        name = f"inspect-{next(_numbers)}"
         answer: Future = Future()
         job = Inspection(name, now_ns, now_ns + wait_ns, self._resolve(answer))
         if not self._begin(job):
             response.message = _INACTIVE
             return response
+        self._inspecting = True
         reports, error = await answer
+        self._inspecting = False
         reports_now: list[Report] = reports
         response.success, response.message = not error, error
         response.reports = [report_message(report, self._now_ns()) for report in reports_now]

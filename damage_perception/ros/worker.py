@@ -147,7 +147,9 @@ class Worker:
         self._jobs = [job for job in self._jobs if not self._advance(job, captures)]
 
     def _tick(self) -> None:
-        self._note_faults()
+        # Said of what goes unseen; before an observation, a past problem says nothing of it.
+        broken = self._inspector.backend_problem
+        self._note_faults(Reason.BACKEND_FAULT if broken else Reason.NONE)
         self._deliver(self._inspector.tick(self._now_ns()), self._newest)
 
     def _run_calls(self) -> None:
@@ -169,9 +171,7 @@ class Worker:
                 pair.stamp_ns,
             )
         except Exception as error:  # of OpenCV and cv_bridge, besides ValueError
-            self._pairing.count(name, Drop.MALFORMED)
-            self._image_faults[name] = Reason.MALFORMED_INPUT
-            self._problems.note(name, error)
+            self._reject(name, error)
             return None
         self._image_faults[name] = Reason.NONE if pair.depth is not None else Reason.NO_DEPTH
         in_clock = 0 <= pair.arrived_ns - pair.stamp_ns <= _CLOCK_SPAN_NS
@@ -193,10 +193,10 @@ class Worker:
         self._models[name] = (message, model)
         return model
 
-    def _note_faults(self) -> None:
+    def _note_faults(self, of_all: Reason = Reason.NONE) -> None:
         now_ns = self._now_ns()
         for name in self._inspector.cameras:
-            fault = self._image_faults.get(name, Reason.NONE)
+            fault = of_all | self._image_faults.get(name, Reason.NONE)
             if self._pairing.is_stale(name, now_ns):
                 fault |= Reason.STALE_CAMERA
             self._inspector.camera_faults[name] = fault
@@ -228,13 +228,16 @@ class Worker:
             self._image_faults[name] = Reason.NO_DEPTH
             self._problems.note(name, error)
         elif isinstance(error, ValueError):
-            self._pairing.count(name, Drop.MALFORMED)
-            self._image_faults[name] = Reason.MALFORMED_INPUT
-            self._problems.note(name, error)
+            self._reject(name, error)
         else:
             self._health.failed(f"{type(error).__name__}: {error}")
             self._image_faults[name] = Reason.BACKEND_FAULT
             self._problems.note(name, error, "".join(traceback.format_exception(error)))
+
+    def _reject(self, name: str, error: Exception) -> None:
+        self._pairing.count(name, Drop.MALFORMED)
+        self._image_faults[name] = Reason.MALFORMED_INPUT
+        self._problems.note(name, error)
 
     def _advance(self, job: Job, captures: Sequence[Capture]) -> bool:
         try:

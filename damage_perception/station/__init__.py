@@ -5,7 +5,7 @@ from damage_perception.station.item import Item
 from damage_perception.station.plane import Plane, StationError
 from damage_perception.station.region import RegionOfInterest
 from damage_perception.station.station import Station
-from damage_perception.station.store import load_station, load_stations, save_station
+from damage_perception.station.store import load_station, load_stations, save_stations
 
 __all__ = [
     "Item",
@@ -17,5 +17,5 @@ __all__ = [
     "fit_plane",
     "load_station",
     "load_stations",
-    "save_station",
+    "save_stations",
 ]

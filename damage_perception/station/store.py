@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,16 +52,15 @@ def load_stations(path: Path | str) -> dict[str, Station]:
     return {name: _station(entry, f"{path}: stations.{name}") for name, entry in cameras.items()}
 
 
-def save_station(path: Path | str, camera_name: str, station: Station) -> None:
-    """Write the station under the camera's name and keep the file's other cameras.
+def save_stations(path: Path | str, stations: Mapping[str, Station]) -> None:
+    """Write stations under the names of their cameras and keep the file's other cameras.
 
     The file is replaced as a whole, so that a reader never sees half of it. Raises StationError
     where the file exists and is not a station file, or cannot be written.
     """
     path = Path(path)
-    stations = load_stations(path) if path.exists() else {}
-    stations[camera_name] = station
-    document = {"stations": {name: _entry(each) for name, each in stations.items()}}
+    known = load_stations(path) if path.exists() else {}
+    document = {"stations": {name: _entry(each) for name, each in {**known, **stations}.items()}}
     partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

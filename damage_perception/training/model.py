@@ -13,7 +13,7 @@ from torch.nn import functional
 from damage_perception.kinds import KINDS
 
 # Local relief is a thousandth of the view's width where a dent begins; this makes it order one.
-RELIEF_GAIN = 40.0
+RELIEF_GAIN = 80.0
 FINE_WINDOW = 3
 BROAD_WINDOW = 15
 CHANNELS = 8
@@ -31,23 +31,28 @@ class Preprocess(nn.Module):
         known = (height_m > -1.0).float().unsqueeze(1) * (width_m > 0).float().view(-1, 1, 1, 1)
         width = width_m.clamp(min=0.02).view(-1, 1, 1, 1)
         height = (height_m.unsqueeze(1) / width).clamp(-0.3, 1.5) * known
-        sums = functional.avg_pool2d(torch.cat((height, known), dim=1), 4)
-        fine = self._relief(height, known, sums, FINE_WINDOW)
-        broad = self._relief(height, known, sums, BROAD_WINDOW)
         on_item = item.unsqueeze(1).float()
+        # The item against the item and the ground against the ground: their step would drown a
+        # dent in the item's edge, or a puddle beside it.
+        sides = torch.cat((on_item, 1 - on_item), dim=1) * known
+        sums = functional.avg_pool2d(torch.cat((height * sides, sides), dim=1), 4)
+        fine = self._relief(height, sides, sums, FINE_WINDOW)
+        broad = self._relief(height, sides, sums, BROAD_WINDOW)
         return torch.cat((rgb, 2 * height, fine, broad, known, on_item), dim=1)
 
     @staticmethod
-    def _relief(height: Tensor, known: Tensor, sums: Tensor, window: int) -> Tensor:
-        """Height against the mean of its known neighbourhood, (N, 1, S, S) within -2..2.
+    def _relief(height: Tensor, sides: Tensor, sums: Tensor, window: int) -> Tensor:
+        """Height against the mean of the neighbourhood on the same side, (N, 1, S, S) in -2..2.
 
-        sums    (N, 2, S/4, S/4) means of height and of what is known, in cells of 4 x 4
+        sides   (N, 2, S, S) 1 where height is known on the item, and off it
+        sums    (N, 4, S/4, S/4) means of height on either side and of sides, in cells of 4 x 4
         window  side of the neighbourhood in such cells
         """
         mean = functional.avg_pool2d(sums, window, 1, window // 2, count_include_pad=False)
         mean = functional.interpolate(mean, scale_factor=4.0, mode="bilinear", align_corners=False)
-        base = mean[:, :1] / mean[:, 1:].clamp(min=0.02)
-        return ((height - base) * known * RELIEF_GAIN).clamp(-2.0, 2.0)
+        base = mean[:, :2] / mean[:, 2:].clamp(min=0.02)
+        relief = ((height - base) * sides).sum(dim=1, keepdim=True)
+        return (relief * RELIEF_GAIN).clamp(-2.0, 2.0)
 
 
 def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:

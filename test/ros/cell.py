@@ -191,10 +191,12 @@ class Cell:
         # Matched on this side is not yet matched on the other.
         time.sleep(0.3)
 
-    def announce(self, item_id, sku="", deadline_ns=0):
+    def announce(self, item_id, sku="", deadline_ns=0, camera=""):
         """Announces an item."""
         self._announcements.publish(
-            ItemAnnouncement(item_id=item_id, sku=sku, deadline=stamp_of(deadline_ns))
+            ItemAnnouncement(
+                item_id=item_id, sku=sku, camera=camera, deadline=stamp_of(deadline_ns)
+            )
         )
 
     def call(self, kind, name, request, timeout_s=15):

@@ -103,16 +103,42 @@ def test_a_station_file_that_is_not_understood_fails_configure(cell, detector, t
     assert "stations is not a mapping" in detector.log
 
 
+def test_a_rate_that_the_model_cannot_show_fails_configure(cell, detector, tiny_card):
+    assert cell.set_parameter("model", str(tiny_card)).successful
+    assert cell.set_parameter("station_file", "").successful
+    assert cell.set_parameter("false_diverts_per_1000", 0.1).successful
+    assert not cell.change_state(CONFIGURE)
+    assert "configure failed: parameter false_diverts_per_1000: " in detector.log
+    assert cell.set_parameter("false_diverts_per_1000", 5.0).successful
+
+
 def test_after_all_that_the_node_configures_and_works(cell, tiny_card):
     level, message, _ = cell.status("detector")
     assert level == 2 and "configure failed" in message
-    assert cell.set_parameter("station_file", "").successful
     assert cell.change_state(CONFIGURE) and cell.change_state(ACTIVATE)
     cell.connect()
     cell.announce("first")
     report = cell.report_on("first", timeout_s=10, beat=lambda: cell.show(frames=1))
     assert report.verdict == report.PASS
     assert cell.status("detector")[:2] == (0, "active")
+
+
+def test_the_state_is_told_while_simulated_time_stands_still(environment, tmp_path):
+    parameters = {"use_sim_time": True}
+    detector = Detector(tmp_path, environment, parameters, "-r", "__ns:=/simulated")
+    cell = Cell(environment, ())
+    try:
+        cell.until(
+            lambda: any(
+                status.name == "simulated/damage_detector: detector"
+                for array in cell.diagnostics
+                for status in array.status
+            ),
+            timeout_s=20,
+        )
+    finally:
+        cell.close()
+        assert detector.stop() == 0
 
 
 FILES = {

@@ -81,12 +81,14 @@ def test_an_item_without_damage_passes(cell):
 
 def test_damage_diverts_and_is_shown_where_it_is(cell):
     cell.announce("torn")
-    report = cell.report_on("torn", beat=lambda: cell.show(damaged=True, frames=1))
+    stamps = []
+    report = cell.report_on("torn", beat=lambda: stamps.extend(cell.show(damaged=True, frames=1)))
     assert report.verdict == DIVERT and report.reasons == DamageReport.REASON_DAMAGE
     assert report.confidence >= report.threshold
     (region,) = report.regions
     assert region.kind == DamageRegion.KIND_CRUSH and region.camera == "camera"
-    assert region.header == report.header
+    # Of the image that shows it most clearly.
+    assert stamp_ns(region.header.stamp) in stamps and region.header.frame_id == "camera_optical"
     # The red patch of the scene: columns 135 to 170, rows 100 to 130, 0.7 m away.
     assert abs(region.box.x_offset - 135) <= 6 and abs(region.box.width - 35) <= 10
     assert len(region.polygon.points) >= 3
@@ -142,9 +144,11 @@ def test_too_few_frames_by_the_deadline_are_unknown(cell):
     assert report.verdict == UNKNOWN and report.reasons & DamageReport.REASON_DEADLINE
 
 
-def test_an_announcement_without_id_is_refused(cell, detector):
+def test_announcements_that_cannot_be_are_refused(cell, detector):
     cell.announce("")
     cell.until(lambda: "announced item_id is empty" in detector.log)
+    cell.announce("elsewhere", camera="left")
+    cell.until(lambda: "'elsewhere' is announced for camera 'left'" in detector.log)
 
 
 def test_overlay_and_markers_come_while_somebody_looks(cell):
@@ -198,6 +202,37 @@ def test_items_are_reported_while_an_inspection_waits(cell):
     assert future.result().reports[0].verdict == PASS
 
 
+def test_a_second_inspection_is_refused_while_one_runs(cell):
+    first = cell.inspect(1.0)
+    response = cell.until_done(cell.inspect(1.0))
+    assert not response.success and response.message.startswith("an inspection is running")
+    cell.until(first.done, beat=lambda: cell.show(frames=1))
+    assert first.result().success
+    third = cell.inspect(3.0)
+    cell.until(third.done, beat=lambda: cell.show(frames=1))
+    (before,), (after,) = first.result().reports, third.result().reports
+    assert before.item_id != after.item_id
+
+
+def test_an_inspection_where_no_plane_is_seen_is_unknown(cell, detector):
+    """Until it is calibrated, the station's plane is sought in every frame."""
+    color, depth = scene()
+    depth[:] = np.random.default_rng(0).uniform(0.4, 1.6, depth.shape)
+    future = cell.inspect(0.5)
+    cell.until(future.done, beat=lambda: show(cell, (color, depth)))
+    assert future.result().success
+    (report,) = future.result().reports
+    assert report.verdict == UNKNOWN and report.reasons & DamageReport.REASON_NO_DEPTH
+    assert detector.log.count("no plane in the depth image") == 1
+
+
+def test_a_station_that_is_not_empty_is_not_learned(cell, station_file):
+    future = cell.calibrate()
+    cell.until(future.done, beat=lambda: cell.show(frames=1))
+    assert not future.result().success and not station_file.exists()
+    assert "1 thing stands on the station of camera camera" in future.result().message
+
+
 def test_the_empty_station_is_learned_kept_and_used(cell, station_file):
     future = cell.calibrate()
     cell.until(future.done, beat=lambda: cell.show(None, frames=1))
@@ -244,6 +279,7 @@ def test_thresholds_and_region_of_interest_change_at_run_time(cell):
         ("threads", 1, "deactivate and clean up first"),
         ("cameras", ["left"], "start it again"),
         ("no_such_thing", 1.0, "undeclared parameter"),
+        ("false_diverts_per_1000", 0.1, "parameter false_diverts_per_1000: "),
     ],
 )
 def test_a_change_that_cannot_be_is_refused_with_a_reason(cell, name, value, reason):

@@ -17,6 +17,10 @@ from damage_perception.ros.parameters import (
     parse_value,
 )
 from damage_perception.ros.parameters.check import pose_of
+from damage_perception.ros.settings import policy_of, quality_of, with_limits
+from damage_perception.station import Station
+from damage_perception.verdict.policy import VerdictPolicy
+from damage_perception.verdict.quality import QualityLimits
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE_OF_CAMERA = parameters_of(["camera"])
@@ -27,6 +31,13 @@ def test_every_default_holds_its_own_bounds():
     for parameter in TABLE:
         assert parse_value(parameter, parameter.default) == parameter.default
     check_values(DEFAULTS)
+
+
+def test_the_node_judges_by_the_limits_of_the_command_line():
+    values = DEFAULTS | {"damage_threshold": 0.5}
+    assert policy_of(values, card=None) == VerdictPolicy(threshold=0.5)
+    assert quality_of(values) == QualityLimits()
+    assert with_limits(Station(), values, "camera") == Station()
 
 
 def test_every_parameter_is_described():

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.ros
 
 # The right camera stands so far along the left one's x; what it sees lies further left by so much.
 APART_M = 0.14
+LOOKING_DOWN = (1.0, 0.0, 0.0, 0.0)
 SHIFT_PX = round(CAMERA.fx * APART_M / (TABLE_M - ITEM_HEIGHT_M))
 BOX = {"left": (150, 80, 90, 70), "right": (150 - SHIFT_PX, 80, 90, 70)}
 
@@ -25,8 +26,8 @@ def detector(environment, tiny_card, tmp_path_factory):
         "model": str(tiny_card),
         "autostart": True,
         "cameras": ["left", "right"],
-        "left": {"plane": list(PLANE), "pose": [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]},
-        "right": {"plane": list(PLANE), "pose": [APART_M, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]},
+        "left": {"plane": list(PLANE), "pose": [0.0, 0.0, TABLE_M, *LOOKING_DOWN]},
+        "right": {"plane": list(PLANE), "pose": [APART_M, 0.0, TABLE_M, *LOOKING_DOWN]},
         "source_timeout_ms": 300,
         "leave_after_ms": 100,
     }

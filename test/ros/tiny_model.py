@@ -13,11 +13,14 @@ from damage_perception.kinds import KINDS
 VIEW_SIZE = 64
 
 
-def write_model(folder, view_size=VIEW_SIZE):
-    """Writes graph, self-test and card into ``folder``; the path of the card."""
+def write_model(folder, fewest=1, view_size=VIEW_SIZE):
+    """Writes graph, self-test and card into ``folder``; the path of the card.
+
+    fewest  views of a pass with less than which the graph fails; the self-test has two
+    """
     folder.mkdir(parents=True, exist_ok=True)
     graph = folder / "tiny.onnx"
-    onnx.save(_graph(view_size), str(graph))
+    onnx.save(_graph(view_size, fewest), str(graph))
     self_test = folder / "tiny_selftest.npz"
     rng = np.random.default_rng(0)
     shape = (2, view_size, view_size)
@@ -45,7 +48,7 @@ def write_model(folder, view_size=VIEW_SIZE):
     return path
 
 
-def _graph(size):
+def _graph(size, fewest):
     """Redness on the item, averaged over 4 x 4 pixels; the most of it decides."""
     constants = {
         "rgb": np.array([1.0, -1.0, -1.0], np.float32).reshape(1, 1, 1, 3) / 255,
@@ -56,6 +59,7 @@ def _graph(size):
         "offset": np.array(-6.0, np.float32),
         "others": np.zeros((1, len(KINDS) - 1, 1, 1), np.float32),
         "unused": np.array(0.0, np.float32),
+        "needed": np.array([fewest - 1], np.int64),
         "last": np.array([-1], np.int64),
         "kind_slopes": np.array([[20.0] + [0.0] * (len(KINDS) - 1)], np.float32),
     }
@@ -75,7 +79,8 @@ def _graph(size):
         node("Concat", ["map", "other_maps"], ["maps"], axis=1),
         node("ReduceMax", ["map", "map_axes"], ["peak"], keepdims=0),
         node("Mul", ["peak", "slope"], ["steep"]),
-        node("Mul", ["width_m", "unused"], ["no_width"]),
+        node("Gather", ["width_m", "needed"], ["a_width"]),
+        node("Mul", ["a_width", "unused"], ["no_width"]),
         node("Add", ["steep", "no_width"], ["steeper"]),
         node("Add", ["steeper", "offset"], ["item_logit"]),
         node("Unsqueeze", ["peak", "last"], ["column"]),

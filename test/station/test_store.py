@@ -12,7 +12,7 @@ from damage_perception.station import (
     StationError,
     load_station,
     load_stations,
-    save_station,
+    save_stations,
 )
 
 PLANE = "plane: {normal: [0.0, 0.0, -1.0], offset_m: 0.8}"
@@ -55,16 +55,16 @@ def test_a_station_comes_back_as_it_was_saved(
         max_items=items,
         separate_touching=separate,
     )
-    save_station(path, name, station)
+    save_stations(path, {name: station})
     assert same(load_station(path, name), station)
 
 
 def test_one_file_holds_several_cameras(tmp_path):
     path = tmp_path / "cell" / "stations.yaml"
     left, right = (Station(Plane(np.array([0, 0, -1.0]), h)) for h in (0.7, 0.9))
-    save_station(path, "left", left)
-    save_station(path, "right", right)
-    save_station(path, "left", Station())
+    save_stations(path, {"left": left})
+    save_stations(path, {"right": right})
+    save_stations(path, {"left": Station()})
     stations = load_stations(path)
     assert list(stations) == ["left", "right"]
     assert stations["left"].plane is None
@@ -112,5 +112,5 @@ def test_a_file_that_is_no_station_file_is_not_overwritten(tmp_path):
     path = tmp_path / "other.yaml"
     path.write_text("ros__parameters: {}\n")
     with pytest.raises(StationError):
-        save_station(path, "left", Station())
+        save_stations(path, {"left": Station()})
     assert path.read_text() == "ros__parameters: {}\n"

@@ -27,6 +27,7 @@ class ParameterServer:
     """Declares the table on a node and holds its values.
 
     is_configured  whether the node has been configured and not cleaned up
+    require        called with all values before some change; raises ParameterError against them
     on_change      called with all values after some changed
 
     Raises ParameterError, naming every parameter at fault, where a parameter file or the command
@@ -38,9 +39,11 @@ class ParameterServer:
         self,
         node: Node,
         is_configured: Callable[[], bool],
+        require: Callable[[dict[str, Value]], None],
         on_change: Callable[[dict[str, Value]], None],
     ) -> None:
         self._is_configured = is_configured
+        self._require = require
         self._on_change = on_change
         # rclpy gives no public access to the values of files and command line.
         given = {name: entry.value for name, entry in node._parameter_overrides.items()}
@@ -52,7 +55,9 @@ class ParameterServer:
 
     def _check(self, changes: list[RosParameter]) -> SetParametersResult:
         try:
-            check_values(self.values | self._parse(changes))
+            values = self.values | self._parse(changes)
+            check_values(values)
+            self._require(values)
         except ParameterError as error:
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)

@@ -73,8 +73,9 @@ TABLE: Final[tuple[Parameter, ...]] = (
         "double_array",
         [],
         "m",
-        "Transform from the camera's optical frame to the station frame: x y z qx qy qz qw. "
-        "Cameras with a pose look at one station together; empty: at a station of its own.",
+        "Transform from the camera's optical frame to the station frame, whose z axis points up: "
+        "x y z qx qy qz qw. Cameras with a pose look at one station together; empty: at a station "
+        "of its own.",
         _SETUP,
         lengths=(0, 7),
     ),

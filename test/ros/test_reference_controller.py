@@ -1,0 +1,48 @@
+"""The reference controller picks on PASS alone, and sets aside what is not answered in time."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("rclpy", reason="the ROS client library is not installed")
+pytest.importorskip("damage_perception_msgs.msg", reason="the messages are not built")
+
+from cell import Cell
+from std_msgs.msg import Header
+
+from damage_perception.ros.messages import stamp_of
+from damage_perception_msgs.msg import DamageReport
+
+pytestmark = pytest.mark.ros
+
+
+def test_every_item_is_answered_with_or_without_deadline(environment, tmp_path):
+    command = [sys.executable, "-m", "damage_perception.ros.reference_controller", "--ros-args"]
+    command += ["-p", "items:=4", "-p", f"overlays:={tmp_path}"]
+    controller = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    cell = Cell(environment, ())
+    try:
+        reports = cell.node.create_publisher(DamageReport, "damage_detector/reports", 50)
+        cell.until(lambda: cell.node.count_subscribers("damage_detector/announcements"), 20)
+        deadline_ns = cell.now_ns() + 300_000_000
+        for item_id, deadline in (("patient", 0), ("late", deadline_ns), ("torn", 0), ("odd", 0)):
+            cell.announce(item_id, deadline_ns=deadline)
+        answers = [json.loads(controller.stdout.readline())]
+        assert cell.now_ns() > deadline_ns
+        for item_id, verdict in (("patient", 1), ("torn", 2), ("odd", 0), ("late", 1)):
+            header = Header(stamp=stamp_of(deadline_ns))
+            reports.publish(DamageReport(header=header, item_id=item_id, verdict=verdict))
+        # No picture of any of them comes, and yet the process ends.
+        answers += [json.loads(line) for line in controller.stdout]
+        assert controller.wait(10) == 0
+    finally:
+        controller.kill()
+        cell.close()
+    assert [(answer["item_id"], answer["action"]) for answer in answers] == [
+        ("late", "set aside"),
+        ("patient", "pick"),
+        ("torn", "divert"),
+        ("odd", "set aside"),
+    ]

@@ -188,7 +188,7 @@ def _loss(model: DamageNet, batch: Batch) -> torch.Tensor:
 
 
 def _dice_loss(maps: torch.Tensor, batch: Batch) -> torch.Tensor:
-    """Soft Dice (Milletari 2016) where a kind is present: a small tear counts like a large spill."""
+    """Soft Dice (Milletari 2016) of the kinds present: a small tear counts like a large spill."""
     shared = (maps * batch.maps).sum(dim=(2, 3))
     total = maps.sum(dim=(2, 3)) + batch.maps.sum(dim=(2, 3))
     dice = 2 * shared / (total + 1)

@@ -266,28 +266,6 @@ def test_a_silent_camera_is_stale_in_report_and_diagnostics(cell):
     assert level == 2 and message.startswith("stale: no new pair")
 
 
-def test_a_camera_without_publisher_is_named_with_its_topics(environment, tiny_card, tmp_path):
-    # A node of its own, in a namespace of its own, since nobody may publish for it.
-    parameters = {"model": str(tiny_card), "autostart": True, "source_timeout_ms": 100}
-    detector = Detector(tmp_path, environment, parameters, "-r", "__ns:=/lonely")
-    cell = Cell(environment, ())
-    try:
-        found = cell.until(
-            lambda: [
-                status.message
-                for array in cell.diagnostics
-                for status in array.status
-                if status.name == "lonely/damage_detector: camera camera"
-                and status.message.startswith("stale")
-            ],
-            timeout_s=20,
-        )
-        assert "nobody publishes /lonely/camera/color/image_raw" in found[-1]
-    finally:
-        cell.close()
-        assert detector.stop() == 0
-
-
 def test_a_camera_without_camera_info_is_malformed(cell, detector):
     color, depth = scene()
 

@@ -1,4 +1,4 @@
-"""Where a publisher and a subscription do not match, the log says so, with the mend."""
+"""Topics that lead nowhere are named, with the mend: no publisher, or one that does not match."""
 
 import pytest
 
@@ -31,3 +31,25 @@ def test_announcements_and_reports_that_go_nowhere_are_errors(environment, tiny_
         cell.close()
         assert detector.stop() == 0
     assert "nothing is received from it: publish reliable" in detector.log
+
+
+def test_a_camera_without_publisher_is_named_with_its_topics(environment, tiny_card, tmp_path):
+    parameters = {"model": str(tiny_card), "autostart": True, "source_timeout_ms": 100}
+    # In a namespace of its own, since nobody may publish for it.
+    detector = Detector(tmp_path, environment, parameters, "-r", "__ns:=/lonely")
+    cell = Cell(environment, ())
+    try:
+        found = cell.until(
+            lambda: [
+                status.message
+                for array in cell.diagnostics
+                for status in array.status
+                if status.name == "lonely/damage_detector: camera camera"
+                and status.message.startswith("stale")
+            ],
+            timeout_s=20,
+        )
+        assert "nobody publishes /lonely/camera/color/image_raw" in found[-1]
+    finally:
+        cell.close()
+        assert detector.stop() == 0

@@ -1,0 +1,133 @@
+"""From rendered views to a model that the node loads."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs PyTorch: make training")
+pytest.importorskip("embreex", reason="training data needs embreex")
+
+from damage_perception.network import DamageNetwork  # noqa: E402
+from damage_perception.training.augment import draw_batch  # noqa: E402
+from damage_perception.training.config import TrainingConfig  # noqa: E402
+from damage_perception.training.export import fit_calibration  # noqa: E402
+from damage_perception.training.model import DamageNet, Preprocess  # noqa: E402
+from damage_perception.training.train import train  # noqa: E402
+from damage_perception.training.views import LabelledViews  # noqa: E402
+
+CONFIG = """
+seed: 3
+train_views: 24
+validation_views: 12
+calibration_views: 120
+batch: 8
+validate_every: 2
+stages:
+  - {view_size: 64, samples: 16, learning_rate: 0.001}
+  - {view_size: 96, samples: 8, learning_rate: 0.001}
+"""
+
+
+def inputs(size=64, count=2):
+    return (
+        torch.full((count, size, size, 3), 128, dtype=torch.uint8),
+        torch.zeros(count, size, size),
+        torch.zeros(count, size, size, dtype=torch.uint8),
+        torch.full((count,), 0.4),
+    )
+
+
+def box_with_dent(scale=1.0):
+    color, height, item, width = inputs()
+    height[:, 16:48, 16:48] = 0.1 * scale
+    height[:, 16:22, 16:22] = 0.09 * scale
+    item[:, 16:48, 16:48] = 1
+    return color, height, item, width * scale
+
+
+def test_relief_shows_a_dented_corner_and_not_the_edge_of_the_item():
+    fine, broad = Preprocess()(*box_with_dent())[0, 4:6]
+    assert broad[17:21, 17:21].mean() < -0.5
+    whole_edge = torch.stack((fine[26:46, 47], broad[26:46, 47], broad[26:46, 49]))
+    assert whole_edge.abs().max() < 0.2
+
+
+def test_what_the_network_sees_does_not_depend_on_the_size_of_the_item():
+    small, large = (Preprocess()(*box_with_dent(scale)) for scale in (0.3, 1.0))
+    assert torch.allclose(small, large, atol=1e-4)
+
+
+def test_a_view_without_depth_or_scale_is_like_one_without_height():
+    color, height, item, width = box_with_dent()
+    without_depth = Preprocess()(color, torch.full_like(height, -10.0), item, width)
+    without_scale = Preprocess()(color, height, item, torch.zeros_like(width))
+    assert torch.equal(without_depth, without_scale)
+    assert without_depth[:, 3:7].abs().max() == 0
+
+
+def test_the_network_answers_at_every_size_it_is_trained_at():
+    model = DamageNet().eval()
+    for size in (64, 96):
+        maps, item, kinds = model(*inputs(size))
+        assert maps.shape == (2, 6, size // 4, size // 4)
+        assert item.shape == (2,) and kinds.shape == (2, 6)
+
+
+def test_varied_views_keep_damage_where_it_is():
+    size, count = 64, 40
+    color = np.zeros((count, size, size, 3), np.uint8)
+    kinds = np.zeros((count, size // 4, size // 4), np.uint8)
+    color[:, 40:56, 12:28] = 200
+    kinds[:, 10:14, 3:7] = 3
+    views = LabelledViews(
+        color,
+        np.zeros((count, size, size), np.float16),
+        np.ones((count, size, size), np.uint8),
+        np.full(count, 0.4, np.float32),
+        kinds,
+        np.ones(count, bool),
+    )
+    batch = draw_batch(views, np.arange(count), 96, np.random.default_rng(0), vary=True)
+    bright = batch.inputs[0].float().mean(dim=3) > 110
+    cells = bright.view(count, 24, 4, 24, 4).float().mean(dim=(2, 4)) > 0.5
+    labelled = batch.maps[:, 2] > 0
+    shared = (cells & labelled).sum(dim=(1, 2)) / (cells | labelled).sum(dim=(1, 2))
+    assert shared.min() > 0.5
+    assert shared.mean() > 0.8
+
+
+def test_calibration_finds_the_odds_that_made_the_labels():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 3, 20_000).astype(np.float32)
+    damaged = rng.random(20_000) < 1 / (1 + np.exp(-(0.5 * logits - 1)))
+    assert fit_calibration(logits, damaged) == pytest.approx((0.5, -1.0), abs=0.08)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (("seed: 3", "sed: 3"), "unknown sed"),
+        (("view_size: 64", "view_size: 60"), "multiple of 32"),
+        (("stages:", "steps:"), "stages"),
+        (("train_views: 24\n", ""), "train_views"),
+    ],
+)
+def test_a_wrong_configuration_is_named(tmp_path, change, complaint):
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG.replace(*change))
+    with pytest.raises(ValueError, match=complaint):
+        TrainingConfig.load(path)
+
+
+@pytest.mark.slow
+def test_training_goes_on_where_it_stopped_and_ends_in_a_model(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG)
+    card = train(path, tmp_path / "work", tmp_path / "models")
+    network = DamageNetwork.load(card)
+    assert network.view_size == 96
+    assert 0 < network.card.operating_point(50) < 1
+    assert (tmp_path / "work" / "curves.png").stat().st_size > 5000
+    first = (tmp_path / "models" / "damage_net.onnx").read_bytes()
+    # Nothing is left to do, so the same weights come out.
+    train(path, tmp_path / "work", tmp_path / "models")
+    assert (tmp_path / "models" / "damage_net.onnx").read_bytes() == first

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
@@ -152,7 +152,7 @@ class ItemTracker:
         for track in self._tracks:
             seen = track.evidence.first_seen_ns
             late = not track.reported or 0 < announcement.stamp_ns <= seen
-            here = not announcement.camera or announcement.camera in track.last
+            here = _is_for(announcement, track.last)
             if late and here and not track.announced and self._has_usable(track):
                 self._name(track, announcement, track.deadline_ns)
                 track.reported = False
@@ -190,7 +190,7 @@ class ItemTracker:
 
         cameras  by station, the cameras that look at it
         """
-        due = []
+        due = [self._expire(entry) for entry in self._expired(now_ns)]
         for track in self._tracks:
             if track.reported:
                 continue
@@ -200,9 +200,6 @@ class ItemTracker:
                 due.append(_due(track, Reason.DEADLINE))
             elif self._left(track):
                 due.append(_due(track, Reason.LEFT))
-        for entry in [entry for entry in self._announced if now_ns >= entry.deadline_ns]:
-            self._announced.remove(entry)
-            due.append(_never_seen(entry, Reason.NOT_FOUND | Reason.DEADLINE))
         self._tracks = [
             track
             for track in self._tracks
@@ -218,6 +215,19 @@ class ItemTracker:
         self._tracks, self._announced, self._looked_ns = [], [], {}
         return waiting
 
+    def _expired(self, now_ns: int) -> list[_Waiting]:
+        return [entry for entry in self._announced if now_ns >= entry.deadline_ns]
+
+    def _expire(self, entry: _Waiting) -> Due:
+        """Answers for an announced item whose time is over, by what could be its item."""
+        self._announced.remove(entry)
+        announcement = entry.announcement
+        for track in self._tracks:
+            if not (track.reported or track.announced) and _is_for(announcement, track.last):
+                self._name(track, announcement, entry.deadline_ns)
+                return _due(track, Reason.DEADLINE)
+        return _never_seen(entry, Reason.NOT_FOUND | Reason.DEADLINE)
+
     def _left(self, track: Track) -> bool:
         # By frames that came: a silent camera does not make an item leave.
         return all(
@@ -228,7 +238,7 @@ class ItemTracker:
     def _name_next(self, track: Track, camera: str) -> None:
         """Gives an item that can be judged the oldest name that waits for it."""
         for entry in self._announced:
-            if entry.announcement.camera in ("", camera):
+            if _is_for(entry.announcement, (camera,)):
                 self._announced.remove(entry)
                 self._name(track, entry.announcement, track.deadline_ns)
                 return
@@ -242,6 +252,10 @@ class ItemTracker:
         track.item_id, track.sku = announcement.item_id, announcement.sku
         track.deadline_ns = announcement.deadline_ns or usual_deadline_ns
         track.announced = True
+
+
+def _is_for(announcement: Announcement, cameras: Container[str]) -> bool:
+    return not announcement.camera or announcement.camera in cameras
 
 
 def _due(track: Track, missing: Reason) -> Due:

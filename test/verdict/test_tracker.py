@@ -184,6 +184,17 @@ def test_an_announcement_waits_for_an_item_that_can_be_judged():
     assert not due.evidence.faults
 
 
+def test_an_announced_item_that_cannot_be_judged_says_why():
+    tracker = ItemTracker(POLICY)
+    tracker.announce(Announcement("parcel", deadline_ns=500 * MS), 0)
+    for time in range(0, 600, 100):
+        tracker.update("top", "top", [sighting(faults=Reason.EXPOSURE)], time * MS)
+        due = tracker.due(time * MS, CAMERAS)
+    assert [entry.item_id for entry in due] == ["parcel"]
+    assert due[0].evidence.faults is Reason.EXPOSURE
+    assert tracker.drain() == []
+
+
 def test_an_announcement_that_comes_after_the_report_names_no_other_item():
     tracker = ItemTracker(POLICY)
     for time in (100, 200):

@@ -37,7 +37,7 @@ from damage_perception_msgs.msg import DamageReport
 SIZES = ((640, 480), (1280, 720))
 CAMERAS = (1, 2, 4)
 LATENCY_RATE_HZ, FLOOD_RATE_HZ = 10.0, 30.0
-WARM_UP_S, MEASURED_S = 3.0, 12.0
+WARM_UP_S, MEASURED_S = 2.0, 8.0
 START_TIMEOUT_S = 30.0
 THREADS = 2
 RESULTS = Path(__file__).parent / "results"

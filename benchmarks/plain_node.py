@@ -6,12 +6,14 @@ Typed subscriptions, a dictionary of stamps, inference in the callback, a defaul
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import Any
 
 import cv2
 import numpy as np
 import onnxruntime
 import rclpy
+from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
@@ -99,7 +101,8 @@ def main() -> None:
 
     cv2.setNumThreads(1)
     rclpy.init()
-    rclpy.spin(PlainNode(int(sys.argv[1]), station()))
+    with suppress(ExternalShutdownException):
+        rclpy.spin(PlainNode(int(sys.argv[1]), station()))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import sys
 import threading
 import traceback
 
+import cv2
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
@@ -23,6 +24,8 @@ def main(args: list[str] | None = None) -> int:
     Signals are taken here and not by rclpy, which would end the context before the last reports
     are out.
     """
+    # The worker and the session share the cores; more threads only wait for one another.
+    cv2.setNumThreads(1)
     try:
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:  # of ROS arguments and parameter files that cannot be parsed

@@ -73,7 +73,6 @@ class ModelCard:
 
         Raises ValueError outside what the card's good items can show.
         """
-        allowed = int(self.good_count * false_diverts_per_1000 / 1000)
         least = 1000 / self.good_count
         most = 1000 * (len(self.good_scores) - 1) / self.good_count
         if not least <= false_diverts_per_1000 <= most:
@@ -82,6 +81,7 @@ class ModelCard:
                 f"items of model card {self.path.name} can show {least:.2g} to {most:.4g}: ask for "
                 "a rate among these, or set damage_threshold"
             )
+        allowed = int(self.good_count * false_diverts_per_1000 / 1000)
         return float(np.nextafter(self.good_scores[-1 - allowed], 1.0))
 
 

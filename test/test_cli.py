@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -129,8 +130,14 @@ def test_a_missing_module_is_named_with_the_extra_to_install(folder, command, mo
         "from damage_perception.cli import main\n"
         f"main({[command, *given[command]]})"
     )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: this command needs the Python module {module}")

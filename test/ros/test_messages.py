@@ -11,6 +11,7 @@ from damage_perception.kinds import CODES
 from damage_perception.verdict.report import Reason, Verdict
 
 pytestmark = pytest.mark.ros
+pytest.importorskip("rclpy", reason="needs the ROS client library")
 msg = pytest.importorskip("damage_perception_msgs.msg", reason="needs the built messages")
 
 CONTROLLER = """

@@ -161,7 +161,7 @@ def main() -> None:
     node = rclpy.create_node("benchmark")
     network = {f"{w}x{h}": round(network_ms(w, h), 2) for w, h in SIZES}
     rows = []
-    console = Console()
+    console = Console(width=130)
     for size in SIZES:
         for cameras in CAMERAS:
             for rate in (LATENCY_RATE_HZ, FLOOD_RATE_HZ):

@@ -46,17 +46,22 @@ def faults(view: View, item: Item, limits: QualityLimits) -> Reason:
         found |= Reason.NO_DEPTH
     if item.cut_off:
         found |= Reason.CUT_OFF
-    on_item = view.item.astype(bool)
-    if not on_item.any():
+    size = cv2.countNonZero(view.item)
+    if size == 0:
         return found | Reason.NO_EVIDENCE
-    pixels = view.color[on_item]
-    dark = float((pixels.max(axis=1) <= limits.dark).mean())
-    bright = float((pixels.min(axis=1) >= limits.bright).mean())
-    if dark + bright > limits.max_lost_share:
+    if _lost_pixels(view, limits) > limits.max_lost_share * size:
         found |= Reason.EXPOSURE
     elif limits.min_sharpness > 0 and _sharpness(view) < limits.min_sharpness:
         found |= Reason.BLUR
     return found
+
+
+def _lost_pixels(view: View, limits: QualityLimits) -> int:
+    """How many pixels of the item are too dark or too bright in every channel."""
+    red, green, blue = cv2.split(view.color)
+    dark = cv2.max(cv2.max(red, green), blue) <= limits.dark
+    bright = cv2.min(cv2.min(red, green), blue) >= limits.bright
+    return int(np.count_nonzero((dark | bright) & (view.item > 0)))
 
 
 def _sharpness(view: View) -> float:

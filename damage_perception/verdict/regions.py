@@ -70,13 +70,14 @@ def _region(
     side = (window.side, window.side)
     pixels = cv2.resize(cells.astype(np.uint8), side, interpolation=cv2.INTER_NEAREST)
     height, width = frame.color.shape[:2]
-    mask = np.zeros((height, width), np.uint8)
     x0, y0 = max(window.x, 0), max(window.y, 0)
     x1, y1 = min(window.x + window.side, width), min(window.y + window.side, height)
     if x0 >= x1 or y0 >= y1:
         return None
-    mask[y0:y1, x0:x1] = pixels[y0 - window.y : y1 - window.y, x0 - window.x : x1 - window.x]
-    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    mask = pixels[y0 - window.y : y1 - window.y, x0 - window.x : x1 - window.x]
+    contours, _ = cv2.findContours(
+        mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=(x0, y0)
+    )
     if not contours:
         return None
     outline = max(contours, key=cv2.contourArea)
@@ -85,7 +86,7 @@ def _region(
     if len(polygon) < 3:
         right, bottom = left + across, top + down
         polygon = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
-    position, size, area = _in_space(mask.astype(bool), frame)
+    position, size, area = _in_space(mask.astype(bool), np.s_[y0:y1, x0:x1], frame)
     return Region(
         KINDS[code],
         confidence,
@@ -101,15 +102,16 @@ def _region(
 
 
 def _in_space(
-    mask: NDArray[np.bool_], frame: Frame
+    mask: NDArray[np.bool_], part: tuple[slice, slice], frame: Frame
 ) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None, float]:
+    """Centre, extent and area of what ``mask`` covers of that part of the frame."""
     if frame.depth_m is None:
         return None, None, 0.0
-    mask = mask & (frame.depth_m > 0)
-    depth = frame.depth_m[mask].astype(np.float64)
+    mask = mask & (frame.depth_m[part] > 0)
+    depth = frame.depth_m[part][mask].astype(np.float64)
     if depth.size < 4:
         return None, None, 0.0
-    points = frame.camera.rays[mask] * depth[:, None]
+    points = frame.camera.rays[part][mask] * depth[:, None]
     low, high = np.percentile(points, (2, 98), axis=0)
     area = float((depth**2).sum() / (frame.camera.fx * frame.camera.fy))
     return np.median(points, axis=0), high - low, area

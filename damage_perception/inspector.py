@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +14,13 @@ from damage_perception.network.damage_network import Assessment, DamageNetwork
 from damage_perception.network.session import BackendError
 from damage_perception.station import Item, Plane, Station
 from damage_perception.verdict.evidence import Evidence, Sighting
+from damage_perception.verdict.place import Place
 from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.quality import QualityLimits, faults
 from damage_perception.verdict.regions import Region, find_regions
 from damage_perception.verdict.report import Reason, Report, Verdict
 from damage_perception.verdict.tracker import Announcement, Due, ItemTracker
-from damage_perception.view import View, cut_items
-
-# Every so many pixels of an item are enough for where it stands.
-_FOOTPRINT_STRIDE: Final = 4
+from damage_perception.view import View, cut_views
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ class Inspector:
 
     camera_faults    what is wrong with a camera as a whole (stale, malformed images); the caller
                      keeps it, and reports that lack evidence carry it
-    backend_problem  why the newest inference failed; empty where it did not
+    backend_problem  why the newest inference failed; empty where it did not, or there was none yet
     """
 
     network: DamageNetwork
@@ -89,13 +86,23 @@ class Inspector:
         self.policy = self._tracker.policy = policy
         self.quality = quality
 
-    def observe(self, frames: Sequence[Frame], now_ns: int) -> list[Report]:
-        """Takes in the newest frames, at most one of each camera; the reports that are due."""
+    def observe(self, frame: Frame, now_ns: int) -> list[Report]:
+        """Takes in a frame; the reports that are due.
+
+        Items that wait for their report are assessed. One that has been reported is followed, so
+        that it is known not to have left. Raises StationError where the station's plane is to be
+        fitted in the frame and there is none.
+        """
         reports = self._follow_clock(now_ns)
-        for frame, looks in zip(frames, self._look(frames), strict=True):
-            sightings = [look.sighting for look in looks]
-            name = frame.camera_name
-            self._tracker.update(name, self.station_of(name), sightings, now_ns)
+        name, mounted = frame.camera_name, self.cameras[frame.camera_name]
+        plane = mounted.station.plane_in(frame)
+        items = mounted.station.locate(frame, plane)
+        places = [Place.of(item, frame, mounted.station.plane, mounted.pose) for item in items]
+        tracks = self._tracker.follow(self.station_of(name), name, places, now_ns)
+        waiting = [(i, t) for i, t in zip(items, tracks, strict=True) if not t.reported]
+        looks = self._look(frame, [item for item, _ in waiting], plane)
+        for (_, track), look in zip(waiting, looks, strict=True):
+            self._tracker.add(track, look.sighting)
         return reports + self.tick(now_ns)
 
     def tick(self, now_ns: int) -> list[Report]:
@@ -117,7 +124,9 @@ class Inspector:
         """Every item in ``frame`` by itself, from this one frame."""
         policy = replace(self.policy, frames_per_camera=1)
         cameras = frozenset((frame.camera_name,))
-        looks = self._look([frame])[0]
+        station = self.cameras[frame.camera_name].station
+        plane = station.plane_in(frame)
+        looks = self._look(frame, station.locate(frame, plane), plane)
         reports = []
         for index, look in enumerate(looks):
             evidence = Evidence([look.sighting])
@@ -144,24 +153,18 @@ class Inspector:
         jumped, self._now_ns = now_ns < self._now_ns, now_ns
         return self.finish() if jumped else []
 
-    def _look(self, frames: Sequence[Frame]) -> list[list[_Look]]:
-        """What each frame shows; all views of all frames in one batch."""
-        size = self.network.view_size
-        located = [
-            cut_items(frame, self.cameras[frame.camera_name].station, size) for frame in frames
-        ]
-        views = [view for found in located for _, view in found]
+    def _look(self, frame: Frame, items: Sequence[Item], plane: Plane | None) -> list[_Look]:
+        """Assesses ``items``, all views of the frame in one batch."""
+        if not items:
+            return []
+        views = cut_views(frame, items, plane, self.network.view_size)
         assessments: list[Assessment | None] = [None] * len(views)
         try:
             assessments[:] = self.network.assess(views)
             self.backend_problem = ""
         except BackendError as error:
             self.backend_problem = str(error)
-        remaining = iter(assessments)
-        return [
-            [self._note(frame, item, view, next(remaining)) for item, view in found]
-            for frame, found in zip(frames, located, strict=True)
-        ]
+        return [self._note(frame, *seen) for seen in zip(items, views, assessments, strict=True)]
 
     def _note(self, frame: Frame, item: Item, view: View, assessment: Assessment | None) -> _Look:
         found = faults(view, item, self.quality)
@@ -170,19 +173,10 @@ class Inspector:
             found |= Reason.BACKEND_FAULT
         elif assessment.probability >= self.policy.threshold:
             regions = find_regions(assessment.maps, view.window, frame)
-        mounted = self.cameras[frame.camera_name]
-        position, footprint = item.centroid_m, None
-        if position is None:
-            position = _where_it_stands(frame, item, mounted.station.plane)
-        if mounted.pose is not None:
-            position = mounted.pose[:3, :3] @ position + mounted.pose[:3, 3]
-            footprint = _footprint(frame, item, mounted.pose)
         sighting = Sighting(
             camera=frame.camera_name,
             frame_id=frame.frame_id,
             stamp_ns=frame.stamp_ns,
-            position_m=position,
-            footprint_m=footprint,
             center_m=item.centroid_m,
             logit=assessment.logit if assessment else float("nan"),
             kinds=assessment.kinds if assessment else np.zeros(len(KINDS), np.float32),
@@ -229,34 +223,3 @@ class Inspector:
             calibration_id=self.network.card.calibration_id,
             backend=self.network.backend,
         )
-
-
-def _where_it_stands(frame: Frame, item: Item, plane: Plane | None) -> NDArray[np.float64]:
-    """(3,) where the ray through the middle of an item without depth meets the plane.
-
-    Without a plane, a point on that ray: the direction alone still tells items apart.
-    """
-    x, y, width, height = item.box
-    row = min(y + height // 2, frame.camera.height - 1)
-    ray = frame.camera.rays[row, min(x + width // 2, frame.camera.width - 1)].astype(np.float64)
-    if plane is None or (slope := float(plane.normal @ ray)) > -1e-3:
-        return np.asarray(ray)
-    return np.asarray(ray * (-plane.offset_m / slope))
-
-
-def _footprint(frame: Frame, item: Item, pose: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """(4,) least and greatest x and y of an item in the station frame, metres; None without depth.
-
-    Cameras on opposite sides see other faces of an item, but their footprints overlap.
-    """
-    if frame.depth_m is None:
-        return None
-    x, y, width, height = item.box
-    part = np.s_[y : y + height : _FOOTPRINT_STRIDE, x : x + width : _FOOTPRINT_STRIDE]
-    depth = frame.depth_m[part]
-    known = item.mask[part] & (depth > 0)
-    if not known.any():
-        return None
-    points = frame.camera.rays[part][known] * depth[known][:, None]
-    ground = points @ pose[:2, :3].T + pose[:2, 3]
-    return np.percentile(ground, (2, 98), axis=0).ravel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.frame import Frame
-from damage_perception.station import Item, Station
+from damage_perception.station import Item, Plane, Station
 
 # Height of a pixel whose depth is not known; far below anything real, so the graph can tell.
 UNKNOWN_HEIGHT_M: Final = -10.0
@@ -71,10 +72,15 @@ def cut_items(frame: Frame, station: Station, size: int) -> list[tuple[Item, Vie
     """
     plane = station.plane_in(frame)
     items = station.locate(frame, plane)
+    return list(zip(items, cut_views(frame, items, plane, size), strict=True))
+
+
+def cut_views(frame: Frame, items: Sequence[Item], plane: Plane | None, size: int) -> list[View]:
+    """The view of each of ``items`` in ``frame``; ``plane`` is the one they stand on."""
     height = None
     if items and plane is not None and frame.depth_m is not None:
         height = plane.height(frame.depth_m, frame.camera)
-    return [(item, cut_view(frame, item, height, size)) for item in items]
+    return [cut_view(frame, item, height, size) for item in items]
 
 
 def cut_view(frame: Frame, item: Item, height_m: NDArray[np.float32] | None, size: int) -> View:
@@ -85,7 +91,9 @@ def cut_view(frame: Frame, item: Item, height_m: NDArray[np.float32] | None, siz
     """
     window = Window.around(item)
     pixels, outline = window.cut(frame.color, 0), window.cut(item.mask.view(np.uint8), 0)
-    color = _as_bytes(cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA))
+    # INTER_AREA would enlarge in blocks.
+    how = cv2.INTER_AREA if window.side > size else cv2.INTER_LINEAR
+    color = _as_bytes(cv2.resize(pixels, (size, size), interpolation=how))
     mask = _as_bytes(cv2.resize(outline, (size, size), interpolation=cv2.INTER_NEAREST))
     height = np.full((size, size), UNKNOWN_HEIGHT_M, np.float32)
     if height_m is not None:

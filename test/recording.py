@@ -1,4 +1,4 @@
-"""Small rosbag2 recordings for tests, written without ROS."""
+"""Messages and small rosbag2 recordings for tests, written without ROS."""
 
 import numpy as np
 import pytest
@@ -32,6 +32,11 @@ def info(stamp_ms, camera):
         header(stamp_ms), camera.height, camera.width, "plumb_bob", np.zeros(5), k,
         np.eye(3).reshape(-1), np.zeros(12), 0, 0, roi,
     )  # fmt: skip
+
+
+def serialized(message):
+    """A message as it goes over the wire."""
+    return bytes(STORE.serialize_cdr(message, message.__msgtype__))
 
 
 def write_bag(path, messages, storage="MCAP"):

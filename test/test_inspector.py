@@ -78,7 +78,7 @@ def inspector(network=None, poses=None, **quality):
 def feed(subject, frames, start=0, step=100):
     reports = []
     for i, frame in enumerate(frames):
-        reports += subject.observe([frame], (start + i * step) * MS)
+        reports += subject.observe(frame, (start + i * step) * MS)
     return reports
 
 
@@ -151,9 +151,9 @@ def test_two_cameras_with_poses_judge_one_item_by_its_worst_side():
     reports = []
     for i in range(2):
         network.logit = -3.0
-        reports += subject.observe([frame_with_box(130, "left")], i * 200 * MS)
+        reports += subject.observe(frame_with_box(130, "left"), i * 200 * MS)
         network.logit = 3.0
-        reports += subject.observe([frame_with_box(40, "right")], (i * 200 + 100) * MS)
+        reports += subject.observe(frame_with_box(40, "right"), (i * 200 + 100) * MS)
     (report,) = reports
     assert report.cameras == ("left", "right")
     assert report.verdict is Verdict.DIVERT
@@ -185,11 +185,50 @@ def test_a_clock_that_is_set_back_leaves_nothing_unanswered():
     assert report.verdict is Verdict.PASS
 
 
+def test_an_item_that_has_its_report_is_followed_and_not_assessed_again():
+    subject = inspector()
+    reports = feed(subject, [frame_with_box()] * 10)
+    assert [report.verdict for report in reports] == [Verdict.PASS]
+    assert len(subject.network.views) == POLICY.frames_per_camera
+
+
+def test_an_item_that_comes_beside_a_reported_one_is_assessed_alone():
+    subject = inspector()
+    assert len(feed(subject, [frame_with_box(20)] * 2)) == 1
+    assessed = len(subject.network.views)
+    both = frame_with_box(20)
+    both.color[80:150, 200:280] = textured((70, 80))
+    both.depth_m[80:150, 200:280] = 0.7
+    subject.network.logit = 3.0
+    (report,) = feed(subject, [both] * 5, start=200)
+    assert report.verdict is Verdict.DIVERT
+    assert report.position_m[0] > 0.1, "the new one lies on the right"
+    assert len(subject.network.views) == assessed + POLICY.frames_per_camera
+
+
+def test_an_item_whose_views_cannot_be_judged_is_assessed_until_its_report():
+    subject = inspector()
+    feed(subject, [frame_with_box(color=0)] * 3)
+    (report,) = feed(subject, [frame_with_box()] * 3, start=300)
+    assert report.verdict is Verdict.PASS and report.frames_used == 2
+
+
+def test_an_item_that_leaves_and_another_in_its_place_are_two_reports():
+    subject = inspector()
+    empty = replace(
+        frame_with_box(), color=np.full((240, 320, 3), 90, np.uint8),
+        depth_m=np.full((240, 320), 0.8, np.float32),
+    )  # fmt: skip
+    reports = feed(subject, [frame_with_box()] * 4 + [empty] * 5 + [frame_with_box()] * 4)
+    assert [report.verdict for report in reports] == [Verdict.PASS] * 2
+    assert len({report.item_id for report in reports}) == 2
+
+
 def test_regions_come_from_the_frame_that_shows_the_damage():
     subject = inspector(ScriptedNetwork(5.0))
-    reports = subject.observe([frame_with_box()], 0)
+    reports = subject.observe(frame_with_box(), 0)
     subject.network.logit = -1.0
-    reports += subject.observe([frame_with_box()], 100 * MS)
+    reports += subject.observe(frame_with_box(), 100 * MS)
     (report,) = reports
     assert report.verdict is Verdict.DIVERT
     assert [region.kind for region in report.regions] == ["hole"]

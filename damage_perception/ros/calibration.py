@@ -62,13 +62,12 @@ class Calibration:
         self._done = done
         self._frames: dict[str, list[Frame]] = {camera: [] for camera in cameras}
 
-    def advance(self, inspector: Inspector, captures: Sequence[Capture], now_ns: int) -> bool:
-        """Takes the newest frames; whether the request is answered."""
-        for capture in captures:
+    def advance(self, inspector: Inspector, capture: Capture | None, now_ns: int) -> bool:
+        """Takes the newest frame; whether the request is answered."""
+        if capture is not None and capture.taken_ns >= self._requested_ns:
             frame = capture.frame
             frames = self._frames.get(frame.camera_name)
-            late = capture.taken_ns >= self._requested_ns
-            if late and frames is not None and frame.depth_m is not None and len(frames) < FRAMES:
+            if frames is not None and frame.depth_m is not None and len(frames) < FRAMES:
                 frames.append(frame)
         lacking = [name for name, frames in self._frames.items() if len(frames) < FRAMES]
         if not lacking:

@@ -17,10 +17,10 @@ _KEPT: Final = 500
 class Snapshot:
     """What happened so far.
 
-    frames_per_s    frames assessed since the snapshot before
+    frames_per_s    frames handled since the snapshot before
     latency_ms      from the stamp of the newest image to the report: median, 99th percentile; NaN
                     before the first report
-    processing_ms   of one pass over the newest frames: median, 99th percentile
+    processing_ms   of one frame: median, 99th percentile
     faults          passes that failed
     new_faults      those since the snapshot before
     last_fault      the text of the last one, empty without any
@@ -48,10 +48,10 @@ class Health:
         self._frames_before = self._faults_before = 0
         self._time_before_s = time.monotonic()
 
-    def processed(self, frames: int, duration_s: float) -> None:
-        """One pass over ``frames`` images took ``duration_s``."""
+    def processed(self, duration_s: float) -> None:
+        """A frame was handled in ``duration_s``."""
         with self._lock:
-            self._frames += frames
+            self._frames += 1
             self._processing_ms.append(duration_s * 1e3)
 
     def reported(self, latency_ns: int | None) -> None:
@@ -62,7 +62,7 @@ class Health:
                 self._latency_ms.append(latency_ns / 1e6)
 
     def failed(self, fault: str) -> None:
-        """A pass raised an exception, or its inference failed."""
+        """A pass raised an exception, or the newest inference had failed."""
         with self._lock:
             self._faults += 1
             self._last_fault = fault

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -42,15 +42,14 @@ class Inspection:
         self._reports: list[Report] = []
         self._last: list[Report] = []
 
-    def advance(self, inspector: Inspector, captures: Sequence[Capture], now_ns: int) -> bool:
-        """Takes the newest frames; whether the request is answered."""
+    def advance(self, inspector: Inspector, capture: Capture | None, now_ns: int) -> bool:
+        """Takes the newest frame; whether the request is answered."""
         attempt = self._attempt or self._begin(inspector)
         # A station may have been calibrated meanwhile.
         attempt.cameras = inspector.cameras
-        frames = [c.frame for c in captures if c.handled and c.taken_ns >= self._requested_ns]
-        if frames:
-            self._frames.update(frame.camera_name for frame in frames)
-            self._reports += attempt.observe(frames, now_ns)
+        if capture is not None and capture.handled and capture.taken_ns >= self._requested_ns:
+            self._frames[capture.frame.camera_name] += 1
+            self._reports += attempt.observe(capture.frame, now_ns)
         needed = attempt.policy.frames_per_camera
         if all(self._frames[name] >= needed for name in attempt.cameras):
             self._last = self._reports + attempt.tick(_END_NS)

@@ -6,11 +6,11 @@ Plain Python: times are nanoseconds, stamps those of the images, ``now_ns`` the 
 from __future__ import annotations
 
 import threading
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 # Images of one topic that wait for their partner, however long they may: memory is not endless.
 _WAITING: Final = 60
@@ -27,17 +27,18 @@ class Drop(Enum):
 
 @dataclass(frozen=True)
 class Pair:
-    """Messages of one instant; ``depth`` is None where the camera's depth is lost."""
+    """Serialized images of one instant; ``depth`` is None where the camera's depth is lost."""
 
-    color: Any
-    depth: Any | None
+    camera: str
+    color: bytes
+    depth: bytes | None
     stamp_ns: int
     arrived_ns: int
 
 
 class _Image(NamedTuple):
     stamp_ns: int
-    message: Any
+    serialized: bytes
     arrived_ns: int
 
 
@@ -80,7 +81,8 @@ class Pairing:
     ) -> None:
         self._condition = threading.Condition()
         self._woken = False
-        self._cameras = {name: _Camera() for name in cameras}
+        # The camera whose turn comes next is first.
+        self._cameras = OrderedDict((name, _Camera()) for name in cameras)
         for camera in self._cameras.values():
             camera.paired_ns = now_ns
         self.configure(tolerance_ns, timeout_ns)
@@ -90,36 +92,36 @@ class Pairing:
         self._tolerance_ns = tolerance_ns
         self._timeout_ns = timeout_ns
 
-    def add_color(self, name: str, stamp_ns: int, message: Any, now_ns: int) -> None:
+    def add_color(self, name: str, stamp_ns: int, serialized: bytes, now_ns: int) -> None:
         """Takes in a colour image of camera ``name``."""
         with self._condition:
             camera = self._cameras[name]
-            image = _Image(stamp_ns, message, now_ns)
+            image = _Image(stamp_ns, serialized, now_ns)
             if not self._admit(camera, camera.color, image):
                 return
             depth = self._partner(camera.depth, stamp_ns)
             if depth is not None:
-                self._join(camera, image, depth, now_ns)
+                self._join(name, image, depth, now_ns)
                 return
             # A simulated clock may be set back.
             if camera.depthless_ns is None or now_ns < camera.depthless_ns:
                 camera.depthless_ns = now_ns
             if now_ns - camera.depthless_ns > self._timeout_ns:
-                self._hand_over(camera, Pair(message, None, stamp_ns, now_ns))
+                self._hand_over(Pair(name, serialized, None, stamp_ns, now_ns))
             else:
                 self._wait_for_partner(camera, camera.color, image)
 
-    def add_depth(self, name: str, stamp_ns: int, message: Any, now_ns: int) -> None:
+    def add_depth(self, name: str, stamp_ns: int, serialized: bytes, now_ns: int) -> None:
         """Takes in a depth image of camera ``name``."""
         with self._condition:
             camera = self._cameras[name]
-            image = _Image(stamp_ns, message, now_ns)
+            image = _Image(stamp_ns, serialized, now_ns)
             if not self._admit(camera, camera.depth, image):
                 return
             camera.depthless_ns = None
             color = self._partner(camera.color, stamp_ns)
             if color is not None:
-                self._join(camera, color, image, now_ns)
+                self._join(name, color, image, now_ns)
             else:
                 self._wait_for_partner(camera, camera.depth, image)
 
@@ -135,19 +137,21 @@ class Pairing:
             self._woken = True
             self._condition.notify_all()
 
-    def take(self, now_ns: int) -> dict[str, Pair]:
-        """The newest pair of each camera that has one; what waited too long is dropped as stale."""
-        taken = {}
+    def take(self, now_ns: int) -> Pair | None:
+        """The newest pair of the camera whose turn it is, None where no camera has one.
+
+        Cameras take turns. What waited too long is dropped as stale.
+        """
         with self._condition:
             for name, camera in self._cameras.items():
                 pair, camera.ready = camera.ready, None
                 if pair is None:
                     continue
-                if now_ns - pair.arrived_ns > self._timeout_ns:
-                    camera.drops[Drop.STALE] += 1
-                else:
-                    taken[name] = pair
-        return taken
+                if now_ns - pair.arrived_ns <= self._timeout_ns:
+                    self._cameras.move_to_end(name)
+                    return pair
+                camera.drops[Drop.STALE] += 1
+        return None
 
     def count(self, name: str, drop: Drop) -> None:
         """Counts a drop that happened after ``take``."""
@@ -192,14 +196,16 @@ class Pairing:
             return None
         return nearest
 
-    def _join(self, camera: _Camera, color: _Image, depth: _Image, now_ns: int) -> None:
+    def _join(self, name: str, color: _Image, depth: _Image, now_ns: int) -> None:
+        camera = self._cameras[name]
         for stream, used in ((camera.color, color), (camera.depth, depth)):
             while stream.waiting and stream.waiting[0].stamp_ns <= used.stamp_ns:
                 if stream.waiting.popleft() is not used:
                     camera.drops[Drop.UNPAIRED] += 1
-        self._hand_over(camera, Pair(color.message, depth.message, color.stamp_ns, now_ns))
+        self._hand_over(Pair(name, color.serialized, depth.serialized, color.stamp_ns, now_ns))
 
-    def _hand_over(self, camera: _Camera, pair: Pair) -> None:
+    def _hand_over(self, pair: Pair) -> None:
+        camera = self._cameras[pair.camera]
         if camera.ready is not None:
             camera.drops[Drop.SUPERSEDED] += 1
         camera.ready = pair

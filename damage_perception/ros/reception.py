@@ -1,24 +1,24 @@
-"""The image subscriptions of the detector: they only store and pair."""
+"""The image subscriptions of the detector: they only store and pair, and convert nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 
-from damage_perception.ros.messages import nanoseconds_of
-from damage_perception.ros.pairing import Pairing
+from damage_perception.image_message import ConversionError
+from damage_perception.ros.pairing import Drop, Pairing
 from damage_perception.ros.qos import IMAGE_MEND, IMAGE_PROFILES, publisher_refused
+from damage_perception.ros.serialized import stamp_ns_of
 from damage_perception.topics import CAMERA_INFO, COLOR, DEPTH
 
 
 class Reception:
     """Subscribes to colour, depth and camera_info of every camera until ``destroy``.
 
-    camera_infos  the newest CameraInfo by camera, kept here
+    camera_infos  the newest CameraInfo by camera, serialized, kept here
     """
 
     def __init__(
@@ -30,13 +30,14 @@ class Reception:
         now_ns: Callable[[], int],
     ) -> None:
         self._node = node
+        self._pairing = pairing
         self._now_ns = now_ns
-        self.camera_infos: dict[str, CameraInfo] = {}
+        self.camera_infos: dict[str, bytes] = {}
         self._topics: dict[str, list[str]] = {}
         self._subscriptions = []
         qos = IMAGE_PROFILES[profile]
         for camera in cameras:
-            receivers: list[tuple[str, type, Callable[[Any], None]]] = [
+            receivers: list[tuple[str, type, Callable[[bytes], None]]] = [
                 (COLOR, Image, partial(self._receive, pairing.add_color, camera)),
                 (DEPTH, Image, partial(self._receive, pairing.add_depth, camera)),
                 (CAMERA_INFO, CameraInfo, partial(self._keep, camera)),
@@ -45,7 +46,7 @@ class Reception:
                 topic = f"{camera}/{name}"
                 refused = publisher_refused(topic, IMAGE_MEND, node.get_logger().error)
                 subscription = node.create_subscription(
-                    kind, topic, receive, qos, event_callbacks=refused
+                    kind, topic, receive, qos, event_callbacks=refused, raw=True
                 )
                 self._subscriptions.append(subscription)
                 self._topics.setdefault(camera, []).append(subscription.topic_name)
@@ -59,8 +60,13 @@ class Reception:
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
 
-    def _receive(self, add: Callable[..., None], camera: str, message: Image) -> None:
-        add(camera, nanoseconds_of(message.header.stamp), message, self._now_ns())
+    def _receive(self, add: Callable[..., None], camera: str, serialized: bytes) -> None:
+        try:
+            stamp_ns = stamp_ns_of(serialized)
+        except ConversionError:
+            self._pairing.count(camera, Drop.MALFORMED)
+            return
+        add(camera, stamp_ns, serialized, self._now_ns())
 
-    def _keep(self, camera: str, message: CameraInfo) -> None:
-        self.camera_infos[camera] = message
+    def _keep(self, camera: str, serialized: bytes) -> None:
+        self.camera_infos[camera] = serialized

@@ -1,4 +1,4 @@
-"""The one thread that turns the newest pairs of all cameras into reports."""
+"""The one thread that turns the newest pairs of the cameras, one by one, into reports."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
@@ -21,6 +21,7 @@ from damage_perception.inspector import Inspector
 from damage_perception.ros.health import Health
 from damage_perception.ros.pairing import Drop, Pair, Pairing
 from damage_perception.ros.problems import Problems
+from damage_perception.ros.serialized import SerializedCameraInfo, SerializedImage
 from damage_perception.station import StationError
 from damage_perception.verdict.report import Reason, Report
 
@@ -48,8 +49,8 @@ class Capture:
 class Job(Protocol):
     """Something asked of the node that takes several frames."""
 
-    def advance(self, inspector: Inspector, captures: Sequence[Capture], now_ns: int) -> bool:
-        """Takes the newest frames; whether the job is done."""
+    def advance(self, inspector: Inspector, capture: Capture | None, now_ns: int) -> bool:
+        """Takes the newest frame, None where only time has passed; whether the job is done."""
 
     def abandon(self, why: str) -> None:
         """Ends the job without its result."""
@@ -58,7 +59,7 @@ class Job(Protocol):
 class Worker:
     """Runs ``inspector`` in a thread of its own from ``start`` to ``stop``.
 
-    camera_infos  newest CameraInfo message by camera; the caller keeps it
+    camera_infos  newest CameraInfo by camera, serialized; the caller keeps it
     now_ns        the node's clock
     deliver       called in the thread with the reports due, and the newest frame of each camera
     log_error     called in the thread with one line of text, or a traceback; not with the same
@@ -71,7 +72,7 @@ class Worker:
         self,
         inspector: Inspector,
         pairing: Pairing,
-        camera_infos: dict[str, Any],
+        camera_infos: Mapping[str, bytes],
         now_ns: Callable[[], int],
         deliver: Deliver,
         health: Health,
@@ -86,7 +87,7 @@ class Worker:
         self._log_error = log_error
         self._calls: deque[Callable[[Inspector], None]] = deque()
         self._jobs: list[Job] = []
-        self._models: dict[str, tuple[Any, CameraModel]] = {}
+        self._models: dict[str, CameraModel] = {}
         self._image_faults: dict[str, Reason] = {}
         self._problems = Problems(log_error)
         self._backend_problem = ""
@@ -135,16 +136,16 @@ class Worker:
         # Before and after the inference, which takes the longest: no deadline waits for two.
         self._tick()
         start_s = time.perf_counter()
-        pairs = self._pairing.take(self._now_ns())
-        captures = [c for name, pair in pairs.items() if (c := self._capture(name, pair))]
-        if captures:
-            self._newest |= {c.frame.camera_name: c.frame for c in captures}
+        pair = self._pairing.take(self._now_ns())
+        capture = None if pair is None else self._capture(pair)
+        if capture is not None:
+            self._newest[capture.frame.camera_name] = capture.frame
             self._note_faults()
-            captures = self._observe(captures)
+            capture = self._observe(capture)
             self._note_backend()
-            self._health.processed(len(captures), time.perf_counter() - start_s)
+            self._health.processed(time.perf_counter() - start_s)
             self._tick()
-        self._jobs = [job for job in self._jobs if not self._advance(job, captures)]
+        self._jobs = [job for job in self._jobs if not self._advance(job, capture)]
 
     def _tick(self) -> None:
         # Said of what goes unseen; before an observation, a past problem says nothing of it.
@@ -160,14 +161,16 @@ class Worker:
             except Exception as error:
                 self._fail(error)
 
-    def _capture(self, name: str, pair: Pair) -> Capture | None:
+    def _capture(self, pair: Pair) -> Capture | None:
+        name = pair.camera
         try:
+            color = SerializedImage.read(pair.color)
             frame = Frame(
-                read_color(pair.color),
-                None if pair.depth is None else read_depth(pair.depth),
+                read_color(color),
+                None if pair.depth is None else read_depth(SerializedImage.read(pair.depth)),
                 self._camera_model(name),
                 name,
-                pair.color.header.frame_id,
+                color.frame_id,
                 pair.stamp_ns,
             )
         except Exception as error:  # of OpenCV and cv_bridge, besides ValueError
@@ -178,20 +181,16 @@ class Worker:
         return Capture(frame, pair.stamp_ns if in_clock else pair.arrived_ns)
 
     def _camera_model(self, name: str) -> CameraModel:
-        message = self._camera_infos.get(name)
-        if message is None:
+        serialized = self._camera_infos.get(name)
+        if serialized is None:
             raise ConversionError(
                 f"no message on {name}/color/camera_info: publish the calibration, or remap it"
             )
-        known = self._models.get(name)
-        if known is not None and known[0] is message:
-            return known[1]
-        model = read_camera_info(message)
-        if known is not None and known[1] == model:
-            # What was computed from the model stays with it.
-            model = known[1]
-        self._models[name] = (message, model)
-        return model
+        model = read_camera_info(SerializedCameraInfo.read(serialized))
+        # What was computed from a model stays with it, for as long as the model stays the same.
+        if self._models.get(name) != model:
+            self._models[name] = model
+        return self._models[name]
 
     def _note_faults(self, of_all: Reason = Reason.NONE) -> None:
         now_ns = self._now_ns()
@@ -209,19 +208,16 @@ class Worker:
                 self._log_error(problem)
         self._backend_problem = problem
 
-    def _observe(self, captures: list[Capture]) -> list[Capture]:
-        """Reports on ``captures``; one that cannot be handled does not take the others with it."""
+    def _observe(self, capture: Capture) -> Capture:
+        """Reports on what ``capture`` shows; it comes back as handled or not."""
         try:
-            reports = self._inspector.observe([c.frame for c in captures], self._now_ns())
+            reports = self._inspector.observe(capture.frame, self._now_ns())
         except Exception as error:
-            if len(captures) > 1:
-                return [each for capture in captures for each in self._observe([capture])]
-            self._refuse(captures[0].frame.camera_name, error)
-            return [replace(captures[0], handled=False)]
-        for capture in captures:
-            self._problems.clear(capture.frame.camera_name)
+            self._refuse(capture.frame.camera_name, error)
+            return replace(capture, handled=False)
+        self._problems.clear(capture.frame.camera_name)
         self._deliver(reports, self._newest)
-        return captures
+        return capture
 
     def _refuse(self, name: str, error: Exception) -> None:
         if isinstance(error, StationError):
@@ -239,9 +235,9 @@ class Worker:
         self._image_faults[name] = Reason.MALFORMED_INPUT
         self._problems.note(name, error)
 
-    def _advance(self, job: Job, captures: Sequence[Capture]) -> bool:
+    def _advance(self, job: Job, capture: Capture | None) -> bool:
         try:
-            return job.advance(self._inspector, captures, self._now_ns())
+            return job.advance(self._inspector, capture, self._now_ns())
         except Exception as error:
             self._fail(error)
             job.abandon(f"{type(error).__name__}: {error}")

@@ -21,21 +21,16 @@ KEPT_PER_CAMERA: Final = 20
 class Sighting:
     """One item in one frame, assessed or with the reason why not.
 
-    position_m    (3,) centre of the item in the frame of the station, for telling items apart
-    footprint_m   (4,) where the item stands on a shared station: least and greatest x and y of
-                  what is seen of it; None where the camera stands alone or depth is missing
-    center_m      (3,) the centre in the camera's optical frame; None where depth is missing
-    logit         calibrated log odds of damage; NaN where the backend failed
-    kinds         (kinds,) confidence per kind, 0..1
-    faults        what makes the view unfit to judge by; NONE where it counts
-    regions       damage found in the view
+    center_m  (3,) the item's centre in the camera's optical frame; None where depth is missing
+    logit     calibrated log odds of damage; NaN where the backend failed
+    kinds     (kinds,) confidence per kind, 0..1
+    faults    what makes the view unfit to judge by; NONE where it counts
+    regions   damage found in the view
     """
 
     camera: str
     frame_id: str
     stamp_ns: int
-    position_m: NDArray[np.float64]
-    footprint_m: NDArray[np.float64] | None
     center_m: NDArray[np.float64] | None
     logit: float
     kinds: NDArray[np.float32]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.verdict.evidence import Evidence, Sighting
+from damage_perception.verdict.place import Place
 from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.report import Reason
 
@@ -50,7 +51,7 @@ class Announcement:
 
 @dataclass
 class Track:
-    """One item that was seen: its sightings and its times, in the node's clock."""
+    """One item that was seen: where, when in the node's clock, and what speaks of its damage."""
 
     station: str
     item_id: str
@@ -59,51 +60,37 @@ class Track:
     announced: bool = False
     evidence: Evidence = field(default_factory=Evidence)
     seen_ns: dict[str, int] = field(default_factory=dict)
-    last: dict[str, Sighting] = field(default_factory=dict)
+    last: dict[str, Place] = field(default_factory=dict)
     velocity: NDArray[np.float64] | None = None
     reported: bool = False
 
-    def add(self, sighting: Sighting, now_ns: int) -> None:
-        """Takes in what a camera shows of the item."""
-        before = self.last.get(sighting.camera)
-        if before is not None and sighting.stamp_ns > before.stamp_ns:
-            elapsed_s = (sighting.stamp_ns - before.stamp_ns) / 1e9
-            self.velocity = (sighting.position_m - before.position_m) / elapsed_s
-        self.last[sighting.camera] = sighting
-        self.seen_ns[sighting.camera] = now_ns
-        self.evidence.add(sighting)
+    def move(self, place: Place, now_ns: int) -> None:
+        """Takes in where a camera shows the item."""
+        before = self.last.get(place.camera)
+        if before is not None and place.stamp_ns > before.stamp_ns:
+            elapsed_s = (place.stamp_ns - before.stamp_ns) / 1e9
+            self.velocity = (place.position_m - before.position_m) / elapsed_s
+        self.last[place.camera] = place
+        self.seen_ns[place.camera] = now_ns
 
-    def distance_m(
-        self, sighting: Sighting, velocity: NDArray[np.float64], radius_m: float
-    ) -> float:
-        """How far a sighting is from where the item should be; infinite where it is another's.
+    def distance_m(self, place: Place, velocity: NDArray[np.float64], radius_m: float) -> float:
+        """How far a place is from where the item should be; infinite where it is another's.
 
         velocity  (3,) m/s of the station, for an item that was seen once
         radius_m  farther than this is another item
         """
-        before = self.last.get(sighting.camera)
+        before = self.last.get(place.camera)
         if before is None:
-            overlap = max(_overlap(other, sighting) for other in self.last.values())
+            overlap = max(other.overlap(place) for other in self.last.values())
             if overlap >= SAME_FOOTPRINT:
                 return (1 - overlap) * radius_m
             before = next(iter(self.last.values()))
-        elapsed_s = (sighting.stamp_ns - before.stamp_ns) / 1e9
+        elapsed_s = (place.stamp_ns - before.stamp_ns) / 1e9
         elapsed_s = min(max(elapsed_s, 0.0), LONGEST_PREDICTION_S)
         motion = velocity if self.velocity is None else self.velocity
         expected = before.position_m + motion * elapsed_s
-        distance = float(np.linalg.norm(sighting.position_m - expected))
+        distance = float(np.linalg.norm(place.position_m - expected))
         return distance if distance <= radius_m else float("inf")
-
-
-def _overlap(a: Sighting, b: Sighting) -> float:
-    """Share of the smaller footprint that both cover; 0 where one is not known."""
-    if a.footprint_m is None or b.footprint_m is None:
-        return 0.0
-    low = np.maximum(a.footprint_m[:2], b.footprint_m[:2])
-    high = np.minimum(a.footprint_m[2:], b.footprint_m[2:])
-    areas = [float(np.prod(f[2:] - f[:2])) for f in (a.footprint_m, b.footprint_m)]
-    shared = float(np.prod(np.clip(high - low, 0, None)))
-    return shared / max(min(areas), 1e-9)
 
 
 @dataclass(frozen=True)
@@ -141,7 +128,8 @@ class ItemTracker:
         """Names an item that came first and waits unnamed, otherwise the next new one.
 
         An item that was announced before it was seen, but whose announcement comes after its
-        report, is reported once more, under its name.
+        report, is reported once more, under its name: at once where its evidence suffices,
+        otherwise it waits for more as a new one would.
 
         Raises ValueError where an item of that id still waits for its report.
         """
@@ -154,36 +142,49 @@ class ItemTracker:
             late = not track.reported or 0 < announcement.stamp_ns <= seen
             here = _is_for(announcement, track.last)
             if late and here and not track.announced and self._has_usable(track):
-                self._name(track, announcement, track.deadline_ns)
+                usual = now_ns + self.policy.deadline_ns if track.reported else track.deadline_ns
+                self._name(track, announcement, usual)
                 track.reported = False
                 return
         deadline = announcement.deadline_ns or now_ns + self.policy.deadline_ns
         self._announced.append(_Waiting(announcement, deadline))
 
-    def update(self, camera: str, station: str, sightings: Sequence[Sighting], now_ns: int) -> None:
-        """Adds what one frame of ``camera`` shows of ``station`` to the items it is of."""
+    def follow(
+        self, station: str, camera: str, places: Sequence[Place], now_ns: int
+    ) -> list[Track]:
+        """The item of each place that one frame of ``camera`` shows of ``station``; new ones too.
+
+        Their evidence stays as it is: ``add`` takes in what was seen of those that wait.
+        """
         self._looked_ns[camera] = now_ns
         tracks = [track for track in self._tracks if track.station == station]
         velocity = _common_velocity(tracks)
         pairs = sorted(
-            (track.distance_m(sighting, velocity, self.policy.join_radius_m), s, t)
-            for s, sighting in enumerate(sightings)
+            (track.distance_m(place, velocity, self.policy.join_radius_m), p, t)
+            for p, place in enumerate(places)
             for t, track in enumerate(tracks)
         )
         owner: dict[int, int] = {}
-        for distance, s, t in pairs:
-            if np.isfinite(distance) and s not in owner and t not in owner.values():
-                owner[s] = t
-        for s, sighting in enumerate(sightings):
-            if s in owner:
-                track = tracks[owner[s]]
+        for distance, p, t in pairs:
+            if np.isfinite(distance) and p not in owner and t not in owner.values():
+                owner[p] = t
+        followed = []
+        for p, place in enumerate(places):
+            if p in owner:
+                track = tracks[owner[p]]
             else:
                 deadline = now_ns + self.policy.deadline_ns
                 track = Track(station, f"item-{next(_numbers)}", deadline)
                 self._tracks.append(track)
-            track.add(sighting, now_ns)
-            if sighting.usable and not track.announced and not track.reported:
-                self._name_next(track, camera)
+            track.move(place, now_ns)
+            followed.append(track)
+        return followed
+
+    def add(self, track: Track, sighting: Sighting) -> None:
+        """Adds evidence to an item that waits for its report."""
+        track.evidence.add(sighting)
+        if sighting.usable and not track.announced:
+            self._name_next(track, sighting.camera)
 
     def due(self, now_ns: int, cameras: Mapping[str, frozenset[str]]) -> list[Due]:
         """Items to report now; each comes out exactly once.

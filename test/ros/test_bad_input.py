@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("rclpy", reason="the ROS client library is not installed")
 pytest.importorskip("damage_perception_msgs.msg", reason="the messages are not built")
 
-from cell import CAMERA, PLANE, Cell, Detector, scene
+from cell import CAMERA, PLANE, scene
 
 from damage_perception.frame import CameraModel
 from damage_perception_msgs.msg import DamageReport
@@ -22,29 +22,13 @@ DEADLINE_NS = 500_000_000
 
 
 @pytest.fixture(scope="module")
-def detector(environment, tiny_card, tmp_path_factory):
-    parameters = {
-        "model": str(tiny_card),
-        "autostart": True,
+def parameters():
+    return {
         "cameras": ["camera", "side"],
         "camera": {"plane": PLANE},
         "side": {"plane": list(PLANE)},
         "source_timeout_ms": 300,
-        "leave_after_ms": 100,
     }
-    process = Detector(tmp_path_factory.mktemp("detector"), environment, parameters)
-    yield process
-    assert process.running, process.log
-    assert process.stop() == 0, process.log
-    assert "Traceback" not in process.log
-
-
-@pytest.fixture(scope="module")
-def cell(detector, environment):
-    node = Cell(environment, ("camera", "side"))
-    node.connect()
-    yield node
-    node.close()
 
 
 @pytest.fixture(autouse=True)

@@ -32,8 +32,8 @@ def calibrate(file, **boxes):
     inspector = Inspector(RedNetwork(), cameras, VerdictPolicy(threshold=0.5))
     answers = []
     job = Calibration(NAMES, 0, 100, file, lambda *answer: answers.append(answer))
-    captures = [capture(name, boxes.get(name, ())) for name in NAMES]
-    assert [job.advance(inspector, captures, 20) for _ in range(FRAMES)][-1]
+    captures = [capture(name, boxes.get(name, ())) for name in NAMES] * FRAMES
+    assert [job.advance(inspector, each, 20) for each in captures][-1]
     (answer,) = answers
     return inspector, *answer
 

@@ -16,8 +16,6 @@ from cell import (
     DEACTIVATE,
     ITEM_HEIGHT_M,
     TABLE_M,
-    Cell,
-    Detector,
     scene,
 )
 
@@ -29,25 +27,8 @@ PASS, DIVERT, UNKNOWN = DamageReport.PASS, DamageReport.DIVERT, DamageReport.UNK
 
 
 @pytest.fixture(scope="module")
-def detector(environment, tiny_card, tmp_path_factory):
-    parameters = {
-        "model": str(tiny_card),
-        "autostart": True,
-        "decision_deadline_ms": 1500,
-        "leave_after_ms": 100,
-    }
-    process = Detector(tmp_path_factory.mktemp("detector"), environment, parameters)
-    yield process
-    assert process.stop() == 0, process.log
-    assert "Traceback" not in process.log
-
-
-@pytest.fixture(scope="module")
-def cell(detector, environment):
-    node = Cell(environment)
-    node.connect()
-    yield node
-    node.close()
+def parameters():
+    return {"decision_deadline_ms": 1500}
 
 
 @pytest.fixture(autouse=True)

@@ -23,26 +23,26 @@ def drops(pairing, camera="left"):
 def test_images_within_the_tolerance_are_a_pair():
     joined = pairing()
     joined.add_color("left", 100 * MS, "color", 101 * MS)
-    assert joined.take(101 * MS) == {}
+    assert joined.take(101 * MS) is None
     joined.add_depth("left", 109 * MS, "depth", 110 * MS)
-    pair = joined.take(110 * MS)["left"]
+    pair = joined.take(110 * MS)
     assert (pair.color, pair.depth) == ("color", "depth")
     assert (pair.stamp_ns, pair.arrived_ns) == (100 * MS, 110 * MS)
-    assert joined.take(110 * MS) == {} and drops(joined) == {}
+    assert joined.take(110 * MS) is None and drops(joined) == {}
 
 
 def test_depth_may_come_first():
     joined = pairing()
     joined.add_depth("left", 100 * MS, "depth", 101 * MS)
     joined.add_color("left", 100 * MS, "color", 102 * MS)
-    assert joined.take(102 * MS)["left"].depth == "depth"
+    assert joined.take(102 * MS).depth == "depth"
 
 
 def test_images_beyond_the_tolerance_are_no_pair():
     joined = pairing()
     joined.add_color("left", 100 * MS, "color", 101 * MS)
     joined.add_depth("left", 111 * MS, "depth", 112 * MS)
-    assert joined.take(112 * MS) == {}
+    assert joined.take(112 * MS) is None
 
 
 def test_the_nearest_partner_is_taken():
@@ -50,7 +50,7 @@ def test_the_nearest_partner_is_taken():
     joined.add_depth("left", 92 * MS, "far", 100 * MS)
     joined.add_depth("left", 99 * MS, "near", 101 * MS)
     joined.add_color("left", 100 * MS, "color", 102 * MS)
-    assert joined.take(102 * MS)["left"].depth == "near"
+    assert joined.take(102 * MS).depth == "near"
     assert drops(joined) == {"unpaired": 1}
 
 
@@ -59,8 +59,21 @@ def test_the_newest_pair_wins():
     for stamp in (100, 133, 166):
         joined.add_color("left", stamp * MS, f"color {stamp}", stamp * MS)
         joined.add_depth("left", stamp * MS, f"depth {stamp}", stamp * MS)
-    assert joined.take(170 * MS)["left"].color == "color 166"
+    assert joined.take(170 * MS).color == "color 166"
     assert drops(joined) == {"superseded": 2}
+
+
+def test_cameras_take_turns_and_each_gives_its_newest():
+    joined = pairing(("left", "right"))
+    taken = []
+    for now in range(100, 500, 100):
+        for camera in ("left", "right"):
+            joined.add_color(camera, now * MS, now, now * MS)
+            joined.add_depth(camera, now * MS, now, now * MS)
+        pair = joined.take(now * MS)
+        taken.append((pair.camera, pair.color))
+    assert taken == [("left", 100), ("right", 200), ("left", 300), ("right", 400)]
+    assert joined.take(400 * MS).camera == "left" and joined.take(400 * MS) is None
 
 
 def test_images_without_partner_are_counted():
@@ -68,7 +81,7 @@ def test_images_without_partner_are_counted():
     for number in range(10):
         joined.add_color("left", (100 + 33 * number) * MS, number, 100 * MS)
     joined.add_depth("left", (100 + 33 * 9) * MS, "depth", 101 * MS)
-    assert joined.take(101 * MS)["left"].color == 9
+    assert joined.take(101 * MS).color == 9
     assert drops(joined) == {"unpaired": 9}
 
 
@@ -77,7 +90,7 @@ def test_a_stamp_that_stands_still_brings_nothing_new():
     for _ in range(3):
         joined.add_color("left", 0, "color", 10 * MS)
         joined.add_depth("left", 0, "depth", 10 * MS)
-    assert joined.take(10 * MS)["left"].color == "color"
+    assert joined.take(10 * MS).color == "color"
     assert drops(joined) == {"stale": 4}
     assert joined.is_stale("left", 600 * MS)
 
@@ -87,7 +100,7 @@ def test_a_stamp_that_jumps_back_starts_the_camera_anew():
     joined.add_color("left", 9000 * MS, "old", 10 * MS)
     joined.add_color("left", 100 * MS, "color", 20 * MS)
     joined.add_depth("left", 100 * MS, "depth", 21 * MS)
-    assert joined.take(21 * MS)["left"].color == "color"
+    assert joined.take(21 * MS).color == "color"
     assert drops(joined) == {"unpaired": 1}
 
 
@@ -95,7 +108,7 @@ def test_a_pair_that_waited_too_long_is_stale():
     joined = pairing()
     joined.add_color("left", 100 * MS, "color", 100 * MS)
     joined.add_depth("left", 100 * MS, "depth", 100 * MS)
-    assert joined.take(100 * MS + TIMEOUT + 1) == {}
+    assert joined.take(100 * MS + TIMEOUT + 1) is None
     assert drops(joined) == {"stale": 1}
 
 
@@ -103,11 +116,11 @@ def test_colour_goes_on_alone_when_depth_is_lost():
     joined = pairing()
     for stamp in range(0, 1000, 100):
         joined.add_color("left", stamp * MS, stamp, stamp * MS)
-    pair = joined.take(900 * MS)["left"]
+    pair = joined.take(900 * MS)
     assert (pair.color, pair.depth) == (900, None)
     joined.add_depth("left", 1000 * MS, "depth", 1000 * MS)
     joined.add_color("left", 1000 * MS, 1000, 1000 * MS)
-    assert joined.take(1000 * MS)["left"].depth == "depth"
+    assert joined.take(1000 * MS).depth == "depth"
 
 
 def test_depth_that_lags_within_the_timeout_finds_its_partner():
@@ -116,7 +129,7 @@ def test_depth_that_lags_within_the_timeout_finds_its_partner():
         joined.add_color("left", stamp * MS, stamp, stamp * MS)
         if stamp >= 396:
             joined.add_depth("left", (stamp - 396) * MS, stamp - 396, stamp * MS)
-            pair = joined.take(stamp * MS)["left"]
+            pair = joined.take(stamp * MS)
             assert pair.color == pair.depth == stamp - 396
     assert drops(joined) == {}
 
@@ -142,7 +155,7 @@ def test_a_clock_that_is_set_back_does_not_keep_depth_from_being_lost():
     joined.add_color("left", 9000 * MS, "before", 9000 * MS)
     for now in range(0, 700, 100):
         joined.add_color("left", (9100 + now) * MS, now, now * MS)
-    assert joined.take(600 * MS)["left"].depth is None
+    assert joined.take(600 * MS).depth is None
 
 
 def test_after_a_pause_of_both_the_first_pair_is_whole():
@@ -150,7 +163,7 @@ def test_after_a_pause_of_both_the_first_pair_is_whole():
     for stamp in (100, 5000):
         joined.add_color("left", stamp * MS, stamp, stamp * MS)
         joined.add_depth("left", stamp * MS, stamp, stamp * MS)
-        assert joined.take(stamp * MS)["left"].depth == stamp
+        assert joined.take(stamp * MS).depth == stamp
 
 
 def test_a_silent_camera_is_stale_and_the_other_is_not():
@@ -205,10 +218,11 @@ def test_every_image_is_in_a_pair_or_dropped_or_waiting(images):
     for now, (stream, stamp, take) in enumerate(images, start=1):
         add = joined.add_color if stream == "color" else joined.add_depth
         add("left", stamp * MS, stamp, now)
-        for pair in joined.take(now).values() if take else ():
+        pair = joined.take(now) if take else None
+        if pair is not None:
             used += 2
             assert abs(pair.color - pair.depth) * MS <= TOLERANCE
     counts = joined.drops("left")
-    used += 2 * (len(joined.take(len(images) + 1)) + counts[Drop.SUPERSEDED])
+    used += 2 * (bool(joined.take(len(images) + 1)) + counts[Drop.SUPERSEDED])
     waiting = len(images) - used - counts[Drop.UNPAIRED] - counts[Drop.STALE]
     assert 0 <= waiting <= 60

@@ -9,7 +9,7 @@ import yaml
 pytest.importorskip("rclpy", reason="the ROS client library is not installed")
 pytest.importorskip("damage_perception_msgs.msg", reason="the messages are not built")
 
-from cell import TABLE_M, Cell, Detector, scene
+from cell import TABLE_M, scene
 
 from damage_perception_msgs.msg import DamageReport
 
@@ -24,26 +24,8 @@ def station_file(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def detector(environment, tiny_card, station_file, tmp_path_factory):
-    parameters = {
-        "model": str(tiny_card),
-        "autostart": True,
-        "station_file": str(station_file),
-        "decision_deadline_ms": 1500,
-        "leave_after_ms": 100,
-    }
-    process = Detector(tmp_path_factory.mktemp("detector"), environment, parameters)
-    yield process
-    assert process.stop() == 0, process.log
-    assert "Traceback" not in process.log
-
-
-@pytest.fixture(scope="module")
-def cell(detector, environment):
-    node = Cell(environment)
-    node.connect()
-    yield node
-    node.close()
+def parameters(station_file):
+    return {"station_file": str(station_file), "decision_deadline_ms": 1500}
 
 
 @pytest.fixture(autouse=True)

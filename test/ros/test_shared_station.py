@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("rclpy", reason="the ROS client library is not installed")
 pytest.importorskip("damage_perception_msgs.msg", reason="the messages are not built")
 
-from cell import CAMERA, ITEM_HEIGHT_M, PLANE, TABLE_M, Cell, Detector, scene
+from cell import CAMERA, ITEM_HEIGHT_M, PLANE, TABLE_M, scene
 
 from damage_perception_msgs.msg import DamageReport
 
@@ -21,28 +21,13 @@ BOX = {"left": (150, 80, 90, 70), "right": (150 - SHIFT_PX, 80, 90, 70)}
 
 
 @pytest.fixture(scope="module")
-def detector(environment, tiny_card, tmp_path_factory):
-    parameters = {
-        "model": str(tiny_card),
-        "autostart": True,
+def parameters():
+    return {
         "cameras": ["left", "right"],
         "left": {"plane": list(PLANE), "pose": [0.0, 0.0, TABLE_M, *LOOKING_DOWN]},
         "right": {"plane": list(PLANE), "pose": [APART_M, 0.0, TABLE_M, *LOOKING_DOWN]},
         "source_timeout_ms": 300,
-        "leave_after_ms": 100,
     }
-    process = Detector(tmp_path_factory.mktemp("detector"), environment, parameters)
-    yield process
-    assert process.stop() == 0, process.log
-    assert "Traceback" not in process.log
-
-
-@pytest.fixture(scope="module")
-def cell(detector, environment):
-    node = Cell(environment, tuple(BOX))
-    node.connect()
-    yield node
-    node.close()
 
 
 @pytest.fixture(autouse=True)

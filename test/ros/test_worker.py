@@ -1,12 +1,13 @@
 """The worker keeps deadlines, tells each fault once, and lets no camera take the others with it."""
 
 import time
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from recording import image, info, serialized
 from red_network import PLANE, RedNetwork
 
+from damage_perception.frame import CameraModel
 from damage_perception.inspector import Inspector, MountedCamera
 from damage_perception.ros import worker as worker_module
 from damage_perception.ros.health import Health
@@ -20,9 +21,7 @@ from damage_perception.verdict.tracker import Announcement
 
 MS = 1_000_000
 WIDTH, HEIGHT = 320, 240
-INFO = SimpleNamespace(
-    width=WIDTH, height=HEIGHT, k=[300.0, 0.0, 159.5, 0.0, 300.0, 119.5, 0.0, 0.0, 1.0]
-)
+INFO = serialized(info(0, CameraModel(WIDTH, HEIGHT, 300.0, 300.0, 159.5, 119.5)))
 
 
 class Bench:
@@ -91,27 +90,14 @@ def until(condition, timeout_s=10):
 
 
 def images(depth_m=None):
-    """Messages of a grey box on the table, or with the given depth."""
+    """Serialized images of a grey box on the table, or with the given depth."""
     rng = np.random.default_rng(1)
     color = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
     color[80:150, 110:200] = rng.integers(60, 190, (70, 90, 1))
     if depth_m is None:
         depth_m = np.full((HEIGHT, WIDTH), 0.8, np.float32)
         depth_m[80:150, 110:200] = 0.7
-    header = SimpleNamespace(frame_id="optical")
-    return (message(header, "rgb8", color, 3), message(header, "32FC1", depth_m, 4))
-
-
-def message(header, encoding, pixels, bytes_per_pixel):
-    return SimpleNamespace(
-        header=header,
-        encoding=encoding,
-        height=HEIGHT,
-        width=WIDTH,
-        step=WIDTH * bytes_per_pixel,
-        is_bigendian=0,
-        data=np.ascontiguousarray(pixels).tobytes(),
-    )
+    return serialized(image(0, "rgb8", color)), serialized(image(0, "32FC1", depth_m))
 
 
 def clutter(seed):
@@ -153,7 +139,7 @@ def test_a_failing_backend_is_told_once_and_counted():
         assert bench.health.snapshot().last_fault == "inference failed"
         assert bench.health.snapshot().faults == 4
         network.broken = False
-        bench.show(times=2)
+        bench.show()
         network.broken = True
         bench.show()
         assert bench.log == ["inference failed"] * 2
@@ -178,16 +164,16 @@ def test_whatever_reading_an_image_raises_costs_that_image_alone(monkeypatch):
     read = worker_module.read_color
 
     def read_color(message):
-        if message.encoding == "odd":
+        if message.encoding == "odd8":
             raise AttributeError("_ARRAY_API not found")
         return read(message)
 
     monkeypatch.setattr(worker_module, "read_color", read_color)
     with Bench(cameras=("left", "right")) as bench:
         color, depth = images()
+        odd = color.replace(b"rgb8", b"odd8")
         for _ in range(3):
             stamp_ns = now_ns()
-            odd = SimpleNamespace(**{**vars(color), "encoding": "odd"})
             bench.pairing.add_color("left", stamp_ns, odd, stamp_ns)
             bench.pairing.add_depth("left", stamp_ns, depth, stamp_ns)
             bench.show(camera="right")

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from damage_perception.verdict.evidence import KEPT_PER_CAMERA, Evidence, Sighting
+from damage_perception.verdict.place import Place
 from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.report import Reason, Verdict
 from damage_perception.verdict.tracker import Announcement, ItemTracker
@@ -21,30 +22,43 @@ POLICY = VerdictPolicy(
 CAMERAS = {"top": frozenset({"top"}), "station": frozenset({"left", "right"})}
 
 
-def sighting(x=0.0, logit=-3.0, camera="top", faults=Reason.NONE, stamp=0, footprint=None):
-    position = np.array([x, 0.0, 1.0])
+def sighting(logit=-3.0, camera="top", faults=Reason.NONE, stamp=0):
     logit = float("nan") if logit is None else logit
     kinds = np.full(6, 1 / (1 + np.exp(-logit)), np.float32)
-    return Sighting(
-        camera, "optical", stamp, position, footprint, position, logit, kinds, faults, ()
-    )
+    center = np.array([0.0, 0.0, 1.0])
+    return Sighting(camera, "optical", stamp, center, logit, kinds, faults, ())
+
+
+def seen(x=0.0, logit=-3.0, camera="top", faults=Reason.NONE, stamp=0, footprint=None):
+    """An item at ``x``: where it is, and what speaks of its damage."""
+    place = Place(camera, stamp, np.array([x, 0.0, 1.0]), footprint)
+    return place, sighting(logit, camera, faults, stamp)
+
+
+def show(tracker, items, time, camera="top", station="top"):
+    """Shows what ``seen`` says, as the inspector does: evidence of what waits, and no other."""
+    tracks = tracker.follow(station, camera, [place for place, _ in items], time)
+    for track, (_, evidence) in zip(tracks, items, strict=True):
+        if not track.reported:
+            tracker.add(track, evidence)
+    return tracks
 
 
 def test_an_item_is_reported_once_when_its_frames_suffice():
     tracker = ItemTracker(POLICY)
-    tracker.update("top", "top", [sighting()], 0)
+    show(tracker, [seen()], 0)
     assert tracker.due(0, CAMERAS) == []
-    tracker.update("top", "top", [sighting(0.01)], 100 * MS)
+    show(tracker, [seen(0.01)], 100 * MS)
     (due,) = tracker.due(100 * MS, CAMERAS)
     assert due.missing is Reason.NONE
     for time in range(200, 2000, 100):
-        tracker.update("top", "top", [sighting(0.01)], time * MS)
+        show(tracker, [seen(0.01)], time * MS)
         assert tracker.due(time * MS, CAMERAS) == []
 
 
 def test_an_item_without_enough_frames_is_reported_at_its_deadline():
     tracker = ItemTracker(POLICY)
-    tracker.update("top", "top", [sighting()], 0)
+    show(tracker, [seen()], 0)
     assert tracker.due(999 * MS, CAMERAS) == []
     (due,) = tracker.due(1000 * MS, CAMERAS)
     assert Reason.DEADLINE in due.missing
@@ -52,20 +66,20 @@ def test_an_item_without_enough_frames_is_reported_at_its_deadline():
 
 def test_an_item_that_leaves_early_is_reported_as_it_leaves():
     tracker = ItemTracker(POLICY)
-    tracker.update("top", "top", [sighting()], 0)
-    tracker.update("top", "top", [], 200 * MS)
+    show(tracker, [seen()], 0)
+    show(tracker, [], 200 * MS)
     assert tracker.due(200 * MS, CAMERAS) == []
-    tracker.update("top", "top", [], 400 * MS)
+    show(tracker, [], 400 * MS)
     assert len(tracker.due(400 * MS, CAMERAS)) == 1
 
 
 def test_a_short_silence_does_not_make_a_reported_item_come_again():
     tracker = ItemTracker(POLICY)
     for time in (0, 100):
-        tracker.update("top", "top", [sighting()], time * MS)
+        show(tracker, [seen()], time * MS)
     assert len(tracker.due(100 * MS, CAMERAS)) == 1
     for time in (1100, 1200, 1300):
-        tracker.update("top", "top", [sighting()], time * MS)
+        show(tracker, [seen()], time * MS)
         assert tracker.due(time * MS, CAMERAS) == []
 
 
@@ -74,16 +88,16 @@ def test_after_a_long_silence_what_lies_there_is_judged_again():
     answered = []
     for time in (0, 100, 5000, 5100):
         tracker.due(time * MS - 1, CAMERAS)
-        tracker.update("top", "top", [sighting()], time * MS)
+        show(tracker, [seen()], time * MS)
         answered += tracker.due(time * MS, CAMERAS)
     assert len({due.item_id for due in answered}) == 2
 
 
 def test_of_two_cameras_the_silent_one_does_not_make_an_item_leave():
     tracker = ItemTracker(POLICY)
-    tracker.update("left", "station", [sighting(camera="left")], 0)
+    show(tracker, [seen(camera="left")], 0, "left", "station")
     for time in range(100, 1000, 100):
-        tracker.update("right", "station", [], time * MS)
+        show(tracker, [], time * MS, "right", "station")
         assert tracker.due(time * MS, CAMERAS) == []
     (due,) = tracker.due(1000 * MS, CAMERAS)
     assert due.missing is Reason.DEADLINE
@@ -95,12 +109,12 @@ def test_neighbours_on_a_belt_keep_their_evidence():
     starts = {-4.0: 0, 5.0: 2, -5.0: 4}
     answered = []
     for frame in range(12):
-        seen = [
-            sighting(0.05 * (frame - first), logit, stamp=frame * 100 * MS)
+        items = [
+            seen(0.05 * (frame - first), logit, stamp=frame * 100 * MS)
             for logit, first in starts.items()
             if first <= frame
         ]
-        tracker.update("top", "top", seen, frame * 100 * MS)
+        show(tracker, items, frame * 100 * MS)
         answered += tracker.due(frame * 100 * MS, CAMERAS)
     assert [due.evidence.logit() for due in answered[:3]] == [-4.0, 5.0, -5.0]
 
@@ -111,8 +125,8 @@ def test_what_two_cameras_see_of_a_large_box_is_one_item():
         for camera, x in (("left", -0.09), ("right", 0.09)):
             # Both see the top, each its own side.
             footprint = np.array([x / 3 - 0.12, -0.1, x / 3 + 0.12, 0.1])
-            seen = sighting(x, camera=camera, footprint=footprint)
-            tracker.update(camera, "station", [seen], time * MS)
+            item = seen(x, camera=camera, footprint=footprint)
+            show(tracker, [item], time * MS, camera, "station")
     (due,) = tracker.due(100 * MS, CAMERAS)
     assert set(due.evidence.of_cameras()) == {"left", "right"}
 
@@ -121,7 +135,7 @@ def test_two_cameras_of_one_station_see_one_item():
     tracker = ItemTracker(POLICY)
     for time in (0, 100):
         for camera, x in (("left", 0.0), ("right", 0.03)):
-            tracker.update(camera, "station", [sighting(x, camera=camera)], time * MS)
+            show(tracker, [seen(x, camera=camera)], time * MS, camera, "station")
     (due,) = tracker.due(100 * MS, CAMERAS)
     assert set(due.evidence.of_cameras()) == {"left", "right"}
 
@@ -129,7 +143,7 @@ def test_two_cameras_of_one_station_see_one_item():
 def test_one_of_two_cameras_alone_does_not_suffice():
     tracker = ItemTracker(POLICY)
     for time in (0, 100, 200):
-        tracker.update("left", "station", [sighting(camera="left")], time * MS)
+        show(tracker, [seen(camera="left")], time * MS, "left", "station")
     assert tracker.due(200 * MS, CAMERAS) == []
     (due,) = tracker.due(1000 * MS, CAMERAS)
     verdict, reasons, _ = POLICY.decide(
@@ -141,8 +155,8 @@ def test_one_of_two_cameras_alone_does_not_suffice():
 
 def test_neighbours_keep_their_ids_when_their_order_changes():
     tracker = ItemTracker(POLICY)
-    tracker.update("top", "top", [sighting(0.0), sighting(0.3, logit=4.0)], 0)
-    tracker.update("top", "top", [sighting(0.31, logit=4.0), sighting(0.01)], 100 * MS)
+    show(tracker, [seen(0.0), seen(0.3, logit=4.0)], 0)
+    show(tracker, [seen(0.31, logit=4.0), seen(0.01)], 100 * MS)
     due = tracker.due(100 * MS, CAMERAS)
     assert [round(entry.evidence.logit()) for entry in due] == [-3, 4]
 
@@ -159,7 +173,7 @@ def test_an_announced_item_that_never_comes_is_answered():
 def test_an_announcement_names_the_next_item():
     tracker = ItemTracker(POLICY)
     tracker.announce(Announcement("parcel", "sku"), 0)
-    tracker.update("top", "top", [sighting()], 800 * MS)
+    show(tracker, [seen()], 800 * MS)
     assert tracker.due(1700 * MS, CAMERAS) == [], "the deadline counts from the first sighting"
     (due,) = tracker.due(1800 * MS, CAMERAS)
     assert (due.item_id, due.sku) == ("parcel", "sku")
@@ -167,7 +181,7 @@ def test_an_announcement_names_the_next_item():
 
 def test_a_late_announcement_names_the_item_that_waits():
     tracker = ItemTracker(POLICY)
-    tracker.update("top", "top", [sighting()], 0)
+    show(tracker, [seen()], 0)
     tracker.announce(Announcement("parcel", deadline_ns=200 * MS), 50 * MS)
     (due,) = tracker.due(200 * MS, CAMERAS)
     assert due.item_id == "parcel"
@@ -176,9 +190,9 @@ def test_a_late_announcement_names_the_item_that_waits():
 def test_an_announcement_waits_for_an_item_that_can_be_judged():
     tracker = ItemTracker(POLICY)
     tracker.announce(Announcement("parcel"), 0)
-    tracker.update("top", "top", [sighting(0.5, faults=Reason.CUT_OFF)], 0)
+    show(tracker, [seen(0.5, faults=Reason.CUT_OFF)], 0)
     for time in (0, 100):
-        tracker.update("top", "top", [sighting(0.5, faults=Reason.CUT_OFF), sighting()], time * MS)
+        show(tracker, [seen(0.5, faults=Reason.CUT_OFF), seen()], time * MS)
     (due,) = tracker.due(100 * MS, CAMERAS)
     assert due.item_id == "parcel"
     assert not due.evidence.faults
@@ -188,7 +202,7 @@ def test_an_announced_item_that_cannot_be_judged_says_why():
     tracker = ItemTracker(POLICY)
     tracker.announce(Announcement("parcel", deadline_ns=500 * MS), 0)
     for time in range(0, 600, 100):
-        tracker.update("top", "top", [sighting(faults=Reason.EXPOSURE)], time * MS)
+        show(tracker, [seen(faults=Reason.EXPOSURE)], time * MS)
         due = tracker.due(time * MS, CAMERAS)
     assert [entry.item_id for entry in due] == ["parcel"]
     assert due[0].evidence.faults is Reason.EXPOSURE
@@ -198,21 +212,33 @@ def test_an_announced_item_that_cannot_be_judged_says_why():
 def test_an_announcement_that_comes_after_the_report_names_no_other_item():
     tracker = ItemTracker(POLICY)
     for time in (100, 200):
-        tracker.update("top", "top", [sighting(stamp=time * MS)], time * MS)
+        show(tracker, [seen(stamp=time * MS)], time * MS)
     assert len(tracker.due(200 * MS, CAMERAS)) == 1
     tracker.announce(Announcement("late", stamp_ns=50 * MS), 250 * MS)
     (due,) = tracker.due(250 * MS, CAMERAS)
     assert (due.item_id, due.missing) == ("late", Reason.NONE)
     tracker.announce(Announcement("next", stamp_ns=260 * MS), 260 * MS)
-    tracker.update("top", "top", [sighting(stamp=300 * MS)], 300 * MS)
+    show(tracker, [seen(stamp=300 * MS)], 300 * MS)
     assert tracker.due(300 * MS, CAMERAS) == []
+
+
+def test_an_item_announced_after_its_report_waits_for_the_evidence_that_it_lacks():
+    tracker = ItemTracker(POLICY)
+    show(tracker, [seen(stamp=100 * MS)], 100 * MS)
+    (due,) = tracker.due(1100 * MS, CAMERAS)
+    assert Reason.DEADLINE in due.missing
+    tracker.announce(Announcement("late", stamp_ns=50 * MS), 1200 * MS)
+    assert tracker.due(1200 * MS, CAMERAS) == []
+    show(tracker, [seen(stamp=1300 * MS)], 1300 * MS)
+    (due,) = tracker.due(1300 * MS, CAMERAS)
+    assert (due.item_id, due.missing) == ("late", Reason.NONE)
 
 
 def test_an_announcement_for_one_camera_is_not_for_another():
     tracker = ItemTracker(POLICY)
     tracker.announce(Announcement("parcel", camera="right"), 0)
     for time in (0, 100):
-        tracker.update("top", "top", [sighting()], time * MS)
+        show(tracker, [seen()], time * MS)
     (due,) = tracker.due(100 * MS, CAMERAS)
     assert due.item_id != "parcel"
 
@@ -224,7 +250,7 @@ def test_evidence_of_an_item_that_stays_is_bounded():
     assert len(evidence.sightings) == KEPT_PER_CAMERA
     assert evidence.first_seen_ns == 1
     assert evidence.faults is Reason.BLUR
-    assert all(seen.usable for seen in evidence.sightings)
+    assert all(kept.usable for kept in evidence.sightings)
 
 
 def test_nothing_passes_on_a_stale_camera():
@@ -247,7 +273,7 @@ def test_an_announcement_is_refused_while_its_id_waits():
 def test_nothing_waits_after_draining():
     tracker = ItemTracker(POLICY)
     tracker.announce(Announcement("seen"), 0)
-    tracker.update("top", "top", [sighting()], 0)
+    show(tracker, [seen()], 0)
     tracker.announce(Announcement("unseen"), 0)
     assert {due.item_id for due in tracker.drain()} == {"seen", "unseen"}
     assert tracker.drain() == []
@@ -264,7 +290,7 @@ def test_every_item_is_answered_exactly_once(rounds, step_ms):
     now = 0
     for positions in rounds:
         now += step_ms * MS
-        tracker.update("top", "top", [sighting(x) for x in positions], now)
+        show(tracker, [seen(x) for x in positions], now)
         answered += [due.item_id for due in tracker.due(now, CAMERAS)]
     answered += [due.item_id for due in tracker.due(now + 1000 * MS, CAMERAS)]
     assert tracker.drain() == []

@@ -1,7 +1,18 @@
 """`make bench`: times the network, then the detector and a plain node, each behind real cameras.
 
-The publisher, the node and this receiver are processes of their own; latency is from the stamp at
-publication to the reception of the report. Results go to benchmarks/results/.
+Publisher, node and this receiver are processes of their own.
+
+latency   from the stamp, set as the image is published, of the newest image that a report comes
+          from to the reception of that report here
+handled   frames a second that the node took through pairing and finding items: for the detector
+          what its diagnostics count, for the plain node those it reported on, which is every one
+          that it does not lose
+reports   reports a second: one per item from the detector, one per frame from the plain node
+network   time of the network alone on one view, nothing else running: what latency is compared with
+
+In the first scenarios every frame shows an item of its own, so that both nodes have to run the
+network on every frame; in the last ones items stay for a second, as in a cell, and the detector
+needs `frames_per_camera` frames of each. Results go to benchmarks/results/.
 """
 
 from __future__ import annotations
@@ -14,54 +25,90 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import rclpy
 import yaml
-from rclpy.node import Node
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.executors import SingleThreadedExecutor
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.images import DISTANCE_M, frames
+from benchmarks.images import frames, station
+from benchmarks.scenarios import EVERY_FRAME_AN_ITEM, ITEMS_THAT_STAY, THREADS, Scenario
 from damage_perception.network import DamageNetwork
 from damage_perception.ros.isolation import isolated_environment
 from damage_perception.ros.messages import nanoseconds_of
 from damage_perception.share import default_model_card
-from damage_perception.station import Plane, Station
 from damage_perception.view import cut_items
 from damage_perception_msgs.msg import DamageReport
 
-SIZES = ((640, 480), (1280, 720))
-CAMERAS = (1, 2, 4)
-LATENCY_RATE_HZ, FLOOD_RATE_HZ = 10.0, 30.0
-WARM_UP_S, MEASURED_S = 1.5, 6.0
+WARM_UP_S, MEASURED_S = 1.5, 10.0
 START_TIMEOUT_S = 30.0
-THREADS = 2
 RESULTS = Path(__file__).parent / "results"
-
-
-def station() -> Station:
-    """The tray that the frames show, calibrated."""
-    return Station(plane=Plane(np.array([0.0, 0.0, -1.0]), DISTANCE_M))
 
 
 @dataclass(frozen=True)
 class Row:
-    """One node behind some cameras. Times in milliseconds, CPU in cores."""
+    """One node in one scenario. Times in milliseconds, CPU in cores."""
 
     node: str
     width: int
     height: int
     cameras: int
     rate_hz: float
+    stay_frames: int
     latency_p50: float
     latency_p99: float
-    frames_per_s: float
+    handled_per_s: float
+    reports_per_s: float
     cpu: float
     rss_mb: float
+
+
+class Receiver:
+    """Hears the reports and the diagnostics of the node that runs."""
+
+    def __init__(self) -> None:
+        self._node = rclpy.create_node("benchmark")
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self._node)
+        self._node.create_subscription(DamageReport, "damage_detector/reports", self._report, 50)
+        self._node.create_subscription(DiagnosticArray, "/diagnostics", self._diagnostics, 50)
+        self.clear()
+
+    def clear(self) -> None:
+        """Forgets what was heard."""
+        self.latencies_ms: list[float] = []
+        self._frames: list[tuple[float, int]] = []
+
+    def spin(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
+        """Listens for so long, or until something is so."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not until():
+            self._executor.spin_once(timeout_sec=left)
+
+    def handled_per_s(self) -> float:
+        """Frames a second by the diagnostics; NaN where there were none."""
+        if len(self._frames) < 2:
+            return float("nan")
+        (start_s, before), (end_s, after) = self._frames[0], self._frames[-1]
+        return (after - before) / (end_s - start_s)
+
+    def _report(self, report: DamageReport) -> None:
+        now_ns = self._node.get_clock().now().nanoseconds
+        self.latencies_ms.append((now_ns - nanoseconds_of(report.header.stamp)) / 1e6)
+
+    def _diagnostics(self, message: DiagnosticArray) -> None:
+        for entry in message.status[0].values:
+            if entry.key == "frames":
+                stamp_s = nanoseconds_of(message.header.stamp) / 1e9
+                self._frames.append((stamp_s, int(entry.value)))
 
 
 def network_ms(width: int, height: int, passes: int = 100) -> float:
@@ -76,30 +123,24 @@ def network_ms(width: int, height: int, passes: int = 100) -> float:
     return statistics.median(times[passes // 10 :]) * 1e3
 
 
-def measure(node: Node, kind: str, size: tuple[int, int], cameras: int, rate_hz: float) -> Row:
-    """Runs a node of ``kind`` behind ``cameras`` and receives its reports."""
-    arrivals: list[tuple[float, float]] = []
-
-    def receive(report: DamageReport) -> None:
-        now = node.get_clock().now().nanoseconds
-        arrivals.append((time.monotonic(), (now - nanoseconds_of(report.header.stamp)) / 1e6))
-
-    subscription = node.create_subscription(DamageReport, "damage_detector/reports", receive, 50)
+def measure(receiver: Receiver, kind: str, scenario: Scenario) -> Row:
+    """Runs a node of ``kind`` and hears its reports. Raises RuntimeError where it gives none."""
+    receiver.clear()
     with tempfile.TemporaryDirectory() as folder:
-        command = _command(kind, cameras, Path(folder))
-        detector = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        detector = subprocess.Popen(
+            _command(kind, scenario, Path(folder)), stdout=subprocess.DEVNULL
+        )
         publisher = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.publisher"]
-            + [str(value) for value in (cameras, rate_hz, *size)]
+            [sys.executable, "-m", "benchmarks.publisher", *scenario.publisher_arguments]
         )
         try:
-            _spin(node, START_TIMEOUT_S, lambda: bool(arrivals))
-            if not arrivals:
+            receiver.spin(START_TIMEOUT_S, lambda: bool(receiver.latencies_ms))
+            if not receiver.latencies_ms:
                 raise RuntimeError(f"{kind} node gave no report within {START_TIMEOUT_S:.0f} s")
-            _spin(node, WARM_UP_S)
-            arrivals.clear()
+            receiver.spin(WARM_UP_S)
+            receiver.clear()
             cpu, start = _cpu_s(detector.pid), time.monotonic()
-            _spin(node, MEASURED_S)
+            receiver.spin(MEASURED_S)
             elapsed = time.monotonic() - start
             cpu = (_cpu_s(detector.pid) - cpu) / elapsed
             rss = _rss_mb(detector.pid)
@@ -108,39 +149,24 @@ def measure(node: Node, kind: str, size: tuple[int, int], cameras: int, rate_hz:
             for process in (publisher, detector):
                 process.kill()
                 process.wait()
-            node.destroy_subscription(subscription)
-    latencies = [latency for _, latency in arrivals]
-    p50, p99 = np.percentile(latencies, (50, 99))
+    p50, p99 = np.percentile(receiver.latencies_ms, (50, 99))
+    reports_per_s = len(receiver.latencies_ms) / elapsed
+    handled_per_s = reports_per_s if kind == "plain" else receiver.handled_per_s()
     return Row(
-        kind, *size, cameras, rate_hz, round(float(p50), 2), round(float(p99), 2),
-        round(len(arrivals) / elapsed, 1), round(cpu, 2), round(rss),
+        kind, scenario.width, scenario.height, scenario.cameras, scenario.rate_hz,
+        scenario.stay_frames, round(float(p50), 2), round(float(p99), 2),
+        round(handled_per_s, 1), round(reports_per_s, 1), round(cpu, 2), round(rss),
     )  # fmt: skip
 
 
-def _command(kind: str, cameras: int, folder: Path) -> list[str]:
+def _command(kind: str, scenario: Scenario, folder: Path) -> list[str]:
     if kind == "plain":
-        return [sys.executable, "-m", "benchmarks.plain_node", str(cameras)]
-    names = [f"camera{i}" for i in range(cameras)]
-    parameters: dict[str, object] = {
-        "autostart": True,
-        "cameras": names,
-        "threads": THREADS,
-        # Every frame is to be an item of its own: reported at once and forgotten at once.
-        "frames_per_camera": 1,
-        "leave_after_ms": 0.0,
-        "join_radius_m": 0.02,
-    }
-    parameters |= {f"{name}.plane": [0.0, 0.0, -1.0, DISTANCE_M] for name in names}
+        return [sys.executable, "-m", "benchmarks.plain_node", str(scenario.cameras)]
     file = folder / "parameters.yaml"
-    file.write_text(yaml.safe_dump({"damage_detector": {"ros__parameters": parameters}}))
+    parameters = {"damage_detector": {"ros__parameters": scenario.parameters}}
+    file.write_text(yaml.safe_dump(parameters))
     script = Path(sys.executable).with_name("damage_detector")
     return [str(script), "--ros-args", "--params-file", str(file), "--log-level", "error"]
-
-
-def _spin(node: Node, seconds: float, until: object = None) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and not (callable(until) and until()):
-        rclpy.spin_once(node, timeout_sec=0.05)
 
 
 def _cpu_s(pid: int) -> float:
@@ -158,17 +184,15 @@ def main() -> None:
     cv2.setNumThreads(1)
     os.environ.update(isolated_environment())
     rclpy.init()
-    node = rclpy.create_node("benchmark")
-    network = {f"{w}x{h}": round(network_ms(w, h), 2) for w, h in SIZES}
-    rows = []
-    console = Console(width=130)
-    for size in SIZES:
-        for cameras in CAMERAS:
-            for rate in (LATENCY_RATE_HZ, FLOOD_RATE_HZ):
-                for kind in ("detector", "plain"):
-                    rows.append(measure(node, kind, size, cameras, rate))
-                    console.print(str(rows[-1]))
-    content = {
+    scenarios = [*EVERY_FRAME_AN_ITEM, *ITEMS_THAT_STAY]
+    sizes = {(scenario.width, scenario.height) for scenario in scenarios}
+    network = {f"{w}x{h}": round(network_ms(w, h), 2) for w, h in sorted(sizes)}
+    receiver, rows, console = Receiver(), [], Console(width=140)
+    for scenario in scenarios:
+        for kind in ("detector", "plain"):
+            rows.append(measure(receiver, kind, scenario))
+            console.print(str(rows[-1]))
+    content: dict[str, Any] = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {_processor()}",
         "python": platform.python_version(),
         "network_ms": network,
@@ -188,14 +212,16 @@ def _processor() -> str:
 
 def _table(rows: list[Row], network: dict[str, float]) -> Table:
     table = Table(title="from the stamp at publication to the report's reception")
-    for name in ("node", "image", "cameras", "Hz each", "network ms", "p50 ms", "p99 ms",
-                 "p50 / network", "frames/s", "CPU cores", "RSS MB"):  # fmt: skip
+    for name in ("node", "image", "cameras", "Hz each", "frames an item stays", "network ms",
+                 "p50 ms", "p99 ms", "p50 / network", "frames handled/s", "reports/s",
+                 "CPU cores", "RSS MB"):  # fmt: skip
         table.add_column(name, justify="right")
     for row in rows:
         image = f"{row.width}x{row.height}"
         ratio = f"{row.latency_p50 / network[image]:.2f}"
-        values = (row.node, image, row.cameras, row.rate_hz, network[image], row.latency_p50,
-                  row.latency_p99, ratio, row.frames_per_s, row.cpu, row.rss_mb)  # fmt: skip
+        values = (row.node, image, row.cameras, row.rate_hz, row.stay_frames, network[image],
+                  row.latency_p50, row.latency_p99, ratio, row.handled_per_s, row.reports_per_s,
+                  row.cpu, row.rss_mb)  # fmt: skip
         table.add_row(*(str(value) for value in values))
     return table
 

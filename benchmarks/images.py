@@ -1,14 +1,20 @@
-"""Frames for timing: one textured box on a tray, at another place in each."""
+"""Frames for timing: one textured box on a tray, at another place in each, and the tray."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from damage_perception.frame import CameraModel, Frame
+from damage_perception.station import Plane, Station
 
 PLACES = 6
 DISTANCE_M = 0.8
 BOX_HEIGHT_M = 0.12
+
+
+def station() -> Station:
+    """The tray that the frames show, calibrated."""
+    return Station(plane=Plane(np.array([0.0, 0.0, -1.0]), DISTANCE_M))
 
 
 def frames(width: int, height: int) -> list[Frame]:

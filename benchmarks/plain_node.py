@@ -18,6 +18,7 @@ from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
 
+from benchmarks.images import station
 from damage_perception.frame import CameraModel, Frame
 from damage_perception.network import DamageNetwork, ModelCard
 from damage_perception.share import default_model_card
@@ -97,8 +98,6 @@ class PlainNode(Node):
 
 def main() -> None:
     """Spins until it is stopped."""
-    from benchmarks.__main__ import station
-
     cv2.setNumThreads(1)
     rclpy.init()
     with suppress(ExternalShutdownException):

@@ -9,6 +9,7 @@ import numpy as np
 
 from damage_perception.simulation.artwork_styles import STYLES
 from damage_perception.simulation.paper import Colour, Picture, contrast, pick
+from damage_perception.simulation.photographs import print_photograph
 from damage_perception.simulation.split import Split, choose
 
 _LETTERS = np.array(list("ABCDEFGHIKLMNOPRSTUVWXYZaeiounrst0123456789"))
@@ -18,7 +19,9 @@ def printed(
     split: Split, rng: np.random.Generator, shape: tuple[int, int], colours: Sequence[Colour]
 ) -> Picture:
     """One face of a printed package: a style of artwork, a logo and blocks of pseudo text."""
-    picture = STYLES[choose(split, "artwork", rng)](rng, shape, colours)
+    picture = print_photograph(split, rng, shape)
+    if picture is None:
+        picture = STYLES[choose(split, "artwork", rng)](rng, shape, colours)
     if rng.random() < 0.8:
         logo(split, rng, picture, colours)
     for _ in range(int(rng.integers(0, 4))):

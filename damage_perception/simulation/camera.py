@@ -61,13 +61,13 @@ def sample_camera(rng: np.random.Generator) -> CameraModel:
 def sample_pose(
     rng: np.random.Generator, camera: CameraModel, size_m: Array, azimuth: float
 ) -> Pose:
-    """Draw a pose 0.4 to 1.5 m away and 0 to 45 degrees off the vertical that holds the item."""
+    """Draw a pose 0.4 to 1.5 m away and 0 to 55 degrees off the vertical that holds the item."""
     reach = float(np.linalg.norm(size_m))
     span = min(camera.width / camera.fx, camera.height / camera.fy)
     nearest = max(0.4, 1.15 * reach / span, 0.35 + float(size_m[2]))
     farthest = max(1.5, nearest * 1.1)
     distance = float(rng.uniform(nearest, min(farthest, nearest * 2.4)))
-    tilt = float(np.radians(45) * rng.beta(1.1, 1.5))
+    tilt = float(np.radians(55) * rng.beta(1.1, 1.5))
     target = np.array([0, 0, size_m[2] * 0.5]) + rng.normal(0, 0.08 * reach, 3) * (1, 1, 0)
     roll = rng.uniform(0, 2 * np.pi) if rng.random() < 0.5 else rng.normal(0, 0.1)
     return Pose.looking_at(target.astype(np.float32), distance, tilt, azimuth, float(roll))

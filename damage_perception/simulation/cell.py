@@ -13,14 +13,15 @@ from damage_perception.kinds import KINDS
 from damage_perception.simulation.camera import Pose
 from damage_perception.simulation.damage import APPLICABLE
 from damage_perception.simulation.ground import ground
-from damage_perception.simulation.labelled_view import LEAST_SHARE, visible_share
 from damage_perception.simulation.light import sample_lighting
 from damage_perception.simulation.mesh import vector
 from damage_perception.simulation.product import Product, sample_product
 from damage_perception.simulation.render import Rendering, render
-from damage_perception.simulation.scene import Surroundings, Truth, sample_scene
+from damage_perception.simulation.scene import Truth, sample_scene
 from damage_perception.simulation.sensor import Sensor
 from damage_perception.simulation.split import Split, generator
+from damage_perception.simulation.surroundings import Surroundings
+from damage_perception.simulation.visibility import damage_shows, render_labelled
 
 _CAMERA = CameraModel(640, 480, 560.0, 560.0, 319.5, 239.5)
 _SMALLEST_M, _LARGEST_M = 0.1, 0.4
@@ -105,9 +106,8 @@ class CellStream:
                 surroundings=self._surroundings,
                 place_m=(float(rng.normal(0, 0.03)), float(rng.normal(0, 0.03))),
             )
-            rendering = scene.render(self.camera, self._pose, rng)
-            shown = visible_share(rendering.kinds, rendering.items) >= LEAST_SHARE
-            if shown == damaged:
+            rendering = render_labelled(scene, self.camera, self._pose, rng)
+            if damage_shows(rendering.kinds, rendering.items) == damaged:
                 break
         else:
             raise RuntimeError(f"no visible damage in {_ATTEMPTS} scenes of {scene.truth}")

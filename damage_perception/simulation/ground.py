@@ -8,6 +8,7 @@ import numpy as np
 from damage_perception.simulation.mesh import Array, Patch, Skin, box, sheet, vector
 from damage_perception.simulation.outline import filled, outline, rough_noise, smooth_noise
 from damage_perception.simulation.paper import Picture, tinted
+from damage_perception.simulation.photographs import ground_photograph
 from damage_perception.simulation.split import Split, choose
 
 _TEXELS = 320
@@ -35,7 +36,9 @@ def ground(split: Split, rng: np.random.Generator) -> Patch:
     """A plane at z = 0, far wider than any view, with a texture that repeats by reflection."""
     family = choose(split, "ground", rng)
     tile_m = float(np.exp(rng.uniform(np.log(0.25), np.log(1.2))))
-    picture = _paint(family, split, rng)
+    picture = ground_photograph(split, rng, (_TEXELS, _TEXELS))
+    if picture is None:
+        picture = _paint(family, split, rng)
     gloss = float(rng.uniform(0.1, 0.6) if family in _GLOSSY else rng.uniform(0, 0.15))
     span = 2 * _HALF_EXTENT_M
     patch = sheet(

@@ -14,8 +14,8 @@ from damage_perception.simulation.product import Product
 from damage_perception.simulation.scene import Scene, Truth, sample_scene
 from damage_perception.simulation.sensor import Sensor
 from damage_perception.simulation.split import Split, generator
+from damage_perception.simulation.visibility import damage_shows, render_labelled
 
-LEAST_SHARE = 0.003
 _ATTEMPTS = 40
 
 
@@ -34,16 +34,6 @@ class LabelledView:
     normal: Array
     offset_m: float
     sensor: str
-
-    @property
-    def visible_share(self) -> float:
-        """Labelled pixels as a share of the item's pixels."""
-        return visible_share(self.kinds, self.items)
-
-
-def visible_share(kinds: NDArray[np.uint8], items: NDArray[np.uint8]) -> float:
-    """Labelled pixels as a share of the target's pixels."""
-    return int(np.count_nonzero(kinds)) / max(1, int(np.count_nonzero(items == 1)))
 
 
 def sample_view(
@@ -104,7 +94,7 @@ def _picture(
     decoy: bool | None = None,
     product: Product | None = None,
 ) -> LabelledView:
-    """Draw scenes until the damage can be seen: at least 0.3 % of the item's pixels."""
+    """Draw scenes until the damage, where there is one, can be seen."""
     for _ in range(_ATTEMPTS):
         azimuth = float(rng.uniform(0, 2 * np.pi))
         scene = sample_scene(
@@ -120,9 +110,8 @@ def _picture(
         whole = camera or sample_camera(rng)
         pose = sample_pose(rng, whole, scene.size_m, azimuth)
         seen = whole if size is None else _window(scene, whole, pose, rng, size)
-        rendering = scene.render(seen, pose, rng)
-        shown = visible_share(rendering.kinds, rendering.items) >= LEAST_SHARE
-        if scene.truth.damaged == shown:
+        rendering = render_labelled(scene, seen, pose, rng)
+        if scene.truth.damaged == damage_shows(rendering.kinds, rendering.items):
             break
     else:
         raise RuntimeError(f"no visible damage in {_ATTEMPTS} scenes of {scene.truth}")

@@ -11,7 +11,8 @@ from damage_perception.simulation.split import Split, generator
 
 FORMS = ("carton", "printed_box", "mailer", "cylinder", "bottle", "book", "multipack")
 FORM_SHARES = (0.22, 0.22, 0.15, 0.12, 0.07, 0.07, 0.15)
-_TEXELS_ALONG_LONGEST = 300
+_TEXELS_ALONG_LONGEST = 340
+_TALLEST_M = 0.32
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,9 @@ def sample_product(split: Split, rng: np.random.Generator, form: str | None = No
 def _box_size(rng: np.random.Generator) -> tuple[float, float, float]:
     longest = float(np.exp(rng.uniform(np.log(0.07), np.log(0.5))))
     x, y, z = longest * np.array([1, rng.uniform(0.35, 1), rng.uniform(0.15, 0.9)])
+    # Some stand on end, as cereal boxes do.
+    if rng.random() < 0.15:
+        x, y, z = y, z, min(x, _TALLEST_M)
     return float(x), float(y), float(z)
 
 

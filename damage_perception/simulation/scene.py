@@ -1,8 +1,9 @@
-"""A scene: the target item, its neighbours, the ground and the light, drawn from a split."""
+"""A scene: the target item in its surroundings, drawn from a split."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,18 +11,15 @@ from damage_perception.frame import CameraModel
 from damage_perception.kinds import KINDS, NONE
 from damage_perception.simulation.camera import Pose
 from damage_perception.simulation.damage import APPLICABLE, damage
-from damage_perception.simulation.ground import ground, walls
-from damage_perception.simulation.light import Lighting, sample_lighting
-from damage_perception.simulation.mesh import Array, Body, Patch
+from damage_perception.simulation.mesh import Array, Patch
 from damage_perception.simulation.pieces import make_piece
 from damage_perception.simulation.product import FORM_SHARES, FORMS, Product, sample_product
 from damage_perception.simulation.render import Rendering, render
 from damage_perception.simulation.split import Split
+from damage_perception.simulation.surroundings import Surroundings, sample_surroundings
 
 _KIND_SHARES = (0.22, 0.19, 0.17, 0.17, 0.16, 0.09)
 _DECOY_SHARE = 0.18
-_NEIGHBOUR_SHARE = 0.25
-_WALL_SHARE = 0.15
 
 
 @dataclass(frozen=True)
@@ -40,30 +38,36 @@ class Truth:
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What stays while items come and go: patches of the ground (z = 0), and the light."""
-
-    patches: tuple[Patch, ...]
-    lighting: Lighting
-
-
-@dataclass(frozen=True)
 class Scene:
-    """Patches in the world (z up, ground at 0, target around the origin) under a light."""
+    """Patches in the world (z up, ground at 0, target around the origin) under a light.
+
+    body and ghosts are the target's, undamaged is its body before the damage; size_m is the
+    target's.
+    """
 
     truth: Truth
     size_m: Array
-    patches: tuple[Patch, ...]
+    body: tuple[Patch, ...]
     ghosts: tuple[Patch, ...]
-    lighting: Lighting
+    undamaged: tuple[Patch, ...]
+    surroundings: Surroundings
+
+    @property
+    def patches(self) -> tuple[Patch, ...]:
+        """All that can be seen."""
+        return (*self.surroundings.patches, *self.body)
+
+    def pristine(self) -> Scene:
+        """The same scene without the damage."""
+        return replace(self, body=self.undamaged, ghosts=())
 
     def render(self, camera: CameraModel, pose: Pose, rng: np.random.Generator) -> Rendering:
         """What a perfect camera sees from a pose."""
-        return render(self.patches, self.ghosts, self.lighting, camera, pose, rng)
+        return render(self.patches, self.ghosts, self.surroundings.lighting, camera, pose, rng)
 
     def outline_m(self) -> Array:
         """(N, 3) points of the target, for framing it; spills on the ground do not count."""
-        return np.concatenate([p.points.reshape(-1, 3) for p in self.patches if p.item == 1])
+        return np.concatenate([p.points.reshape(-1, 3) for p in self.body if p.item == 1])
 
 
 def sample_scene(
@@ -107,34 +111,21 @@ def sample_scene(
     yaw = float(rng.uniform(0, 2 * np.pi))
 
     body = make_piece(product, rng, decoy)
+    undamaged = deepcopy(body) if kind != NONE else body
     if kind != NONE:
         toward = np.array([0.6 * np.cos(side - yaw), 0.6 * np.sin(side - yaw), 0.8], np.float32)
         damage(body, kind, level, split, rng, toward)
     body = body.placed(yaw, *place_m, item=1)
-    around = surroundings or _sample_surroundings(split, rng, body, product)
+    around = surroundings or sample_surroundings(split, rng, body, product, yaw)
     truth = Truth(product.sku, product.form, kind, level if kind != NONE else 0.0, decoy)
     return Scene(
         truth,
         np.array(product.size_m, np.float32),
-        (*around.patches, *body.patches),
+        tuple(body.patches),
         tuple(body.ghosts),
-        around.lighting,
+        tuple(undamaged.placed(yaw, *place_m, item=1).patches),
+        around,
     )
-
-
-def _sample_surroundings(
-    split: Split, rng: np.random.Generator, body: Body, product: Product
-) -> Surroundings:
-    """A ground, sometimes with the walls of a tote or with neighbours, and a light."""
-    patches = [ground(split, rng)]
-    reach = float(np.hypot(*product.size_m[:2])) / 2
-    draw = rng.random()
-    if draw < _WALL_SHARE:
-        extent = max(float(np.abs(patch.points[..., :2]).max()) for patch in body.patches)
-        patches += walls(split, rng, max(reach, extent) + 0.01)
-    elif draw < _WALL_SHARE + _NEIGHBOUR_SHARE:
-        patches += _neighbours(split, rng, reach)
-    return Surroundings(tuple(patches), sample_lighting(rng))
 
 
 def _form_for(kind: str | None, rng: np.random.Generator) -> str | None:
@@ -143,23 +134,3 @@ def _form_for(kind: str | None, rng: np.random.Generator) -> str | None:
         return None
     shares = np.where([kind in APPLICABLE[form] for form in FORMS], FORM_SHARES, 0)
     return str(rng.choice(FORMS, p=shares / shares.sum()))
-
-
-def _neighbours(split: Split, rng: np.random.Generator, reach_m: float) -> list[Patch]:
-    """Undamaged items beside the target, near or touching."""
-    patches: list[Patch] = []
-    start = rng.uniform(0, 2 * np.pi)
-    for number in range(int(rng.integers(1, 3))):
-        product = sample_product(split, rng)
-        radius = float(np.hypot(*product.size_m[:2])) / 2
-        gap = float(rng.exponential(0.03))
-        angle = start + number * rng.uniform(1.8, 3.4)
-        away = reach_m + radius + gap
-        body = make_piece(product, rng).placed(
-            float(rng.uniform(0, 2 * np.pi)),
-            float(np.cos(angle) * away),
-            float(np.sin(angle) * away),
-            item=2 + number,
-        )
-        patches += body.patches
-    return patches

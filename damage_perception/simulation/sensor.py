@@ -39,6 +39,7 @@ class DepthModel:
 
 
 DEPTH_MODELS: Final[dict[str, DepthModel]] = {
+    "fused": DepthModel(0.0001, 1, 0.5, 0.0001, 0.0, 0.0, 0.0, 0.0, 2.0, 0.02),
     "structured_light_short": DepthModel(0.0008, 2, 0.5, 0.0008, 0.06, 0.5, 0.0, 0.03, 0.97, 0.15),
     "structured_light_mid": DepthModel(0.0018, 2, 0.6, 0.0025, 0.075, 1.0, 0.0, 0.05, 0.95, 0.22),
     "structured_light_fine": DepthModel(0.0003, 2, 0.3, 0.0002, 0.1, 0.3, 0.0, 0.04, 0.96, 0.2),
@@ -79,17 +80,20 @@ class Sensor:
         name = choose(split, "sensor", rng)
         tint = np.exp(rng.normal(0, 0.09, 3))
         misplaced = rng.random() < 0.3
+        # From a sharp camera close by to a small item in a wide image.
+        coarse = rng.random() < 0.45
+        noise = 0.0 if rng.random() < 0.15 else float(rng.exponential(0.012))
         return cls(
             name=name,
             depth=DEPTH_MODELS[name],
             depth_scale=float(rng.uniform(0.35, 1.0)),
-            color_scale=float(rng.uniform(0.4, 1.0) if rng.random() < 0.4 else 1.0),
+            color_scale=float(np.exp(rng.uniform(np.log(0.35), 0))) if coarse else 1.0,
             level=float(np.exp(rng.normal(np.log(0.2), 0.4))),
             balance=(float(tint[0]), float(tint[1]), float(tint[2])),
             gamma=float(rng.uniform(1.8, 2.5)),
-            noise=float(rng.exponential(0.012)),
-            blur_px=float(rng.uniform(0.35, 0.9)),
-            motion_px=float(rng.exponential(2.0)) if rng.random() < 0.2 else 0.0,
+            noise=noise,
+            blur_px=float(rng.uniform(0.3, 0.9)),
+            motion_px=float(rng.exponential(1.5)) if rng.random() < 0.15 else 0.0,
             motion_angle=float(rng.uniform(0, np.pi)),
             vignette=float(rng.uniform(0, 0.35)),
             jpeg=int(rng.integers(45, 98)) if rng.random() < 0.6 else 0,

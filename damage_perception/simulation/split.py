@@ -42,6 +42,7 @@ _PARTITION: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
             "stereo_active",
             "stereo_passive",
             "tof",
+            "fused",
         ),
         ("structured_light_fine", "stereo_wide", "tof_coarse"),
     ),

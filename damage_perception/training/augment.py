@@ -18,7 +18,11 @@ from damage_perception.view import UNKNOWN_HEIGHT_M
 # Shares of the views; a camera that loses its depth must not cost the verdict.
 NO_DEPTH_SHARE = 0.12
 DEPTH_HOLES_SHARE = 0.3
+DEPTH_NOISE_SHARE = 0.25
+MOST_DEPTH_NOISE = 0.006
 GREY_SHARE = 0.04
+SWAPPED_SHARE = 0.08
+SOFT_SHARE = 0.12
 LARGEST_ZOOM, LARGEST_SHIFT = 1.15, 0.06
 
 
@@ -35,6 +39,12 @@ class Batch:
     maps: Tensor
     kinds: Tensor
     damaged: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch on a device."""
+        color, height_m, item, width_m = (part.to(device) for part in self.inputs)
+        targets = (self.maps.to(device), self.kinds.to(device), self.damaged.to(device))
+        return Batch((color, height_m, item, width_m), *targets)
 
 
 def draw_batch(
@@ -91,17 +101,22 @@ def _draw(
     codes = warp(codes, size // MAP_STRIDE, cv2.INTER_NEAREST, 0)
     if rng is not None:
         color = _recolor(color, rng)
-        _lose_depth(height, rng)
+        _lose_depth(height, float(width), rng)
     return color, height, item, width, codes
 
 
 def _recolor(color: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     gain = rng.uniform(0.75, 1.3) * rng.uniform(0.92, 1.08, 3)
-    levels = np.arange(256)[:, None] * gain + rng.uniform(-18, 18)
-    table = np.clip(levels, 0, 255).astype(np.uint8)[:, None, :]
+    levels = 255 * (np.arange(256)[:, None] / 255) ** rng.uniform(0.75, 1.35)
+    table = np.clip(levels * gain + rng.uniform(-18, 18), 0, 255).astype(np.uint8)[:, None, :]
     image = cv2.LUT(color, np.ascontiguousarray(table))
-    if rng.random() < GREY_SHARE:
+    draw = rng.random()
+    if draw < GREY_SHARE:
         image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    elif draw < GREY_SHARE + SWAPPED_SHARE:
+        image = np.ascontiguousarray(image[..., rng.permutation(3)])
+    if rng.random() < SOFT_SHARE:
+        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.3))
     deviation = rng.uniform(-4, 6)
     if deviation > 0:
         noise = np.zeros(image.shape, np.int16)
@@ -111,8 +126,11 @@ def _recolor(color: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.u
     return image.astype(np.uint8, copy=False)
 
 
-def _lose_depth(height: NDArray[np.float32], rng: np.random.Generator) -> None:
+def _lose_depth(height: NDArray[np.float32], width_m: float, rng: np.random.Generator) -> None:
     size = len(height)
+    if rng.random() < DEPTH_NOISE_SHARE:
+        noise = rng.standard_normal(height.shape, np.float32)
+        height += noise * np.float32(rng.uniform(0, MOST_DEPTH_NOISE) * width_m)
     if rng.random() < NO_DEPTH_SHARE:
         height[:] = UNKNOWN_HEIGHT_M
     elif rng.random() < DEPTH_HOLES_SHARE:

@@ -29,9 +29,12 @@ class TrainingConfig:
     train_views, validation_views, calibration_views  simulated views of each split
     stages         one after the other; the last one's view_size is the model's
     batch          views of one step
-    workers        processes that render, and threads that train
+    workers        processes that render
+    threads        threads that train; one is as fast as two that share a core
     weight_decay   of AdamW
     ema            share of the running mean of the weights that stays at each step
+    prints         folder of photographs to print on simulated packaging; none by default
+    grounds        folder of photographs to lay under simulated items; none by default
     """
 
     seed: int
@@ -41,9 +44,12 @@ class TrainingConfig:
     stages: tuple[Stage, ...]
     batch: int = 32
     workers: int = 2
+    threads: int = 2
     weight_decay: float = 0.02
     ema: float = 0.998
     validate_every: int = 200
+    prints: Path | None = None
+    grounds: Path | None = None
 
     @property
     def view_size(self) -> int:
@@ -59,6 +65,11 @@ class TrainingConfig:
         stages = tuple(_build(Stage, stage, path) for stage in content.pop("stages"))
         if not stages:
             raise ValueError(f"{path}: `stages` is empty")
+        for name in ("prints", "grounds"):
+            if content.get(name) is not None:
+                content[name] = Path(content[name])
+                if not content[name].is_dir():
+                    raise ValueError(f"{path}: {name} names {content[name]}, which is no folder")
         config: TrainingConfig = _build(TrainingConfig, {**content, "stages": stages}, path)
         return config
 

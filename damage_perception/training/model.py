@@ -14,43 +14,54 @@ from damage_perception.kinds import KINDS
 
 # Local relief is a thousandth of the view's width where a dent begins; this makes it order one.
 RELIEF_GAIN = 80.0
+# Relief is measured against means over cells of the view, of which there are so many along it.
+CELLS = 80
 FINE_WINDOW = 3
-BROAD_WINDOW = 15
-CHANNELS = 8
+BROAD_WINDOW = 13
+SHAPE_CHANNELS = 5
 
 
 class Preprocess(nn.Module):
-    """Images as they are -> (N, 8, S, S): colour, height, fine and broad relief, known, item.
+    """Images as they are -> colour (N, 3, S, S) and shape (N, 5, S/2, S/2).
 
-    Heights are taken in widths of the view, so that slopes keep their meaning at every scale.
+    Shape is height, fine and broad relief, where height is known, and the item; at half the size,
+    because no depth camera resolves more. Heights are taken in widths of the view, so that slopes
+    keep their meaning at every scale.
     """
 
-    def forward(self, color: Tensor, height_m: Tensor, item: Tensor, width_m: Tensor) -> Tensor:
+    def forward(
+        self, color: Tensor, height_m: Tensor, item: Tensor, width_m: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """color (N, S, S, 3) uint8; height_m (N, S, S); item (N, S, S) uint8; width_m (N,)."""
         rgb = color.permute(0, 3, 1, 2).float() / 64.0 - 2.0
-        known = (height_m > -1.0).float().unsqueeze(1) * (width_m > 0).float().view(-1, 1, 1, 1)
+        height_m = height_m[:, ::2, ::2].unsqueeze(1)
+        on_item = item[:, ::2, ::2].unsqueeze(1).float()
+        known = (height_m > -1.0).float() * (width_m > 0).float().view(-1, 1, 1, 1)
         width = width_m.clamp(min=0.02).view(-1, 1, 1, 1)
-        height = (height_m.unsqueeze(1) / width).clamp(-0.3, 1.5) * known
-        on_item = item.unsqueeze(1).float()
+        height = (height_m / width).clamp(-0.3, 1.5) * known
         # The item against the item and the ground against the ground: their step would drown a
         # dent in the item's edge, or a puddle beside it.
         sides = torch.cat((on_item, 1 - on_item), dim=1) * known
-        sums = functional.avg_pool2d(torch.cat((height * sides, sides), dim=1), 4)
-        fine = self._relief(height, sides, sums, FINE_WINDOW)
-        broad = self._relief(height, sides, sums, BROAD_WINDOW)
-        return torch.cat((rgb, 2 * height, fine, broad, known, on_item), dim=1)
+        cell = max(1, height.shape[-1] // CELLS)
+        sums = functional.avg_pool2d(torch.cat((height * sides, sides), dim=1), cell)
+        fine = self._relief(height, sides, sums, FINE_WINDOW, cell)
+        broad = self._relief(height, sides, sums, BROAD_WINDOW, cell)
+        return rgb, torch.cat((2 * height, fine, broad, known, on_item), dim=1)
 
     @staticmethod
-    def _relief(height: Tensor, sides: Tensor, sums: Tensor, window: int) -> Tensor:
-        """Height against the mean of the neighbourhood on the same side, (N, 1, S, S) in -2..2.
+    def _relief(height: Tensor, sides: Tensor, sums: Tensor, window: int, cell: int) -> Tensor:
+        """Height against the mean of the neighbourhood on the same side, (N, 1, S/2, S/2) in -2..2.
 
-        sides   (N, 2, S, S) 1 where height is known on the item, and off it
-        sums    (N, 4, S/4, S/4) means of height on either side and of sides, in cells of 4 x 4
-        window  side of the neighbourhood in such cells
+        sides   (N, 2, S/2, S/2) 1 where height is known on the item, and off it
+        sums    (N, 4, cells, cells) means of height on either side and of sides
+        window  side of the neighbourhood in cells of ``cell`` pixels
         """
         mean = functional.avg_pool2d(sums, window, 1, window // 2, count_include_pad=False)
-        mean = functional.interpolate(mean, scale_factor=4.0, mode="bilinear", align_corners=False)
         base = mean[:, :2] / mean[:, 2:].clamp(min=0.02)
+        if cell > 1:
+            base = functional.interpolate(
+                base, scale_factor=float(cell), mode="bilinear", align_corners=False
+            )
         relief = ((height - base) * sides).sum(dim=1, keepdim=True)
         return (relief * RELIEF_GAIN).clamp(-2.0, 2.0)
 
@@ -82,12 +93,14 @@ class DamageNet(nn.Module):
     widths  channels at strides 2, 4, 8, 16, 32
     """
 
-    def __init__(self, widths: tuple[int, ...] = (16, 32, 64, 112, 144)) -> None:
+    def __init__(self, widths: tuple[int, ...] = (16, 32, 64, 128, 176)) -> None:
         super().__init__()
         self.widths = widths
         w2, w4, w8, w16, w32 = widths
         self.preprocess = Preprocess()
-        self.stem = _convolution(CHANNELS, w2, 2)
+        self.color_stem = nn.Conv2d(3, w2, 3, 2, 1, bias=False)
+        self.shape_stem = nn.Conv2d(SHAPE_CHANNELS, w2, 3, 1, 1, bias=False)
+        self.stem = nn.Sequential(nn.BatchNorm2d(w2), nn.ReLU(True))
         self.stage4 = nn.Sequential(_convolution(w2, w4, 2), Residual(w4), Residual(w4))
         self.stage8 = nn.Sequential(_convolution(w4, w8, 2), Residual(w8), Residual(w8))
         self.stage16 = nn.Sequential(_convolution(w8, w16, 2), Residual(w16), Residual(w16))
@@ -106,11 +119,17 @@ class DamageNet(nn.Module):
             nn.Linear(pooled, 128), nn.ReLU(True), nn.Dropout(0.1), nn.Linear(128, 1 + len(KINDS))
         )
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return self.gain.device
+
     def forward(
         self, color: Tensor, height_m: Tensor, item: Tensor, width_m: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Map logits, item logit and kind logits."""
-        x4 = self.stage4(self.stem(self.preprocess(color, height_m, item, width_m)))
+        rgb, shape = self.preprocess(color, height_m, item, width_m)
+        x4 = self.stage4(self.stem(self.color_stem(rgb) + self.shape_stem(shape)))
         x8 = self.stage8(x4)
         x16 = self.stage16(x8)
         x32 = self.stage32(x16)

@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.simulation.labelled_view import LabelledView, sample_view
+from damage_perception.simulation.photographs import use
 from damage_perception.simulation.split import Split
 from damage_perception.station import Item, Plane, Station, StationError
 from damage_perception.view import View, Window, cut_items, cut_view
 
 CHUNK = 200
-# Pixels of the frame around the view, so that the finder has support to find.
-FRAME_SHARE = 1.125
 # A found item that shares less than this with the true one is another thing.
 MIN_OVERLAP = 0.3
 MAP_STRIDE = 4
@@ -50,12 +49,22 @@ class LabelledViews:
     @staticmethod
     def load(folder: Path) -> LabelledViews:
         """All chunks in ``folder``, in order."""
-        chunks = []
-        for path in sorted(folder.glob("*.npz")):
+        paths = sorted(folder.glob("*.npz"))
+        count = 0
+        for path in paths:
             with np.load(path, allow_pickle=False) as chunk:
-                chunks.append(dict(chunk))
-        names = [field.name for field in fields(LabelledViews)]
-        return LabelledViews(*(np.concatenate([c[name] for c in chunks]) for name in names))
+                count += len(chunk["damaged"])
+        arrays: dict[str, NDArray[Any]] = {}
+        start = 0
+        for path in paths:
+            with np.load(path, allow_pickle=False) as chunk:
+                part = dict(chunk)
+            for name, values in part.items():
+                # One chunk at a time beside the whole: it may fill half of the memory.
+                whole = arrays.setdefault(name, np.empty((count, *values.shape[1:]), values.dtype))
+                whole[start : start + len(values)] = values
+            start += len(part["damaged"])
+        return LabelledViews(*(arrays[field.name] for field in fields(LabelledViews)))
 
 
 def render_views(
@@ -65,9 +74,13 @@ def render_views(
     seed: int,
     size: int,
     workers: int,
+    photographs: tuple[Path | None, Path | None] = (None, None),
     progress: Callable[[int], None] = lambda done: None,
 ) -> None:
-    """Renders ``count`` views into ``folder`` in chunks; those already there stay."""
+    """Renders ``count`` views into ``folder`` in chunks; those already there stay.
+
+    photographs  folders of pictures to print on packaging and to lay under items
+    """
     folder.mkdir(parents=True, exist_ok=True)
     starts = range(0, count, CHUNK)
     jobs = [
@@ -76,20 +89,21 @@ def render_views(
     ]
     waiting = [job for job in jobs if not job[0].exists()]
     progress(count - sum(job[3] for job in waiting))
-    with multiprocessing.get_context("spawn").Pool(workers, _single_threaded) as pool:
+    with multiprocessing.get_context("spawn").Pool(workers, _set_up, photographs) as pool:
         for done in pool.imap_unordered(_render_chunk, waiting):
             progress(done)
 
 
-def _single_threaded() -> None:
+def _set_up(prints: Path | None, grounds: Path | None) -> None:
     cv2.setNumThreads(1)
+    use(prints, grounds)
 
 
 def _render_chunk(job: tuple[Path, Split, int, int, int]) -> int:
     path, split, first_seed, count, size = job
     rows = []
     for seed in range(first_seed, first_seed + count):
-        sample = sample_view(split, seed, size=round(size * FRAME_SHARE))
+        sample = sample_view(split, seed, size=size)
         rows.append(_labelled(sample, size, seed))
     names = [field.name for field in fields(LabelledViews)]
     arrays: dict[str, Any] = {

@@ -19,8 +19,8 @@ from damage_perception.station.separation import separate
 
 # Without any depth the size of a pixel may be unknown: share of the region of interest.
 MIN_AREA_SHARE = 0.001
-# What is nearer than this touches: the units of a pack stand apart by less.
-TOUCHING_M = 0.012
+# A gap up to this is bridged where the support is not seen in it: readings are missing there.
+BRIDGED_M = 0.02
 MAX_GAP = 15
 
 
@@ -55,8 +55,9 @@ def _by_height(frame: Frame, scene: Scene, limits: Limits) -> Labels:
     if scene.bare.any():
         solid = solid | _bare_items(frame, scene)
     pixel_m = scene.window.stride / float(np.sqrt(frame.camera.fx * frame.camera.fy))
-    gap = round(TOUCHING_M / (pixel_m * scene.typical_depth_m))
-    blobs, regions = components(closed(solid, min(gap, MAX_GAP) | 1))
+    gap = round(BRIDGED_M / (pixel_m * scene.typical_depth_m))
+    bridged = closed(solid, min(gap, MAX_GAP) | 1) & ~scene.support
+    blobs, regions = components(solid | bridged)
     labels = np.zeros_like(blobs)
     found = 0
     for region in regions:

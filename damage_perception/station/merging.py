@@ -11,19 +11,19 @@ from damage_perception.station.fit import depth_noise_m
 from damage_perception.station.masks import FloatImage, Labels, Mask, grown, hull, keep
 
 # A boundary separates where this share of it bends inward or jumps.
-SEPARATING_SHARE = 0.65
+SEPARATING_SHARE = 0.5
 # Faces of one body share an edge of about their own size: a shorter contact joins nothing.
 MIN_CONTACT = 0.3
 # A part smaller than this share of its neighbour needs a clear jump in depth to stand alone,
 # and more than that where the neighbour surrounds it: a cap, a handle, a bulge.
-FRAGMENT_SHARE = 0.15
+FRAGMENT_SHARE = 0.05
 KNOB_SHARE = 0.25
 KNOB_SURROUNDED = 0.6
 CLEAR_JUMP = 0.5
 JUMP_M = 0.02
 # Parts that end at the same height with no more than a groove between them are one pack.
-LEVEL_M = 0.01
-LEVEL_SHARE = 0.08
+LEVEL_M = 0.005
+LEVEL_SHARE = 0.05
 GROOVE_M = 0.03
 GROOVE_SHARE = 0.3
 # A hollow lies within the outline of what surrounds it, behind its rim.

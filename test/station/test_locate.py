@@ -78,6 +78,27 @@ def test_an_item_that_hides_part_of_another_is_told_apart(workplace):
         assert max(iou(item.mask, shown == number) for item in items) > 0.9
 
 
+def test_a_small_item_beside_a_large_one_is_told_apart():
+    workplace = Workplace(plane=tilted_plane(25, 0.8))
+    workplace.add(0.0, 0.0, (0.3, 0.2, 0.065))
+    workplace.add(0.19, -0.02, (0.07, 0.08, 0.05))
+    frame, shown = workplace.render(NOISE)
+    items = Station(workplace.plane).locate(frame)
+    assert len(items) == 2
+    for number in (1, 2):
+        assert max(iou(item.mask, shown == number) for item in items) > 0.85
+
+
+def test_items_between_which_the_support_is_seen_are_items_apart(workplace):
+    workplace.add(-0.056, 0.0, (0.1, 0.12, 0.06))
+    workplace.add(0.056, 0.0, (0.1, 0.12, 0.06))
+    frame, shown = workplace.render(NOISE)
+    items = Station(workplace.plane).locate(frame)
+    assert len(items) == 2
+    for number in (1, 2):
+        assert max(iou(item.mask, shown == number) for item in items) > 0.9
+
+
 @pytest.mark.parametrize("tilt", [10.0, 35.0])
 def test_an_opened_carton_with_its_flaps_is_one_item(tilt):
     workplace = Workplace(plane=tilted_plane(tilt, 0.8))

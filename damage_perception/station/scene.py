@@ -141,7 +141,7 @@ def _standing_on(
     where its foot on the plane is inside: the top of a tall item, not the wall behind.
     """
     camera = frame.camera
-    rows, columns = np.nonzero(raised & ~area & 1)
+    rows, columns = np.nonzero((raised & ~area & 1).view(np.bool_))
     z = depth[rows, columns]
     h = height[rows, columns]
     nx, ny, nz = (np.float32(each) for each in plane.normal)

@@ -68,7 +68,8 @@ def load_inspector(options: PipelineOptions, cameras: Sequence[str]) -> "Inspect
     try:
         threshold = options.threshold
         if threshold is None:
-            threshold = network.card.operating_point(_rate_of_the_node() if rate is None else rate)
+            rate = _rate_of_the_node() if rate is None else rate
+            threshold = network.card.operating_point(rate).threshold
         return Inspector(network, mounted, VerdictPolicy(threshold=threshold))
     except ValueError as error:
         raise Failure(str(error)) from error

@@ -1,4 +1,4 @@
-"""Commands on recorded images: inspect, evaluate."""
+"""Commands on recorded images: inspect, evaluate, tune."""
 
 from collections import Counter
 from pathlib import Path
@@ -74,6 +74,9 @@ def evaluate(
     threshold: ThresholdOption = None,
     false_diverts_per_1000: RateOption = None,
     threads: ThreadsOption = 2,
+    no_depth: Annotated[
+        bool, typer.Option("--no-depth", help="As if the cameras delivered colour alone.")
+    ] = False,
 ) -> None:
     """Measure the pipeline on a labelled data set: metrics.json, predictions.csv, plots."""
     from damage_perception.dataset import ImageFolder
@@ -85,13 +88,51 @@ def evaluate(
     options = PipelineOptions(model, station, threshold, false_diverts_per_1000, threads)
     inspector = load_inspector(options, folder.cameras)
     metrics = run(
-        folder, inspector, out, lambda records: shown(records, "evaluating", len(records))
+        folder,
+        inspector,
+        out,
+        lambda records: shown(records, "evaluating", len(records)),
+        with_depth=not no_depth,
     )
     console.print(_figures(metrics))
     if metrics["unlabelled"]:
         count = len(metrics["unlabelled"])
         console.print(f"{count} images have no label and were left out", style="yellow")
     console.print(f"wrote {out / METRICS_FILE}", markup=False)
+
+
+def tune(
+    dataset: Annotated[Path, typer.Argument(help="Image folder with labels.csv.")],
+    params: Annotated[Path, typer.Option(help="Parameter file to write; a plot goes beside it.")],
+    false_diverts_per_1000: Annotated[
+        float, typer.Option(help="Good items diverted in a thousand that the site accepts.")
+    ],
+    camera: CameraOption = None,
+    model: ModelOption = None,
+    station: StationOption = None,
+    threads: ThreadsOption = 2,
+) -> None:
+    """Choose the threshold on your own recordings: a parameter file and a plot."""
+    from damage_perception.dataset import ImageFolder
+    from damage_perception.evaluation.tuning import plot_tuning, write_parameters
+    from damage_perception.evaluation.tuning import tune as run
+
+    folder = ImageFolder(dataset, camera)
+    inspector = load_inspector(PipelineOptions(model, station, 1.0, None, threads), folder.cameras)
+    tuning = run(
+        folder,
+        inspector,
+        false_diverts_per_1000,
+        lambda records: shown(records, "judging", len(records)),
+    )
+    write_parameters(tuning, folder.path.resolve().name, params)
+    plot = params.with_suffix(".png")
+    plot_tuning(tuning, f"{folder.path.resolve().name}, {inspector.network.card.model_id}", plot)
+    recall = "" if tuning.recall is None else f", {tuning.recall:.1%} of the damaged diverted"
+    console.print(f"damage_threshold {tuning.point.threshold:.4f}{recall}")
+    if tuning.unjudged:
+        console.print(f"{tuning.unjudged} images could not be judged", style="yellow")
+    console.print(f"wrote {params} and {plot}", markup=False)
 
 
 def _figures(metrics: dict[str, Any]) -> Table:
@@ -108,6 +149,7 @@ def _figures(metrics: dict[str, Any]) -> Table:
         "recall at the threshold": metrics["recall_at_threshold"],
         "false positives at the threshold": metrics["false_positive_rate_at_threshold"],
         "expected calibration error": metrics["expected_calibration_error"],
+        "pixel AUPRO": metrics["aupro"],
         **{f"AUROC of {kind}": figures["auroc"] for kind, figures in metrics["per_kind"].items()},
     }
     for name, value in rows.items():
@@ -125,4 +167,4 @@ def _keep_apart(source: Path, out: Path) -> None:
         raise Failure(f"--out is the folder that is read, {source}; name another one")
 
 
-COMMANDS = (inspect, evaluate)
+COMMANDS = (inspect, evaluate, tune)

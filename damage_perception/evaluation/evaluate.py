@@ -22,18 +22,23 @@ METRICS_FILE: Final = "metrics.json"
 PREDICTIONS_FILE: Final = "predictions.csv"
 PLOTS_FILE: Final = "report.png"
 WORST_FILE: Final = "worst.jpg"
-_WORST: Final = 8
-_COLUMNS: Final = 4
+_WORST: Final = 20
+_COLUMNS: Final = 5
 
 Progress = Callable[[Sequence[Record]], Iterable[Record]]
 
 
 def evaluate(
-    dataset: ImageFolder, inspector: Inspector, out: Path, progress: Progress = iter
+    dataset: ImageFolder,
+    inspector: Inspector,
+    out: Path,
+    progress: Progress = iter,
+    with_depth: bool = True,
 ) -> dict[str, Any]:
     """Judges every query image of ``dataset`` and writes what follows into the folder ``out``.
 
-    progress  wraps the records to show how far the run is
+    progress    wraps the records to show how far the run is
+    with_depth  False: as if the cameras had delivered colour alone
 
     metrics.json     the figures (see evaluation.metrics.measure), which are returned
     predictions.csv  name, damaged, kind, confidence, predicted_kind of every query image; one that
@@ -53,7 +58,7 @@ def evaluate(
     out.mkdir(parents=True, exist_ok=True)
     threshold = inspector.policy.threshold
     predictions = [
-        predict(record, record.label, inspector, threshold)
+        predict(record, record.label, inspector, threshold, with_depth)
         for record in progress(queries)
         if record.label
     ]
@@ -61,6 +66,7 @@ def evaluate(
         "dataset": str(dataset.path),
         "model_id": inspector.network.card.model_id,
         "backend": inspector.network.backend,
+        "with_depth": with_depth,
         **measure(predictions, threshold),
         "n_references": len(dataset) - len(queries) - len(dataset.unlabelled),
         "unlabelled": list(dataset.unlabelled),
@@ -69,8 +75,9 @@ def evaluate(
     (out / METRICS_FILE).write_text(text + "\n", encoding="utf-8")
     _write_predictions(predictions, out / PREDICTIONS_FILE)
     title = f"{dataset.path.resolve().name}, {metrics['model_id']}"
+    title += "" if with_depth else ", colour alone"
     plot_report(predictions, metrics, title, out / PLOTS_FILE)
-    _draw_worst(queries, predictions, inspector, out / WORST_FILE)
+    _draw_worst(queries, predictions, inspector, with_depth, out / WORST_FILE)
     return metrics
 
 
@@ -85,9 +92,13 @@ def _write_predictions(predictions: Sequence[Prediction], path: Path) -> None:
 
 
 def _draw_worst(
-    records: Sequence[Record], predictions: Sequence[Prediction], inspector: Inspector, path: Path
+    records: Sequence[Record],
+    predictions: Sequence[Prediction],
+    inspector: Inspector,
+    with_depth: bool,
+    path: Path,
 ) -> None:
-    """Up to eight of the damaged with the least confidence, then of the good with the greatest."""
+    """Up to 20 of the damaged with the least confidence, then of the good with the greatest."""
     damaged = [i for i, p in enumerate(predictions) if p.label.damaged]
     good = [i for i, p in enumerate(predictions) if not p.label.damaged]
     missed = sorted(damaged, key=lambda i: predictions[i].confidence)[:_WORST]
@@ -99,12 +110,12 @@ def _draw_worst(
         what = prediction.label.kind.replace("_", " ") if prediction.label.damaged else "good"
         said = prediction.error or f"{prediction.confidence:.3f}"
         captions.append(f"{what}, {said}: {prediction.name}")
-        images.append(_picture(records[index], inspector))
+        images.append(_picture(records[index], inspector, with_depth))
     write_picture(path, contact_sheet(images, captions, _COLUMNS))
 
 
-def _picture(record: Record, inspector: Inspector) -> NDArray[np.uint8]:
-    judged = judge_again(record, inspector)
+def _picture(record: Record, inspector: Inspector, with_depth: bool) -> NDArray[np.uint8]:
+    judged = judge_again(record, inspector, with_depth)
     if judged is None:
         camera = record.calibration.camera
         return np.full((camera.height, camera.width, 3), 70, np.uint8)

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from damage_perception.evaluation.pixels import aupro
 from damage_perception.evaluation.prediction import NOT_LOCATED, Prediction
 from damage_perception.evaluation.ranking import (
     Scores,
@@ -15,10 +16,14 @@ from damage_perception.evaluation.ranking import (
     calibration_error,
     ranking,
     recall_at_fpr,
+    recall_interval,
+    threshold_at_fpr,
 )
 from damage_perception.kinds import KINDS
 
 FALSE_POSITIVE_RATES: Final = ("0.01", "0.001")
+# Groups are compared at the threshold at which so many of all good items are called damaged.
+BREAKDOWN_RATE: Final = 0.01
 # A column of numbers with more values than this is broken down by quarters of the images.
 _MAX_VALUES: Final = 8
 # A column of words with more values than this says something of each image, not of groups.
@@ -47,6 +52,10 @@ def measure(predictions: Sequence[Prediction], threshold: float) -> dict[str, An
         "recall_at_fpr": {
             rate: recall_at_fpr(good, damaged, float(rate)) for rate in FALSE_POSITIVE_RATES
         },
+        "recall_at_fpr_95": {
+            rate: recall_interval(good, damaged, float(rate)) for rate in FALSE_POSITIVE_RATES
+        },
+        "aupro": aupro([p.pixels for p in predictions if p.pixels is not None]),
         "threshold": threshold,
         "recall_at_threshold": _share(damaged >= threshold),
         "false_positive_rate_at_threshold": _share(good >= threshold),
@@ -62,7 +71,7 @@ def measure(predictions: Sequence[Prediction], threshold: float) -> dict[str, An
             {"name": p.name, "error": p.error, "cause": p.cause} for p in predictions if p.error
         ],
         "expected_calibration_error": calibration_error(scores[answered], truth[answered]),
-        "breakdown": _breakdown(predictions, threshold),
+        "breakdown": _breakdown(predictions, threshold, threshold_at_fpr(good, BREAKDOWN_RATE)),
         "latency_ms": _latency([p.latency_ms for p in predictions]),
     }
 
@@ -94,9 +103,11 @@ def _count_verdicts(predictions: Sequence[Prediction]) -> dict[str, int]:
 
 
 def _breakdown(
-    predictions: Sequence[Prediction], threshold: float
+    predictions: Sequence[Prediction], threshold: float, one_percent: float | None
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """Figures by the value of each further column of the labels.
+
+    one_percent  the threshold at which 1 % of all good items are called damaged
 
     A group is measured against itself; one that lacks good or damaged items, against all of those:
     ``against`` says which.
@@ -107,7 +118,7 @@ def _breakdown(
         groups = group_by(predictions, column)
         if 1 < len(groups) <= _MAX_GROUPS:
             figures[column] = {
-                value: _group_figures(group, predictions, threshold)
+                value: _group_figures(group, predictions, threshold, one_percent)
                 for value, group in groups.items()
             }
     return figures
@@ -149,7 +160,10 @@ def _parse(value: str) -> float | None:
 
 
 def _group_figures(
-    group: Sequence[Prediction], everything: Sequence[Prediction], threshold: float
+    group: Sequence[Prediction],
+    everything: Sequence[Prediction],
+    threshold: float,
+    one_percent: float | None,
 ) -> dict[str, Any]:
     good, damaged = _split(group)
     figures: dict[str, Any] = {
@@ -159,6 +173,9 @@ def _group_figures(
         "false_positive_rate_at_threshold": _share(good >= threshold),
         "against": "itself",
     }
+    if one_percent is not None:
+        figures["recall_at_overall_0.01"] = _share(damaged >= one_percent)
+        figures["false_positive_rate_at_overall_0.01"] = _share(good >= one_percent)
     all_good, all_damaged = _split(everything)
     if not len(good):
         good, figures["against"] = all_good, "all good"

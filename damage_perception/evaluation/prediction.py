@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.dataset import DatasetError, Label, Record
+from damage_perception.evaluation.pixels import PixelScores, score_pixels
 from damage_perception.frame import Frame
 from damage_perception.inspector import FrameResult, Inspector
 from damage_perception.kinds import KINDS, NONE
 from damage_perception.station import Item, StationError
+from damage_perception.view import Window
 
 # An item found that shares less of its outline with the true one (intersection over union) is not
 # the item.
@@ -37,6 +39,7 @@ class Prediction:
     item_iou        intersection over union of the item found and its true outline, 0 where it was
                     not found; NaN where the outline is not known or the image had no answer
     latency_ms      from the frame to its reports; NaN where it could not be read
+    pixels          how the damage maps score the view; None where the true damage is not known
     """
 
     name: str
@@ -49,12 +52,18 @@ class Prediction:
     cause: str = ""
     item_iou: float = float("nan")
     latency_ms: float = float("nan")
+    pixels: PixelScores | None = None
 
 
-def predict(record: Record, label: Label, inspector: Inspector, threshold: float) -> Prediction:
-    """Judges the image and takes the answer on its target item (see ``find_target``)."""
+def predict(
+    record: Record, label: Label, inspector: Inspector, threshold: float, with_depth: bool = True
+) -> Prediction:
+    """Judges the image and takes the answer on its target item (see ``find_target``).
+
+    with_depth  False: as if the camera had delivered colour alone
+    """
     try:
-        frame, items, mask = record.frame(), record.items(), record.mask()
+        frame, items, mask = read_frame(record, with_depth), record.items(), record.mask()
     except DatasetError as error:
         return _failure(record, label, UNREADABLE, str(error))
     start = time.perf_counter()
@@ -82,7 +91,28 @@ def predict(record: Record, label: Label, inspector: Inspector, threshold: float
         tuple(report.reasons.words()),
         item_iou=float("nan") if outline is None else _iou(result.items[target].mask, outline),
         latency_ms=latency_ms,
+        pixels=_score_pixels(assessment.maps, result.items[target], frame, label, mask),
     )
+
+
+def read_frame(record: Record, with_depth: bool) -> Frame:
+    """The frame, without its depth where asked. Raises DatasetError."""
+    frame = record.frame()
+    return frame if with_depth else replace(frame, depth_m=None)
+
+
+def _score_pixels(
+    maps: NDArray[np.float32],
+    item: Item,
+    frame: Frame,
+    label: Label,
+    mask: NDArray[np.bool_] | None,
+) -> PixelScores | None:
+    if mask is None:
+        if label.damaged:
+            return None
+        mask = np.zeros(frame.color.shape[:2], np.bool_)
+    return score_pixels(maps, Window.around(item), mask)
 
 
 def find_target(
@@ -121,10 +151,12 @@ def find_target(
     return int(np.argmax(weights))
 
 
-def judge_again(record: Record, inspector: Inspector) -> tuple[Frame, FrameResult] | None:
+def judge_again(
+    record: Record, inspector: Inspector, with_depth: bool = True
+) -> tuple[Frame, FrameResult] | None:
     """The frame and what was found in it, for a picture; None where it cannot be had."""
     try:
-        frame = record.frame()
+        frame = read_frame(record, with_depth)
         return frame, inspector.judge(frame)
     except (DatasetError, StationError):
         return None

@@ -60,6 +60,28 @@ def auroc_interval(good: Scores, damaged: Scores) -> list[float] | None:
     return [float(value) for value in np.percentile(drawn, (2.5, 97.5))]
 
 
+def recall_interval(good: Scores, damaged: Scores, rate: float) -> list[float] | None:
+    """95 % interval of ``recall_at_fpr``: percentiles over items drawn again from the same ones."""
+    if len(good) < 2 or len(damaged) < 2:
+        return None
+    rng = np.random.default_rng(0)
+    allowed = int(len(good) * rate + 1e-9)
+    drawn = []
+    for _ in range(_RESAMPLES):
+        # The highest good score that may not be called damaged.
+        bar = np.partition(rng.choice(good, len(good)), -1 - allowed)[-1 - allowed]
+        drawn.append(float((rng.choice(damaged, len(damaged)) > bar).mean()))
+    return [float(value) for value in np.percentile(drawn, (2.5, 97.5))]
+
+
+def threshold_at_fpr(good: Scores, rate: float) -> float | None:
+    """The lowest confidence at which at most ``rate`` of the good are called damaged."""
+    if not len(good):
+        return None
+    allowed = int(len(good) * rate + 1e-9)
+    return float(np.nextafter(np.sort(good)[-1 - allowed], 2.0))
+
+
 def calibration_bins(scores: Scores, truth: NDArray[np.bool_]) -> list[tuple[float, float, int]]:
     """Mean confidence, share damaged and count of each tenth of 0..1 that holds any score."""
     bins = np.minimum((scores * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)

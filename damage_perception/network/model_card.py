@@ -16,6 +16,7 @@ import yaml
 from numpy.typing import NDArray
 
 from damage_perception.kinds import KINDS
+from damage_perception.network.operating_point import OperatingPoint, find_operating_point
 
 
 class ModelCardError(ValueError):
@@ -68,21 +69,18 @@ class ModelCard:
                 raise
             raise ModelCardError(f"model card {path} lacks or garbles {error}") from error
 
-    def operating_point(self, false_diverts_per_1000: float) -> float:
-        """The lowest confidence at which no more good items than asked for are diverted, 0..1.
+    def operating_point(self, false_diverts_per_1000: float) -> OperatingPoint:
+        """The lowest threshold at which no more good items than asked for are diverted.
 
         Raises ValueError outside what the card's good items can show.
         """
-        least = 1000 / self.good_count
-        most = 1000 * (len(self.good_scores) - 1) / self.good_count
-        if not least <= false_diverts_per_1000 <= most:
+        try:
+            return find_operating_point(self.good_scores, self.good_count, false_diverts_per_1000)
+        except ValueError as error:
             raise ValueError(
-                f"false_diverts_per_1000 is {false_diverts_per_1000:g}; the {self.good_count} good "
-                f"items of model card {self.path.name} can show {least:.2g} to {most:.4g}: ask for "
-                "a rate among these, or set damage_threshold"
-            )
-        allowed = int(self.good_count * false_diverts_per_1000 / 1000)
-        return float(np.nextafter(self.good_scores[-1 - allowed], 1.0))
+                f"{error}, by model card {self.path.name}: ask for a rate among these, or set "
+                "damage_threshold"
+            ) from error
 
 
 def _parse(path: Path, content: Any) -> ModelCard:

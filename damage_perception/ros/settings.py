@@ -29,7 +29,7 @@ def policy_of(values: Values, card: ModelCard) -> VerdictPolicy:
     threshold = values["damage_threshold"]
     if threshold == 0:
         try:
-            threshold = card.operating_point(values["false_diverts_per_1000"])
+            threshold = card.operating_point(values["false_diverts_per_1000"]).threshold
         except ValueError as error:
             raise ParameterError(f"parameter false_diverts_per_1000: {error}") from error
     return VerdictPolicy(

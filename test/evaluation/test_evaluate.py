@@ -80,7 +80,7 @@ def test_the_figures_are_those_of_the_predictions(folder, tmp_path):
 def test_pictures_of_figures_and_of_the_worst_are_written(folder, tmp_path):
     evaluate(ImageFolder(folder), red_inspector(), tmp_path / "out")
     assert cv2.imread(str(tmp_path / "out" / "report.png")).shape[1] == 1400
-    assert cv2.imread(str(tmp_path / "out" / "worst.jpg")).shape[1] == 4 * 320
+    assert cv2.imread(str(tmp_path / "out" / "worst.jpg")).shape[1] == 5 * 320
 
 
 def test_what_got_no_answer_is_an_error_with_the_worst_confidence(folder, tmp_path):

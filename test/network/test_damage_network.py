@@ -68,7 +68,7 @@ def test_a_view_without_depth_is_assessed(network):
 
 
 def test_operating_points_fall_with_the_false_diverts_allowed(network):
-    points = [network.card.operating_point(rate) for rate in (1, 5, 20, 50)]
+    points = [network.card.operating_point(rate).threshold for rate in (1, 5, 20, 50)]
     assert points == sorted(points, reverse=True)
     assert points[-1] > 0 and points[0] < 1
 
@@ -82,7 +82,7 @@ def test_an_operating_point_that_the_card_cannot_show_is_refused(network, rate):
 def test_an_operating_point_diverts_no_more_good_items_than_asked(network):
     card = network.card
     for rate in (2, 10, 40):
-        diverted = (card.good_scores >= card.operating_point(rate)).sum()
+        diverted = (card.good_scores >= card.operating_point(rate).threshold).sum()
         assert diverted <= card.good_count * rate / 1000
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from damage_perception.frame import Frame
 from damage_perception.station import Item, Plane, Station
+from damage_perception.station.plane import slope
 
 # Height of a pixel whose depth is not known; far below anything real, so the graph can tell.
 UNKNOWN_HEIGHT_M: Final = -10.0
@@ -76,11 +77,21 @@ def cut_items(frame: Frame, station: Station, size: int) -> list[tuple[Item, Vie
 
 
 def cut_views(frame: Frame, items: Sequence[Item], plane: Plane | None, size: int) -> list[View]:
-    """The view of each of ``items`` in ``frame``; ``plane`` is the one they stand on."""
-    height = None
-    if items and plane is not None and frame.depth_m is not None:
-        height = plane.height(frame.depth_m, frame.camera)
-    return [cut_view(frame, item, height, size) for item in items]
+    """The view of each of ``items`` in ``frame``, ``size`` pixels wide.
+
+    plane  they stand on; None: heights are unknown
+    """
+    views = []
+    for item in items:
+        window, height = Window.around(item), None
+        if plane is not None and frame.depth_m is not None:
+            # Of the pixels of the view alone: those of the whole image take as long as the rest.
+            depth = _nearest(window.cut(frame.depth_m, 0), size)
+            height = depth * _nearest(window.cut(slope(plane, frame.camera), 0), size)
+            height += np.float32(plane.offset_m)
+            height[~(depth > 0)] = np.nan
+        views.append(_view(frame, item, window, height, size))
+    return views
 
 
 def cut_view(frame: Frame, item: Item, height_m: NDArray[np.float32] | None, size: int) -> View:
@@ -90,6 +101,14 @@ def cut_view(frame: Frame, item: Item, height_m: NDArray[np.float32] | None, siz
     size      side of the view in pixels
     """
     window = Window.around(item)
+    height = None if height_m is None else _nearest(window.cut(height_m, np.nan), size)
+    return _view(frame, item, window, height, size)
+
+
+def _view(
+    frame: Frame, item: Item, window: Window, height_m: NDArray[np.float32] | None, size: int
+) -> View:
+    """The view of ``item``, whose heights are cut out already; NaN where unknown."""
     pixels, outline = window.cut(frame.color, 0), window.cut(item.mask.view(np.uint8), 0)
     # INTER_AREA would enlarge in blocks.
     how = cv2.INTER_AREA if window.side > size else cv2.INTER_LINEAR
@@ -97,11 +116,14 @@ def cut_view(frame: Frame, item: Item, height_m: NDArray[np.float32] | None, siz
     mask = _as_bytes(cv2.resize(outline, (size, size), interpolation=cv2.INTER_NEAREST))
     height = np.full((size, size), UNKNOWN_HEIGHT_M, np.float32)
     if height_m is not None:
-        # Nearest, because a mean across an edge of the item is a height that nothing has.
-        cut = window.cut(height_m, np.nan)
-        nearest = cv2.resize(cut, (size, size), interpolation=cv2.INTER_NEAREST)
-        np.copyto(height, nearest, where=~np.isnan(nearest))
+        np.copyto(height, height_m, where=~np.isnan(height_m))
     return View(color, height, mask, _width_m(frame, item, window), window)
+
+
+def _nearest(image: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    # A mean across an edge of the item is a height that nothing has.
+    resized = cv2.resize(image, (size, size), interpolation=cv2.INTER_NEAREST)
+    return resized.astype(np.float32, copy=False)
 
 
 def _width_m(frame: Frame, item: Item, window: Window) -> float:

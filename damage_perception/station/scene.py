@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from damage_perception.frame import Frame
 from damage_perception.station.fit import depth_noise_m
-from damage_perception.station.masks import FloatImage, Mask, components, hull, opened, shrunk
+from damage_perception.station.masks import FloatImage, Mask, components, hull, keep, opened, shrunk
 from damage_perception.station.plane import Plane, slope
 from damage_perception.station.region import RegionOfInterest
 
@@ -120,7 +120,7 @@ def _supported_area(support: Mask) -> Mask | None:
     large = [region for region in regions if region.area >= least]
     if sum(region.area for region in large) < MIN_SUPPORT_SHARE * small.size:
         return None
-    kept = np.isin(labels, [region.label for region in large]).view(np.uint8)
+    kept = (keep(labels, [region.label for region in large], len(regions)) > 0).view(np.uint8)
     height, width = support.shape
     area = np.repeat(np.repeat(hull(kept), HULL_STRIDE, axis=0), HULL_STRIDE, axis=1)
     return np.ascontiguousarray(area[:height, :width])

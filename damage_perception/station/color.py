@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from damage_perception.station.masks import FloatImage, Mask
+from damage_perception.station.masks import FloatImage, Mask, components, grown
 
 # Light and shadow scale all channels alike; what differs in hue, or is much darker or brighter
 # than a shadow or a highlight makes it, is something else.
@@ -17,6 +17,9 @@ BRIGHTEST_LIGHT = 1.4
 DARK_LEVEL = 10.0
 NOISE_FACTOR = 4.0
 COARSE = 4
+# So many spots, none much larger than most, are the support's own: holes of a perforated tray.
+PATTERN_SPOTS = 12
+PATTERN_SPREAD = 2.0
 
 
 def unlike_support(color: NDArray[np.uint8], support: Mask, asked: Mask) -> Mask:
@@ -64,6 +67,18 @@ def unlike_border(color: NDArray[np.uint8]) -> Mask:
     usual = (v[kept], u[kept])
     unlike: Mask = _unlike(light, hue, _usual_range(light[usual], hue[usual])).view(np.uint8)
     return unlike
+
+
+def without_pattern(spots: Mask, raised: Mask) -> Mask:
+    """(h, w) uint8, the spots without a pattern that the support shows away from the raised."""
+    labels, regions = components(spots)
+    beside = np.bincount(labels[grown(raised) > 0], minlength=len(regions) + 1) > 0
+    areas = np.array([0, *(region.area for region in regions)])
+    loose = areas[1:][~beside[1:]]
+    if len(loose) < PATTERN_SPOTS:
+        return spots
+    kept = areas > PATTERN_SPREAD * float(np.percentile(loose, 90))
+    return kept.astype(np.uint8)[labels]
 
 
 def _local_mean(color: FloatImage, seen: FloatImage) -> FloatImage:

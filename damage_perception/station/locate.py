@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from damage_perception.frame import Frame
-from damage_perception.station.color import unlike_border, unlike_support
+from damage_perception.station.color import unlike_border, unlike_support, without_pattern
 from damage_perception.station.cutout import cut_out
 from damage_perception.station.item import Item
 from damage_perception.station.masks import Labels, Mask, closed, components, filled, keep, opened
@@ -16,6 +16,7 @@ from damage_perception.station.plane import Plane, slope
 from damage_perception.station.region import RegionOfInterest
 from damage_perception.station.scene import Scene, Window, survey
 from damage_perception.station.separation import separate
+from damage_perception.station.walls import without_walls
 
 # Without any depth the size of a pixel may be unknown: share of the region of interest.
 MIN_AREA_SHARE = 0.001
@@ -43,7 +44,7 @@ def locate_items(
         items = cut_out(labels, frame, window, None)
     else:
         scene = survey(frame, plane, window, limits.min_height_m)
-        labels = _by_height(frame, scene, limits)
+        labels = without_walls(_by_height(frame, scene, limits), scene, frame.camera)
         items = cut_out(labels, frame, window, scene)
     items.sort(key=lambda item: (-np.count_nonzero(item.mask), item.box))
     return items[: limits.max_items]
@@ -84,6 +85,7 @@ def _bare_items(frame: Frame, scene: Scene) -> Mask:
     """What has no depth and yet is item: enclosed by one, or of another colour than the support."""
     color = scene.window.coarse(frame.color)
     unlike = opened(unlike_support(color, scene.support, scene.bare))
+    unlike = without_pattern(unlike, scene.raised)
     return unlike | (filled(scene.raised | unlike) & scene.bare)
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.station.fit import depth_noise_m
 from damage_perception.station.masks import FloatImage, Labels, Mask, grown, hull, keep
 
-# A boundary separates where this share of it bends inward or jumps.
-SEPARATING_SHARE = 0.5
+# A boundary separates where this share of it bends inward or jumps; a smaller share where the two
+# parts together leave much of their convex hull empty, as one body seldom does.
+SEPARATING_SHARE = 0.65
+ANGULAR_SHARE = 0.4
+CONVEX_FILL = 0.85
 # Faces of one body share an edge of about their own size: a shorter contact joins nothing.
 MIN_CONTACT = 0.3
 # A part smaller than this share of its neighbour needs a clear jump in depth to stand alone,
@@ -26,8 +31,9 @@ LEVEL_M = 0.005
 LEVEL_SHARE = 0.05
 GROOVE_M = 0.03
 GROOVE_SHARE = 0.3
-# A hollow lies within the outline of what surrounds it, behind its rim.
+# A hollow lies within the outline of what surrounds it, bordered by it and behind its rim.
 SURROUNDED_SHARE = 0.85
+BORDERED_SHARE = 0.6
 BEHIND_SHARE = 0.7
 RIM = 7
 RIM_SHARE = 0.15
@@ -40,6 +46,7 @@ class _Contacts:
     """What is known of ``n`` parts and, in (n, n) tables of pixels, of their common boundaries.
 
     size and top_m (n,): pixels and height above the support; around (n,): length of the outline.
+    corners: of the convex hull of each, (k, 1, 2) int32.
     length: of the common boundary; bending: how much of it bends inward; jumping: how much has
     a jump in depth; grooved: how much has both sides at about one depth.
     """
@@ -47,6 +54,7 @@ class _Contacts:
     size: Table
     top_m: Table
     around: Table
+    corners: list[NDArray[np.int32]]
     length: Table
     bending: Table
     jumping: Table
@@ -58,6 +66,7 @@ class _Contacts:
         self.size[first] += self.size[second]
         self.top_m[first] = max(self.top_m[first], self.top_m[second])
         self.size[second] = 0
+        self.corners[first] = self._hull(first, second)
         for table in (self.length, self.bending, self.jumping, self.grooved):
             table[first] += table[second]
             table[:, first] += table[:, second]
@@ -75,7 +84,10 @@ class _Contacts:
             self.size[:, None] < self.size[None, :], self.around[:, None], self.around
         )
         touching &= length > MIN_CONTACT * np.sqrt(smaller)
-        continuous = share < SEPARATING_SHARE
+        continuous = share < ANGULAR_SHARE
+        for first, second in np.argwhere(touching & ~continuous & (share < SEPARATING_SHARE)):
+            if first < second and self._fill(first, second) > CONVEX_FILL:
+                continuous[first, second] = True
         fragment = (ratio < FRAGMENT_SHARE) & (jump < CLEAR_JUMP)
         knob = (ratio < KNOB_SHARE) & (length > KNOB_SURROUNDED * outline)
         higher = np.maximum(self.top_m[:, None], self.top_m[None, :])
@@ -85,6 +97,17 @@ class _Contacts:
         joins = np.where(touching & (continuous | fragment | knob | level), share, np.inf)
         first, second = divmod(int(np.argmin(joins)), len(joins))
         return (first, second) if np.isfinite(joins[first, second]) else None
+
+    def _hull(self, first: int, second: int) -> NDArray[np.int32]:
+        corners = np.concatenate((self.corners[first], self.corners[second]))
+        return cast(NDArray[np.int32], cv2.convexHull(corners))
+
+    def _fill(self, first: int, second: int) -> float:
+        """Share of the common convex hull that both parts fill."""
+        corners = self._hull(first, second)
+        # The hull runs through the centres of the outermost pixels.
+        area = cv2.contourArea(corners) + 0.5 * cv2.arcLength(corners, True) + 1
+        return float(self.size[first] + self.size[second]) / area
 
 
 def merge(
@@ -165,14 +188,23 @@ def _contacts(
         np.bincount(parts.ravel(), minlength=count + 1).astype(np.float64),
         np.array([0.0, *tops]),
         around,
+        [_corners(parts, part) for part in range(count + 1)],
         *(table + table.T for table in (length, bending, jumping, grooved)),
     )
+
+
+def _corners(parts: Labels, part: int) -> NDArray[np.int32]:
+    points = cv2.findNonZero((parts == part).view(np.uint8))
+    if points is None:
+        return np.zeros((0, 1, 2), np.int32)
+    return cast(NDArray[np.int32], cv2.convexHull(points))
 
 
 def _surrounding(parts: Labels, inner: int, inverse: FloatImage, noise: float) -> list[int]:
     """The parts that a part is a hollow of: an opened carton's inside; empty where it is none.
 
-    A thing that lies on another is within its outline too, but in front of the surface around.
+    A thing that lies on another is within its outline too, but in front of the surface around;
+    a thing in a tote is behind its rim, but the support shows around it.
     """
     member = parts == inner
     others = ((parts > 0) & ~member).view(np.uint8)
@@ -181,8 +213,9 @@ def _surrounding(parts: Labels, inner: int, inverse: FloatImage, noise: float) -
     pixels = np.count_nonzero(member)
     if np.count_nonzero(hull(others)[member]) < SURROUNDED_SHARE * pixels:
         return []
-    rim = (grown(member.view(np.uint8), RIM) & others) > 0
-    if np.count_nonzero(rim) < RIM:
+    around = grown(member.view(np.uint8), RIM) & ~member
+    rim = (around & others) > 0
+    if np.count_nonzero(rim) < max(RIM, BORDERED_SHARE * np.count_nonzero(around)):
         return []
     lid = _continued(rim, inverse, member)
     if np.count_nonzero(inverse[member] < lid - noise) < BEHIND_SHARE * pixels:

@@ -27,7 +27,7 @@ from damage_perception.station.merging import merge
 
 # Length over which a bend is measured, and the bend that separates (depth over length).
 BASELINE_M = 0.015
-BEND = 0.33
+BEND = 0.5
 # A slanting crease bends less along a row or a column than straight across.
 ACROSS = 0.6
 # Cores end this many pixels before the bend is measured.

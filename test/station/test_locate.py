@@ -117,6 +117,42 @@ def test_an_opened_carton_with_its_flaps_is_one_item(tilt):
     assert iou(item.mask, shown > 0) > 0.93
 
 
+def add_walls(workplace: Workplace, width: float, depth: float, height: float) -> None:
+    """Four walls around the middle, 6 mm thick."""
+    for side in (-1, 1):
+        workplace.add(side * width / 2, 0.0, (0.006, depth, height))
+        workplace.add(0.0, side * depth / 2, (width, 0.006, height))
+
+
+@pytest.mark.parametrize("tilt", [0.0, 20.0])
+def test_the_walls_of_a_tote_around_an_item_are_no_items(tilt):
+    workplace = Workplace(plane=tilted_plane(tilt, 0.8))
+    number = workplace.add(0.0, 0.0, (0.12, 0.1, 0.05), turn_deg=20)
+    add_walls(workplace, 0.3, 0.26, 0.06)
+    frame, shown = workplace.render(NOISE)
+    (item,) = Station(workplace.plane).locate(frame)
+    assert iou(item.mask, shown == number) > 0.9
+
+
+def test_walls_around_nothing_are_an_item(workplace):
+    add_walls(workplace, 0.2, 0.16, 0.08)
+    frame, shown = workplace.render(NOISE)
+    (item,) = Station(workplace.plane).locate(frame)
+    assert iou(item.mask, shown > 0) > 0.85
+
+
+def test_the_holes_of_a_perforated_support_are_no_items():
+    workplace = Workplace(plane=tilted_plane(0, 0.8))
+    workplace.add(0.0, 0.0, (0.14, 0.1, 0.08))
+    frame, shown = workplace.render(NOISE)
+    rows, columns = np.mgrid[:480, :640]
+    hole = (np.hypot(rows % 60 - 30, columns % 60 - 30) < 18) & (shown == 0)
+    color, depth = frame.color.copy(), frame.depth_m.copy()
+    color[hole], depth[hole] = 25, 0
+    (item,) = Station(workplace.plane).locate(replace(frame, color=color, depth_m=depth))
+    assert iou(item.mask, shown == 1) > 0.85
+
+
 def test_an_item_that_leaves_the_image_is_cut_off():
     workplace = Workplace(plane=tilted_plane(0, 0.8))
     workplace.add(0.45, 0.0, (0.25, 0.2, 0.1))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from damage_perception.frame import Frame
 from damage_perception.station.item import Item
 from damage_perception.station.masks import Labels, grown, shrunk
+from damage_perception.station.median import median
 from damage_perception.station.plane import slope
 from damage_perception.station.scene import Scene, Window
 
@@ -25,7 +26,7 @@ def cut_out(labels: Labels, frame: Frame, window: Window, scene: Scene | None) -
         own = _enlarged(labels[crop] == label, window, top, left)
         if scene is not None:
             free = (labels[crop] == 0) | (labels[crop] == label)
-            limit_m = float(np.median(scene.limit_m[crop][labels[crop] == label]))
+            limit_m = median(scene.limit_m[crop][labels[crop] == label])
             own = _refined(
                 own, _enlarged(free, window, top, left), frame, scene, top, left, limit_m
             )

@@ -12,6 +12,7 @@ from damage_perception.station.color import unlike_border, unlike_support, witho
 from damage_perception.station.cutout import cut_out
 from damage_perception.station.item import Item
 from damage_perception.station.masks import Labels, Mask, closed, components, filled, keep, opened
+from damage_perception.station.median import median
 from damage_perception.station.plane import Plane, slope
 from damage_perception.station.region import RegionOfInterest
 from damage_perception.station.scene import Scene, Window, survey
@@ -74,7 +75,7 @@ def _by_height(frame: Frame, scene: Scene, limits: Limits) -> Labels:
         for part in range(1, int(parts.max()) + 1):
             member = parts == part
             seen = depth[member & (depth > 0)]
-            distance = float(np.median(seen)) if len(seen) else scene.typical_depth_m
+            distance = median(seen) if len(seen) else scene.typical_depth_m
             if np.count_nonzero(member) * (pixel_m * distance) ** 2 >= limits.min_area_m2:
                 found += 1
                 labels[crop][member] = found

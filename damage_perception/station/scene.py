@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from damage_perception.frame import Frame
 from damage_perception.station.fit import depth_noise_m
 from damage_perception.station.masks import FloatImage, Mask, components, hull, keep, opened, shrunk
+from damage_perception.station.median import median
 from damage_perception.station.plane import Plane, slope
 from damage_perception.station.region import RegionOfInterest
 
@@ -98,7 +99,7 @@ def survey(frame: Frame, plane: Plane, window: Window, min_height_m: float) -> S
         bare &= shrunk(area, RIM)
     sample = depth[::HULL_STRIDE, ::HULL_STRIDE]
     sample = sample[sample > 0]
-    typical = float(np.median(sample)) if len(sample) else float(depth.max())
+    typical = median(sample) if len(sample) else float(depth.max())
     return Scene(plane, window, depth, height, limit, raised, bare, support, typical)
 
 
@@ -109,7 +110,7 @@ def _excess_noise(height: FloatImage, noise: FloatImage) -> np.float32:
     deviation = deviation[(deviation > 0) & (deviation < MAX_DEVIATION)]
     if len(deviation) < MIN_SUPPORT_SHARE * height[sample].size:
         return np.float32(1.0)
-    return np.float32(max(1.0, 1.4826 * float(np.median(deviation))))
+    return np.float32(max(1.0, 1.4826 * median(deviation)))
 
 
 def _supported_area(support: Mask) -> Mask | None:

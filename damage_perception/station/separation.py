@@ -23,6 +23,7 @@ from damage_perception.station.masks import (
     keep,
     shrunk,
 )
+from damage_perception.station.median import median
 from damage_perception.station.merging import merge
 
 # Length over which a bend is measured, and the bend that separates (depth over length).
@@ -50,7 +51,7 @@ def separate(blob: Mask, depth_m: FloatImage, height_m: FloatImage, pixel_m: flo
     read = (depth_m > 0).view(np.uint8) & blob
     if not read.any():
         return one
-    distance = float(np.median(depth_m[read > 0]))
+    distance = median(depth_m[read > 0])
     reach = int(np.clip(round(BASELINE_M / (pixel_m * distance)), 2, 8))
     inside = closed(blob, 2 * reach - 1)
     inverse, known = _fill(

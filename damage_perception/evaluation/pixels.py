@@ -37,25 +37,27 @@ class PixelScores:
 
 
 def score_pixels(
-    maps: NDArray[np.float32], window: Window, mask: NDArray[np.integer]
+    maps: NDArray[np.float32], window: Window, damage: NDArray[np.bool_]
 ) -> PixelScores:
     """The cells of one view.
 
     maps    (kinds, h, w) float32, 0..1
     window  the square of the image that they show
-    mask    (H, W) true damage of the image, 0 where there is none
+    damage  (H, W) where the image is damaged
     """
     strongest = maps.max(axis=0).astype(np.float64).clip(1e-9, 1 - 1e-9)
     scores = np.log(strongest / (1 - strongest))
     bins = ((scores + _LIMIT) * (_BINS / (2 * _LIMIT))).astype(int).clip(0, _BINS - 1)
-    damage = window.cut((mask > 0).astype(np.uint8), 0)
     height, width = bins.shape
-    damage = cv2.resize(255 * damage, (width, height), interpolation=cv2.INTER_AREA) > 127
-    count, labels = cv2.connectedComponents(damage.astype(np.uint8), connectivity=8)
+    cells = cv2.resize(
+        window.cut(damage.astype(np.uint8) * 255, 0), (width, height), interpolation=cv2.INTER_AREA
+    )
+    damaged = cells > 127
+    count, labels = cv2.connectedComponents(damaged.astype(np.uint8), connectivity=8)
     regions = [np.bincount(bins[labels == label], minlength=_BINS) for label in range(1, count)]
     kept = [region for region in regions if region.sum() >= _LEAST_CELLS]
     return PixelScores(
-        np.bincount(bins[~damage], minlength=_BINS),
+        np.bincount(bins[~damaged], minlength=_BINS),
         np.stack(kept) if kept else np.zeros((0, _BINS), np.int64),
     )
 

@@ -64,8 +64,11 @@ def _changed(damaged: Rendering, pristine: Rendering) -> NDArray[np.bool_]:
         return cv2.blur(cv2.resize(toned, (width, height), interpolation=cv2.INTER_AREA), (3, 3))
 
     tint = np.abs(displayed(damaged.radiance) - displayed(pristine.radiance)).max(axis=-1)
-    depth = cv2.resize(damaged.depth_true_m, (width, height), interpolation=cv2.INTER_NEAREST)
-    step = np.abs(depth - pristine.depth_true_m)
+    # Beyond what one small pixel covers: an outline, or a steep face, is no step.
+    rows, columns = (slice(0, _REDUCTION * side) for side in (height, width))
+    depth = damaged.depth_true_m[rows, columns].reshape(height, _REDUCTION, width, _REDUCTION)
+    nearest, farthest = depth.min(axis=(1, 3)), depth.max(axis=(1, 3))
+    step = np.maximum(nearest - pristine.depth_true_m, pristine.depth_true_m - farthest)
     differs = ((tint > _COLOR_STEP) | (step > _DEPTH_STEP_M)).astype(np.uint8)
     wide = cv2.dilate(differs, np.ones((3, 3), np.uint8))
     full = damaged.items.shape[::-1]

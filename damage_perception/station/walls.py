@@ -13,6 +13,7 @@ from damage_perception.station.scene import Scene
 # Seen from above, a wall is no wider than this, with the noise of its depth.
 WALL_M = 0.03
 CELL_M = 0.005
+THINNED = 2
 # Bounds where rays meet the plane, near the horizon.
 MOST_SLANTED = -0.1
 # What lies in a tote lies within the hull of its walls by at least this share.
@@ -27,7 +28,8 @@ def without_walls(labels: Labels, scene: Scene, camera: CameraModel) -> Labels:
     count = int(labels.max())
     if count < 2:
         return labels
-    wide = [each for each in range(1, count + 1) if _width_m(labels, each, scene, camera) > WALL_M]
+    widths_m = _widths_m(labels, scene, camera)
+    wide = [each for each in range(1, count + 1) if widths_m[each - 1] > WALL_M]
     if len(wide) == count:
         return labels
     solid = np.isin(labels, wide)
@@ -39,26 +41,34 @@ def without_walls(labels: Labels, scene: Scene, camera: CameraModel) -> Labels:
     return labels
 
 
-def _width_m(labels: Labels, label: int, scene: Scene, camera: CameraModel) -> float:
-    """The largest width of a body's visible surface, projected on the plane, in metres.
+def _widths_m(labels: Labels, scene: Scene, camera: CameraModel) -> list[float]:
+    """The largest width of every body's visible surface, projected on the plane, in metres.
 
-    Where the body has no depth it is taken to lie on the plane.
+    Where a body has no depth it is taken to lie on the plane.
     """
-    rows, columns = np.nonzero(labels == label)
-    window = scene.window
-    z = scene.depth_m[rows, columns].astype(np.float64)
-    slopes = window.coarse(slope(scene.plane, camera))[rows, columns]
+    window, thinned = scene.window, np.s_[::THINNED, ::THINNED]
+    rows, columns = np.nonzero(labels[thinned])
+    owner = labels[thinned][rows, columns]
+    z = scene.depth_m[thinned][rows, columns]
+    slopes = window.coarse(slope(scene.plane, camera))[thinned][rows, columns]
     z = np.where(z > 0, z, -scene.plane.offset_m / np.minimum(slopes, MOST_SLANTED))
-    x = (window.left + window.stride * columns - camera.cx) / camera.fx * z
-    y = (window.top + window.stride * rows - camera.cy) / camera.fy * z
-    cell = max(CELL_M, 1.5 * window.stride * scene.typical_depth_m / camera.fx)
+    step = window.stride * THINNED
+    rays = (
+        (window.left + step * columns - camera.cx) / camera.fx,
+        ((window.top + step * rows - camera.cy) / camera.fy),
+    )
+    cell = max(CELL_M, 1.2 * step * scene.typical_depth_m / camera.fx)
     normal = scene.plane.normal
-    right = np.cross(normal, (0.0, 1.0, 0.0))
+    right = np.cross(normal, np.eye(3)[np.argmin(np.abs(normal))])
     right /= np.linalg.norm(right)
-    axes = np.stack((right, np.cross(normal, right)))
-    place = np.floor(axes @ (x, y, z) / cell).astype(np.intp)
-    place -= place.min(axis=1, keepdims=True)
-    footprint = np.zeros(place.max(axis=1) + 5, np.uint8)
-    footprint[place[0] + 2, place[1] + 2] = 1
-    away = cv2.distanceTransform(closed(footprint, 3), cv2.DIST_L2, 3)
-    return float(2 * away.max() - 1) * cell
+    axes = np.stack((right, np.cross(normal, right))) / cell
+    place = (axes @ np.stack((rays[0] * z, rays[1] * z, z))).astype(np.intp)
+    widths = []
+    for label in range(1, int(labels.max()) + 1):
+        own = place[:, owner == label]
+        own = own - own.min(axis=1, keepdims=True, initial=np.iinfo(np.intp).max)
+        footprint = np.zeros(own.max(axis=1, initial=0) + 5, np.uint8)
+        footprint[own[0] + 2, own[1] + 2] = 1
+        away = cv2.distanceTransform(closed(footprint, 3), cv2.DIST_L2, 3)
+        widths.append(max(0.0, float(2 * away.max() - 1)) * cell)
+    return widths

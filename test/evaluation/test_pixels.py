@@ -10,14 +10,14 @@ WINDOW = Window(0, 0, 80)
 
 
 def mask_of(*boxes):
-    mask = np.zeros((80, 80), np.uint8)
+    mask = np.zeros((80, 80), bool)
     for y, x, side in boxes:
-        mask[y : y + side, x : x + side] = 2
+        mask[y : y + side, x : x + side] = True
     return mask
 
 
 def maps_of(mask, found=0.95, elsewhere=0.02):
-    cells = np.where(mask[2::4, 2::4] > 0, found, elsewhere).astype(np.float32)
+    cells = np.where(mask[2::4, 2::4], found, elsewhere).astype(np.float32)
     return np.stack((np.zeros_like(cells), cells))
 
 
@@ -45,7 +45,7 @@ def test_a_small_region_counts_like_a_large_one():
 
 def test_damage_outside_the_view_is_not_asked_of_its_maps():
     mask = mask_of((0, 0, 80))
-    outside = score_pixels(maps_of(mask_of()), Window(100, 100, 80), np.zeros((80, 80), np.uint8))
+    outside = score_pixels(maps_of(mask_of()), Window(100, 100, 80), np.zeros((80, 80), bool))
     assert not len(outside.regions)
     assert aupro([outside]) is None
     assert aupro([]) is None

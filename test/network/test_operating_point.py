@@ -44,5 +44,5 @@ def test_more_items_make_it_surer():
 
 
 def test_a_rate_that_so_many_items_cannot_show_is_refused():
-    with pytest.raises(ValueError, match="3000 good items can show 0.33 to 99.67"):
+    with pytest.raises(ValueError, match=r"3000 good items can show 0\.33 to 99\.67"):
         find_operating_point(highest(), 3000, 0.1)

@@ -28,6 +28,7 @@ class TrainingConfig:
 
     train_views, validation_views, calibration_views  simulated views of each split
     stages         one after the other; the last one's view_size is the model's
+    widths         channels of the network at strides 2, 4, 8, 16, 32
     batch          views of one step
     workers        processes that render
     threads        threads that train; one is as fast as two that share a core
@@ -42,6 +43,7 @@ class TrainingConfig:
     validation_views: int
     calibration_views: int
     stages: tuple[Stage, ...]
+    widths: tuple[int, ...] = (16, 32, 64, 128, 176)
     batch: int = 32
     workers: int = 2
     threads: int = 2
@@ -65,6 +67,8 @@ class TrainingConfig:
         stages = tuple(_build(Stage, stage, path) for stage in content.pop("stages"))
         if not stages:
             raise ValueError(f"{path}: `stages` is empty")
+        if "widths" in content:
+            content["widths"] = tuple(content["widths"])
         for name in ("prints", "grounds"):
             if content.get(name) is not None:
                 content[name] = Path(content[name])

@@ -119,7 +119,7 @@ def _render(
 
 def _fit(config: TrainingConfig, work: Path, progress: Progress) -> Run:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = DamageNet().to(device)
+    model = DamageNet(config.widths).to(device)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(
         _parameter_groups(model, config.weight_decay), lr=config.stages[0].learning_rate

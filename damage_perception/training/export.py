@@ -112,7 +112,8 @@ def export(
             "parameters": sum(p.numel() for p in model.parameters()),
         },
         "training": {
-            "data": "the project's simulated cell, split train; nothing recorded",
+            "data": "the project's simulated cell, split train",
+            "photographs": [path.name for path in (config.prints, config.grounds) if path],
             "seed": config.seed,
             "train_views": config.train_views,
             "samples_seen": sum(stage.samples for stage in config.stages),

@@ -38,7 +38,15 @@ setup(
     extras_require={
         "evaluation": ["matplotlib", "scikit-learn"],
         "simulation": ["embreex"],
-        "training": ["matplotlib", "onnx", "onnxscript", "scikit-learn", "scipy", "torch"],
+        "training": [
+            "matplotlib",
+            "onnx",
+            "onnxscript",
+            "pycocotools",
+            "scikit-learn",
+            "scipy",
+            "torch>=2.9",
+        ],
         "test": ["hypothesis", "onnx", "pytest"],
         "lint": ["mypy", "ruff"],
     },

@@ -21,7 +21,7 @@ from damage_perception.simulation.scene import Truth, sample_scene
 from damage_perception.simulation.sensor import Sensor
 from damage_perception.simulation.split import Split, generator
 from damage_perception.simulation.surroundings import Surroundings
-from damage_perception.simulation.visibility import damage_shows, render_labelled
+from damage_perception.simulation.visibility import expose
 
 _CAMERA = CameraModel(640, 480, 560.0, 560.0, 319.5, 239.5)
 _SMALLEST_M, _LARGEST_M = 0.1, 0.4
@@ -82,7 +82,7 @@ class CellStream:
             self._surroundings.patches, (), self._surroundings.lighting, camera, self._pose, rng
         )
         self._level = float(empty.radiance.mean())
-        self.empty = self._expose(empty, rng)
+        self.empty = self._expose(empty, rng, exposures)
 
     def __iter__(self) -> Iterator[CellItem]:
         number = 0
@@ -106,23 +106,26 @@ class CellStream:
                 surroundings=self._surroundings,
                 place_m=(float(rng.normal(0, 0.03)), float(rng.normal(0, 0.03))),
             )
-            rendering = render_labelled(scene, self.camera, self._pose, rng)
-            if damage_shows(rendering.kinds, rendering.items) == damaged:
+            taken, _ = expose(
+                scene, self.camera, self._pose, self._sensor, rng, metered=self._level
+            )
+            if taken.damage_shows == damaged:
                 break
         else:
             raise RuntimeError(f"no visible damage in {_ATTEMPTS} scenes of {scene.truth}")
+        drawn = taken.rendering
         return CellItem(
             f"item-{number:05d}",
             scene.truth,
-            self._expose(rendering, rng),
-            rendering.kinds,
-            rendering.items,
+            (taken.frame, *self._expose(drawn, rng, self._exposures - 1)),
+            drawn.kinds,
+            drawn.items,
         )
 
-    def _expose(self, rendering: Rendering, rng: np.random.Generator) -> tuple[Frame, ...]:
-        return tuple(
-            self._sensor.apply(rendering, rng, metered=self._level) for _ in range(self._exposures)
-        )
+    def _expose(
+        self, rendering: Rendering, rng: np.random.Generator, count: int
+    ) -> tuple[Frame, ...]:
+        return tuple(self._sensor.apply(rendering, rng, metered=self._level) for _ in range(count))
 
     def _product(self, rng: np.random.Generator) -> Product:
         """A product that fits the station."""

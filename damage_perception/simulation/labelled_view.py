@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.frame import CameraModel, Frame
+from damage_perception.kinds import NONE
 from damage_perception.simulation.camera import Pose, sample_camera, sample_pose
 from damage_perception.simulation.mesh import Array
 from damage_perception.simulation.product import Product
 from damage_perception.simulation.scene import Scene, Truth, sample_scene
 from damage_perception.simulation.sensor import Sensor
 from damage_perception.simulation.split import Split, generator
-from damage_perception.simulation.visibility import damage_shows, render_labelled
+from damage_perception.simulation.visibility import Exposure, expose
 
 _ATTEMPTS = 40
 
@@ -24,7 +25,8 @@ class LabelledView:
     """A frame with one target item, with what is true of it.
 
     kinds and items (H, W) uint8 as in `Rendering`; normal (3,) and offset_m are the ground's plane
-    in the optical frame: height of a point is normal . point + offset_m.
+    in the optical frame: height of a point is normal . point + offset_m. twin is the view of the
+    same scene without the damage; None where there is none.
     """
 
     frame: Frame
@@ -34,6 +36,7 @@ class LabelledView:
     normal: Array
     offset_m: float
     sensor: str
+    twin: LabelledView | None = None
 
 
 def sample_view(
@@ -110,21 +113,24 @@ def _picture(
         whole = camera or sample_camera(rng)
         pose = sample_pose(rng, whole, scene.size_m, azimuth)
         seen = whole if size is None else _window(scene, whole, pose, rng, size)
-        rendering = render_labelled(scene, seen, pose, rng)
-        if scene.truth.damaged == damage_shows(rendering.kinds, rendering.items):
+        sensor = Sensor.sample(split, rng)
+        with_depth = bool(rng.random() >= depthless_share)
+        taken, pristine = expose(scene, seen, pose, sensor, rng, with_depth=with_depth)
+        if scene.truth.damaged == taken.damage_shows:
             break
     else:
         raise RuntimeError(f"no visible damage in {_ATTEMPTS} scenes of {scene.truth}")
-    sensor = Sensor.sample(split, rng)
-    frame = sensor.apply(rendering, rng, with_depth=bool(rng.random() >= depthless_share))
+    view = _labelled(taken, scene.truth, sensor.name)
+    if pristine is None:
+        return view
+    undamaged = replace(scene.truth, kind=NONE, severity=0.0)
+    return replace(view, twin=_labelled(pristine, undamaged, sensor.name))
+
+
+def _labelled(taken: Exposure, truth: Truth, sensor: str) -> LabelledView:
+    drawn = taken.rendering
     return LabelledView(
-        frame,
-        rendering.kinds,
-        rendering.items,
-        scene.truth,
-        rendering.normal,
-        rendering.offset_m,
-        sensor.name,
+        taken.frame, drawn.kinds, drawn.items, truth, drawn.normal, drawn.offset_m, sensor
     )
 
 

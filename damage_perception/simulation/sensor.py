@@ -123,6 +123,10 @@ class Sensor:
         depth = self._measure(rendering, mean, rng) if with_depth else None
         return Frame(self._develop(rendering, mean, rng), depth, rendering.camera)
 
+    def noise_m(self, depth_m: Array) -> Array:
+        """Standard deviation in metres of the readings at (H, W) depths."""
+        return np.asarray(self.depth.noise_m * depth_m**self.depth.growth, np.float32)
+
     def _develop(
         self, rendering: Rendering, mean: float, rng: np.random.Generator
     ) -> NDArray[np.uint8]:
@@ -180,7 +184,7 @@ class Sensor:
             lost |= edge & (rng.random(shape) < 0.4)
         smooth = cv2.GaussianBlur(depth, (0, 0), 0.8)
         depth = np.where(np.abs(smooth - depth) < 0.004, smooth, depth)
-        spread = model.noise_m * depth**model.growth
+        spread = self.noise_m(depth)
         fine = rng.standard_normal(shape, np.float32)
         lumpy = smooth_noise(rng, shape, max(shape) / 5) * 1.7
         depth = depth + spread * (lumpy * model.lumpiness + fine * (1 - model.lumpiness))

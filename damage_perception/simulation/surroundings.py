@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from damage_perception.simulation.ground import ground, walls
@@ -14,9 +15,13 @@ from damage_perception.simulation.product import Product, sample_product
 from damage_perception.simulation.split import Split
 
 _WALL_SHARE, _NEIGHBOUR_SHARE, _STACKED_SHARE = 0.13, 0.35, 0.09
+_WALL_GAP_M = 0.05
 _BOXY = ("carton", "printed_box", "book")
 _MOST_NEIGHBOURS = 4
 _ATTEMPTS = 6
+
+# Centre and size in metres, and turn in degrees, of an upright rectangle on the ground.
+Footprint = tuple[tuple[float, float], tuple[float, float], float]
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,9 @@ def sample_surroundings(
     if draw < _WALL_SHARE:
         extent = max(float(np.abs(patch.points[..., :2]).max()) for patch in body.patches)
         reach = float(np.hypot(*product.size_m[:2])) / 2
-        patches += walls(split, rng, max(reach, extent) + 0.01)
+        patches += walls(
+            split, rng, max(reach, extent) + 0.01 + float(rng.exponential(_WALL_GAP_M))
+        )
     elif draw < _WALL_SHARE + _NEIGHBOUR_SHARE:
         patches += _beside(split, rng, product, yaw)
         if rng.random() < _STACKED_SHARE / _NEIGHBOUR_SHARE:
@@ -50,6 +57,7 @@ def sample_surroundings(
 def _beside(split: Split, rng: np.random.Generator, product: Product, yaw: float) -> list[Patch]:
     """Items near the target or touching it, in directions that lie apart."""
     patches: list[Patch] = []
+    footprints: list[Footprint] = []
     count = int(rng.integers(1, _MOST_NEIGHBOURS + 1))
     angles = rng.uniform(0, 2 * np.pi) + np.arange(count) * (2 * np.pi / count)
     for number, angle in enumerate(angles):
@@ -58,8 +66,17 @@ def _beside(split: Split, rng: np.random.Generator, product: Product, yaw: float
         gap = float(rng.exponential(0.02)) if rng.random() < 0.8 else 0.001
         away = _extent(product, angle - yaw) + _extent(other, angle - turn) + gap
         place = (float(np.cos(angle) * away), float(np.sin(angle) * away))
+        footprint = (place, other.size_m[:2], float(np.degrees(turn)))
+        if any(_overlap(footprint, standing) for standing in footprints):
+            continue
+        footprints.append(footprint)
         patches += make_piece(other, rng).placed(turn, *place, item=2 + number).patches
     return patches
+
+
+def _overlap(a: Footprint, b: Footprint) -> bool:
+    how, _ = cv2.rotatedRectangleIntersection(a, b)
+    return bool(how != cv2.INTERSECT_NONE)
 
 
 def _on_top(split: Split, rng: np.random.Generator, product: Product, yaw: float) -> list[Patch]:

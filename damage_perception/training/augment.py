@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from damage_perception.kinds import KINDS
-from damage_perception.training.views import MAP_STRIDE, LabelledViews
+from damage_perception.training.views import MAP_STRIDE, UNKNOWN_KIND, LabelledViews
 from damage_perception.view import UNKNOWN_HEIGHT_M
 
 # Shares of the views; a camera that loses its depth must not cost the verdict.
@@ -31,38 +32,66 @@ class Batch:
     """Network inputs as in DamageNet.forward, and targets.
 
     maps     (N, kinds, S/4, S/4) float32, 1 on damage of the kind
-    kinds    (N, kinds) float32, 1 where the kind is in the view
+    known    (N, 1, S/4, S/4) float32, 1 where it is known what is there
     damaged  (N,) float32
     """
 
     inputs: tuple[Tensor, Tensor, Tensor, Tensor]
     maps: Tensor
-    kinds: Tensor
+    known: Tensor
     damaged: Tensor
+
+    @property
+    def kinds(self) -> Tensor:
+        """(N, kinds) float32, 1 where the kind is in the view."""
+        return self.maps.amax(dim=(2, 3))
+
+    @property
+    def all_known(self) -> Tensor:
+        """(N, 1) float32, 1 where it is known of the whole view what is there."""
+        return self.known.amin(dim=(2, 3))
 
     def to(self, device: torch.device) -> Batch:
         """The batch on a device."""
         color, height_m, item, width_m = (part.to(device) for part in self.inputs)
-        targets = (self.maps.to(device), self.kinds.to(device), self.damaged.to(device))
+        targets = (self.maps.to(device), self.known.to(device), self.damaged.to(device))
         return Batch((color, height_m, item, width_m), *targets)
+
+    def joined(self, other: Batch) -> Batch:
+        """This batch and another one."""
+        color, height_m, item, width_m = (
+            torch.cat(parts) for parts in zip(self.inputs, other.inputs, strict=True)
+        )
+        return Batch(
+            (color, height_m, item, width_m),
+            torch.cat((self.maps, other.maps)),
+            torch.cat((self.known, other.known)),
+            torch.cat((self.damaged, other.damaged)),
+        )
 
 
 def draw_batch(
     views: LabelledViews,
     rows: NDArray[np.integer],
     size: int,
-    rng: np.random.Generator,
-    vary: bool,
+    rngs: Sequence[np.random.Generator] | None = None,
 ) -> Batch:
-    """The given rows at ``size`` x ``size``; varied for training, as they are otherwise."""
-    drawn = [_draw(views, int(row), size, rng if vary else None) for row in rows]
+    """The given rows at ``size`` x ``size``.
+
+    rngs  how each is varied for training; None: views stay as they are
+    """
+    drawn = [
+        _draw(views, int(row), size, None if rngs is None else rngs[i])
+        for i, row in enumerate(rows)
+    ]
     color, height, item, width, codes = (
         torch.from_numpy(np.stack(part)) for part in zip(*drawn, strict=True)
     )
     damaged = torch.from_numpy(views.damaged[rows]).float()
     present = codes.unsqueeze(1) == torch.arange(1, len(KINDS) + 1).view(1, -1, 1, 1)
     maps = present.float() * damaged.view(-1, 1, 1, 1)
-    return Batch((color, height, item, width), maps, maps.amax(dim=(2, 3)), damaged)
+    known = (codes != UNKNOWN_KIND).float().unsqueeze(1)
+    return Batch((color, height, item, width), maps, known, damaged)
 
 
 def _draw(
@@ -117,7 +146,7 @@ def _recolor(color: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.u
         image = np.ascontiguousarray(image[..., rng.permutation(3)])
     if rng.random() < SOFT_SHARE:
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.3))
-    deviation = rng.uniform(-4, 6)
+    deviation = rng.uniform(-8, 6)
     if deviation > 0:
         noise = np.zeros(image.shape, np.int16)
         cv2.setRNGSeed(int(rng.integers(2**31)))

@@ -18,8 +18,8 @@ class Stage:
     learning_rate: float
 
     def __post_init__(self) -> None:
-        if self.view_size % 32 or self.view_size <= 0:
-            raise ValueError(f"view_size is {self.view_size}; expected a multiple of 32")
+        if self.view_size % 64 or self.view_size <= 0:
+            raise ValueError(f"view_size is {self.view_size}; expected a multiple of 64")
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class TrainingConfig:
 
     train_views, validation_views, calibration_views  simulated views of each split
     stages         one after the other; the last one's view_size is the model's
-    widths         channels of the network at strides 2, 4, 8, 16, 32
+    widths         channels of the network at strides 4, 8, 16, 32 and 64
     batch          views of one step
     workers        processes that render
     threads        threads that train; one is as fast as two that share a core
@@ -36,6 +36,9 @@ class TrainingConfig:
     ema            share of the running mean of the weights that stays at each step
     prints         folder of photographs to print on simulated packaging; none by default
     grounds        folder of photographs to lay under simulated items; none by default
+    own            image folders with labels.csv, and COCO files, to learn from besides
+    own_share      share of each batch that is drawn from them, half of it damaged
+    start          model card of the weights to begin from; none by default
     """
 
     seed: int
@@ -43,7 +46,7 @@ class TrainingConfig:
     validation_views: int
     calibration_views: int
     stages: tuple[Stage, ...]
-    widths: tuple[int, ...] = (16, 32, 64, 128, 176)
+    widths: tuple[int, ...] = (24, 48, 80, 144, 208)
     batch: int = 32
     workers: int = 2
     threads: int = 2
@@ -52,6 +55,9 @@ class TrainingConfig:
     validate_every: int = 200
     prints: Path | None = None
     grounds: Path | None = None
+    own: tuple[Path, ...] = ()
+    own_share: float = 0.5
+    start: Path | None = None
 
     @property
     def view_size(self) -> int:
@@ -74,6 +80,14 @@ class TrainingConfig:
                 content[name] = Path(content[name])
                 if not content[name].is_dir():
                     raise ValueError(f"{path}: {name} names {content[name]}, which is no folder")
+        content["own"] = tuple(Path(source) for source in content.get("own", ()))
+        files = [*content["own"]]
+        if content.get("start") is not None:
+            content["start"] = Path(content["start"])
+            files.append(content["start"])
+        for file in files:
+            if not file.exists():
+                raise ValueError(f"{path} names {file}, which does not exist")
         config: TrainingConfig = _build(TrainingConfig, {**content, "stages": stages}, path)
         return config
 

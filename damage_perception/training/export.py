@@ -196,7 +196,7 @@ def _parity(
     exported: Exported, session: OnnxRuntimeSession, views: LabelledViews, size: int
 ) -> float:
     rows = np.arange(min(PARITY_VIEWS, len(views)))
-    batch = draw_batch(views, rows, size, np.random.default_rng(0), vary=False)
+    batch = draw_batch(views, rows, size)
     with torch.no_grad():
         expected = exported(*batch.inputs)[1].sigmoid().numpy()
     found = session.run(_arrays(views, rows))["item_logit"]

@@ -10,21 +10,27 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sklearn.metrics import roc_auc_score
 from torch.nn import functional
 
 from damage_perception.kinds import KINDS
+from damage_perception.network import ModelCard
 from damage_perception.simulation.split import Split
 from damage_perception.training.augment import Batch, draw_batch
 from damage_perception.training.config import Stage, TrainingConfig
 from damage_perception.training.curves import draw_curves
 from damage_perception.training.export import export
 from damage_perception.training.model import DamageNet
+from damage_perception.training.optimizer import MuonAdamW
+from damage_perception.training.own_data import load_own_views
+from damage_perception.training.start import start_from
 from damage_perception.training.views import LabelledViews, render_views
 
 # Damage covers about a hundredth of the cells; unweighted, the maps would learn to say nothing,
@@ -32,6 +38,8 @@ from damage_perception.training.views import LabelledViews, render_views
 MAP_POSITIVE_WEIGHT = 10.0
 MAP_LOSS, OVERLAP_LOSS, KIND_LOSS = 10.0, 1.0, 0.5
 WARM_UP_STEPS = 100
+# Views whose statistics normalise a shipped graph again.
+START_VIEWS = 64
 # Seeds of the splits lie so far apart that no view is drawn twice.
 CALIBRATION_SEED = 500_000_000
 
@@ -42,7 +50,7 @@ class Run:
 
     model: DamageNet
     averaged: DamageNet
-    optimizer: torch.optim.Optimizer
+    optimizer: MuonAdamW
     step: int = 0
     history: list[dict[str, float]] | None = None
 
@@ -86,7 +94,7 @@ def train(config_path: Path, work: Path, models: Path) -> Path:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn()) as progress:
         render = partial(_render, config, work, progress)
-        render("train", Split.TRAIN, config.train_views, config.seed)
+        render("train", Split.TRAIN, config.train_views, config.seed, twins=True)
         render("validation", Split.VALIDATION, config.validation_views, config.seed)
         run = _fit(config, work, progress)
         seed = config.seed + CALIBRATION_SEED
@@ -103,6 +111,7 @@ def _render(
     split: Split,
     count: int,
     seed: int,
+    twins: bool = False,
 ) -> None:
     task = progress.add_task(f"rendering {name}", total=count)
     render_views(
@@ -112,6 +121,7 @@ def _render(
         seed,
         config.view_size,
         config.workers,
+        twins,
         (config.prints, config.grounds),
         partial(progress.advance, task),
     )
@@ -121,25 +131,23 @@ def _fit(config: TrainingConfig, work: Path, progress: Progress) -> Run:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = DamageNet(config.widths).to(device)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.AdamW(
-        _parameter_groups(model, config.weight_decay), lr=config.stages[0].learning_rate
-    )
+    optimizer = MuonAdamW(model, config.weight_decay)
     run = Run(model, copy.deepcopy(model).requires_grad_(False), optimizer, history=[])
     checkpoint = work / "checkpoint.pt"
-    if checkpoint.exists():
-        run.resume(checkpoint)
     views = LabelledViews.load(work / "train")
     validation = LabelledViews.load(work / "validation")
+    own = _own_views(config, progress)
+    if checkpoint.exists():
+        run.resume(checkpoint)
+    elif config.start is not None:
+        _start(run, ModelCard.load(config.start).graph, views, config)
     first = 0
     for stage in config.stages:
         steps = math.ceil(stage.samples / config.batch)
         task = progress.add_task(f"training at {stage.view_size} px", total=steps)
         progress.advance(task, min(steps, max(0, run.step - first)))
-        for batch in _batches(views, stage, config, range(run.step, first + steps)):
-            rate = _learning_rate(stage, run.step - first, steps)
-            for group in run.optimizer.param_groups:
-                group["lr"] = rate
-            loss = _step(run, batch, config)
+        for batch in _batches(views, own, stage, config, range(run.step, first + steps)):
+            loss = _step(run, batch, _learning_rate(stage, run.step - first, steps), config.ema)
             progress.advance(task)
             if run.step % config.validate_every == 0 or run.step == first + steps:
                 _validate(run, validation, stage.view_size, loss)
@@ -149,13 +157,23 @@ def _fit(config: TrainingConfig, work: Path, progress: Progress) -> Run:
     return run
 
 
-def _parameter_groups(model: DamageNet, weight_decay: float) -> list[dict[str, object]]:
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    plain = [p for p in model.parameters() if p.ndim <= 1]
-    return [
-        {"params": decayed, "weight_decay": weight_decay},
-        {"params": plain, "weight_decay": 0.0},
-    ]
+def _start(run: Run, graph: Path, views: LabelledViews, config: TrainingConfig) -> None:
+    rows = np.arange(min(len(views), START_VIEWS))
+    first = draw_batch(views, rows, config.view_size).to(run.model.device)
+    start_from(graph, run.model, first.inputs)
+    run.averaged.load_state_dict(run.model.state_dict())
+
+
+def _own_views(config: TrainingConfig, progress: Progress) -> LabelledViews | None:
+    if not config.own:
+        return None
+    loaded = load_own_views(config.own, config.view_size)
+    damaged = int(loaded.views.damaged.sum())
+    progress.print(f"own pictures: {len(loaded.views)} items, {damaged} of them damaged")
+    if loaded.not_located:
+        names = ", ".join(loaded.not_located[:5])
+        progress.print(f"left out, no item found: {len(loaded.not_located)} ({names}, ...)")
+    return loaded.views
 
 
 def _learning_rate(stage: Stage, step: int, steps: int) -> float:
@@ -164,15 +182,30 @@ def _learning_rate(stage: Stage, step: int, steps: int) -> float:
 
 
 def _batches(
-    views: LabelledViews, stage: Stage, config: TrainingConfig, steps: range
+    views: LabelledViews,
+    own: LabelledViews | None,
+    stage: Stage,
+    config: TrainingConfig,
+    steps: range,
 ) -> Iterator[Batch]:
     """The batches of some steps, each drawn while the one before it is learned from."""
+    own_count = round(config.batch * config.own_share) if own is not None else 0
+    pair_count = max(1, (config.batch - own_count) // 2)
 
     def draw(step: int) -> Batch:
         # Seeded by the step, so that a resumed run goes on as if it had never stopped.
         rng = np.random.default_rng((config.seed, step))
-        rows = rng.integers(0, len(views), config.batch)
-        return draw_batch(views, rows, stage.view_size, rng, vary=True)
+        pairs = rng.integers(0, len(views) // 2, pair_count)
+        rows = (2 * pairs[:, None] + (0, 1)).ravel()
+        # Twins are varied alike, so that nothing but the damage tells them apart.
+        seeds = np.repeat(rng.integers(2**63, size=pair_count), 2)
+        batch = draw_batch(
+            views, rows, stage.view_size, [np.random.default_rng(seed) for seed in seeds]
+        )
+        if own is None:
+            return batch
+        chosen = _balanced(own.damaged, own_count, rng)
+        return batch.joined(draw_batch(own, chosen, stage.view_size, rng.spawn(own_count)))
 
     with ThreadPoolExecutor(1) as pool:
         waiting = None
@@ -185,15 +218,23 @@ def _batches(
             yield waiting.result()
 
 
-def _step(run: Run, batch: Batch, config: TrainingConfig) -> float:
+def _balanced(
+    damaged: NDArray[np.bool_], count: int, rng: np.random.Generator
+) -> NDArray[np.integer[Any]]:
+    """Rows of which half are damaged, however few of them there are."""
+    groups = [group for group in (np.flatnonzero(damaged), np.flatnonzero(~damaged)) if len(group)]
+    return np.array([rng.choice(groups[i % len(groups)]) for i in range(count)])
+
+
+def _step(run: Run, batch: Batch, rate: float, ema: float) -> float:
     run.model.train()
     loss = _loss(run.model, batch)
-    run.optimizer.zero_grad(set_to_none=True)
+    run.model.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(run.model.parameters(), 5.0)
-    run.optimizer.step()
+    run.optimizer.step(rate)
     run.step += 1
-    keep = min(config.ema, run.step / (run.step + 10))
+    keep = min(ema, run.step / (run.step + 10))
     with torch.no_grad():
         for mean, new in zip(
             run.averaged.state_dict().values(), run.model.state_dict().values(), strict=True
@@ -206,10 +247,12 @@ def _step(run: Run, batch: Batch, config: TrainingConfig) -> float:
 def _loss(model: DamageNet, batch: Batch) -> torch.Tensor:
     batch = batch.to(model.device)
     maps, item, kinds = _forward(model, batch)
-    weight = 1 + (MAP_POSITIVE_WEIGHT - 1) * batch.maps
+    weight = (1 + (MAP_POSITIVE_WEIGHT - 1) * batch.maps) * batch.known
     map_loss = functional.binary_cross_entropy_with_logits(maps, batch.maps, weight)
     item_loss = functional.binary_cross_entropy_with_logits(item, batch.damaged)
-    kind_loss = functional.binary_cross_entropy_with_logits(kinds, batch.kinds)
+    kind_loss = functional.binary_cross_entropy_with_logits(
+        kinds, batch.kinds, batch.all_known.expand_as(kinds)
+    )
     overlap_loss = _dice_loss(maps.sigmoid(), batch)
     return item_loss + KIND_LOSS * kind_loss + MAP_LOSS * map_loss + OVERLAP_LOSS * overlap_loss
 
@@ -217,15 +260,17 @@ def _loss(model: DamageNet, batch: Batch) -> torch.Tensor:
 def _dice_loss(maps: torch.Tensor, batch: Batch) -> torch.Tensor:
     """Soft Dice (Milletari 2016) of the kinds present: a small tear counts like a large spill."""
     shared = (maps * batch.maps).sum(dim=(2, 3))
-    total = maps.sum(dim=(2, 3)) + batch.maps.sum(dim=(2, 3))
+    total = (maps * batch.known).sum(dim=(2, 3)) + batch.maps.sum(dim=(2, 3))
     dice = 2 * shared / (total + 1)
-    return 1 - (dice * batch.kinds).sum() / batch.kinds.sum().clamp(min=1)
+    present = batch.kinds
+    return 1 - (dice * present).sum() / present.sum().clamp(min=1)
 
 
 def _forward(model: DamageNet, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Outputs in float32 of convolutions in bfloat16, which is several times faster."""
+    color, *shape = batch.inputs
     with torch.autocast(model.device.type, torch.bfloat16):
-        maps, item, kinds = model(*batch.inputs)
+        maps, item, kinds = model(color.bfloat16(), *shape)
     return maps.float(), item.float(), kinds.float()
 
 
@@ -233,11 +278,10 @@ def _forward(model: DamageNet, batch: Batch) -> tuple[torch.Tensor, torch.Tensor
 def predict(model: DamageNet, views: LabelledViews, size: int, batch: int = 32) -> np.ndarray:
     """Item logits (N,) float32 of all ``views`` at ``size``."""
     model.eval()
-    rng = np.random.default_rng(0)
     logits = []
     for start in range(0, len(views), batch):
         rows = np.arange(start, min(start + batch, len(views)))
-        drawn = draw_batch(views, rows, size, rng, vary=False).to(model.device)
+        drawn = draw_batch(views, rows, size).to(model.device)
         logits.append(_forward(model, drawn)[1].cpu().numpy())
     return np.concatenate(logits)
 

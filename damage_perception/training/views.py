@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,17 @@ from damage_perception.simulation.labelled_view import LabelledView, sample_view
 from damage_perception.simulation.photographs import use
 from damage_perception.simulation.split import Split
 from damage_perception.station import Item, Plane, Station, StationError
-from damage_perception.view import View, Window, cut_items, cut_view
+from damage_perception.view import View, cut_items, cut_view
 
 CHUNK = 200
 # A found item that shares less than this with the true one is another thing.
 MIN_OVERLAP = 0.3
 MAP_STRIDE = 4
+# Beside kinds.CODES: damage of no known kind, or where it is not known whether there is any.
+UNKNOWN_KIND = 255
+
+# The fields of LabelledViews for one view.
+Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class LabelledViews:
     height_m (N, S, S) float16
     item     (N, S, S) uint8
     width_m  (N,) float32
-    kinds    (N, S/4, S/4) uint8, codes of kinds.CODES
+    kinds    (N, S/4, S/4) uint8, codes of kinds.CODES or UNKNOWN_KIND
     damaged  (N,) bool
     """
 
@@ -74,17 +79,19 @@ def render_views(
     seed: int,
     size: int,
     workers: int,
+    twins: bool,
     photographs: tuple[Path | None, Path | None] = (None, None),
     progress: Callable[[int], None] = lambda done: None,
 ) -> None:
     """Renders ``count`` views into ``folder`` in chunks; those already there stay.
 
+    twins        whether views come in pairs, damaged and before the damage; independent otherwise
     photographs  folders of pictures to print on packaging and to lay under items
     """
     folder.mkdir(parents=True, exist_ok=True)
     starts = range(0, count, CHUNK)
     jobs = [
-        (folder / f"{start:07d}.npz", split, seed + start, min(CHUNK, count - start), size)
+        (folder / f"{start:07d}.npz", split, seed + start, min(CHUNK, count - start), size, twins)
         for start in starts
     ]
     waiting = [job for job in jobs if not job[0].exists()]
@@ -99,26 +106,30 @@ def _set_up(prints: Path | None, grounds: Path | None) -> None:
     use(prints, grounds)
 
 
-def _render_chunk(job: tuple[Path, Split, int, int, int]) -> int:
-    path, split, first_seed, count, size = job
+def _render_chunk(job: tuple[Path, Split, int, int, int, bool]) -> int:
+    path, split, first_seed, count, size, twins = job
     rows = []
-    for seed in range(first_seed, first_seed + count):
-        sample = sample_view(split, seed, size=size)
+    for seed in range(first_seed, first_seed + count, 2 if twins else 1):
+        sample = sample_view(split, seed, size=size, damaged=True if twins else None)
         rows.append(_labelled(sample, size, seed))
-    names = [field.name for field in fields(LabelledViews)]
-    arrays: dict[str, Any] = {
-        name: np.stack([row[i] for row in rows]) for i, name in enumerate(names)
-    }
+        if twins and sample.twin is not None:
+            rows.append(_labelled(sample.twin, size, seed))
     temporary = path.with_suffix(".tmp")
     with temporary.open("wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, **vars(stacked(rows)))
     temporary.replace(path)
     return count
 
 
-def _labelled(sample: LabelledView, size: int, seed: int) -> tuple[Any, ...]:
-    view, window = _view_of_target(sample, size, seed)
-    kinds = window.cut(sample.kinds, 0)
+def _labelled(sample: LabelledView, size: int, seed: int) -> Row:
+    view = _view_of_target(sample, size, seed)
+    return labelled_row(view, sample.kinds, sample.truth.damaged)
+
+
+def labelled_row(view: View, codes: NDArray[np.uint8], damaged: bool) -> Row:
+    """One row of LabelledViews; codes (H, W) of the whole image that the view was cut from."""
+    size = len(view.item)
+    kinds = view.window.cut(codes, 0)
     cells = size // MAP_STRIDE
     # The largest code wins a cell, so that a thin tear is not lost.
     fine = cv2.resize(kinds, (size, size), interpolation=cv2.INTER_NEAREST)
@@ -129,31 +140,35 @@ def _labelled(sample: LabelledView, size: int, seed: int) -> tuple[Any, ...]:
         view.item,
         np.float32(view.width_m),
         coarse,
-        np.bool_(sample.truth.damaged),
+        np.bool_(damaged),
     )
 
 
-def _view_of_target(sample: LabelledView, size: int, seed: int) -> tuple[View, Window]:
+def stacked(rows: Sequence[Row]) -> LabelledViews:
+    """Rows as one."""
+    return LabelledViews(*(np.stack(column) for column in zip(*rows, strict=True)))
+
+
+def _view_of_target(sample: LabelledView, size: int, seed: int) -> View:
     """The view of the labelled item, found as in production, with the plane known or fitted.
 
     Where the finder misses it, the true outline stands in: the network has to answer there too.
     """
     target = sample.items == 1
     true_plane = Plane(sample.normal, sample.offset_m)
-    for plane in (None, true_plane) if seed % 2 else (true_plane,):
+    for plane in (None, true_plane) if seed // 2 % 2 else (true_plane,):
         try:
             found = cut_items(sample.frame, Station(plane=plane), size)
         except StationError:
             continue
         best = max(found, key=lambda entry: _overlap(entry[0].mask, target), default=None)
         if best is not None and _overlap(best[0].mask, target) >= MIN_OVERLAP:
-            return best[1], best[1].window
+            return best[1]
     item = _item(sample, target)
     height = None
     if sample.frame.depth_m is not None:
         height = true_plane.height(sample.frame.depth_m, sample.frame.camera)
-    view = cut_view(sample.frame, item, height, size)
-    return view, view.window
+    return cut_view(sample.frame, item, height, size)
 
 
 def _item(sample: LabelledView, mask: NDArray[np.bool_]) -> Item:

@@ -6,13 +6,15 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs PyTorch: make training")
 pytest.importorskip("embreex", reason="training data needs embreex")
 
-from damage_perception.network import DamageNetwork  # noqa: E402
+from damage_perception.network import DamageNetwork, OnnxRuntimeSession  # noqa: E402
+from damage_perception.simulation.split import Split  # noqa: E402
 from damage_perception.training.augment import draw_batch  # noqa: E402
 from damage_perception.training.config import TrainingConfig  # noqa: E402
 from damage_perception.training.export import fit_calibration  # noqa: E402
 from damage_perception.training.model import DamageNet, Preprocess  # noqa: E402
+from damage_perception.training.start import start_from  # noqa: E402
 from damage_perception.training.train import train  # noqa: E402
-from damage_perception.training.views import LabelledViews  # noqa: E402
+from damage_perception.training.views import UNKNOWN_KIND, LabelledViews, render_views  # noqa: E402
 
 CONFIG = """
 seed: 3
@@ -23,7 +25,7 @@ batch: 8
 validate_every: 2
 stages:
   - {view_size: 64, samples: 16, learning_rate: 0.001}
-  - {view_size: 96, samples: 8, learning_rate: 0.001}
+  - {view_size: 128, samples: 8, learning_rate: 0.001}
 """
 
 
@@ -67,7 +69,7 @@ def test_a_view_without_depth_or_scale_is_like_one_without_height():
 
 def test_the_network_answers_at_every_size_it_is_trained_at():
     model = DamageNet().eval()
-    for size in (64, 96):
+    for size in (64, 128):
         maps, item, kinds = model(*inputs(size))
         assert maps.shape == (2, 6, size // 4, size // 4)
         assert item.shape == (2,) and kinds.shape == (2, 6)
@@ -87,13 +89,41 @@ def test_varied_views_keep_damage_where_it_is():
         kinds,
         np.ones(count, bool),
     )
-    batch = draw_batch(views, np.arange(count), 96, np.random.default_rng(0), vary=True)
+    batch = draw_batch(views, np.arange(count), 96, np.random.default_rng(0).spawn(count))
     bright = batch.inputs[0].float().mean(dim=3) > 110
     cells = bright.view(count, 24, 4, 24, 4).float().mean(dim=(2, 4)) > 0.5
     labelled = batch.maps[:, 2] > 0
     shared = (cells & labelled).sum(dim=(1, 2)) / (cells | labelled).sum(dim=(1, 2))
     assert shared.min() > 0.5
     assert shared.mean() > 0.8
+
+
+def test_twins_are_varied_alike():
+    color = np.random.default_rng(1).integers(0, 255, (1, 64, 64, 3), np.uint8)
+    height = np.random.default_rng(1).random((1, 64, 64)).astype(np.float16)
+    views = LabelledViews(
+        *(np.repeat(part, 2, axis=0) for part in (color, height, color[..., 0] // 200)),
+        np.full(2, 0.4, np.float32),
+        np.zeros((2, 16, 16), np.uint8),
+        np.array([True, False]),
+    )
+    batch = draw_batch(views, np.arange(2), 64, [np.random.default_rng(5) for _ in range(2)])
+    assert all(torch.equal(part[0], part[1]) for part in batch.inputs)
+
+
+def test_damage_that_is_not_drawn_is_not_learned_as_none():
+    views = LabelledViews(
+        np.zeros((1, 64, 64, 3), np.uint8),
+        np.zeros((1, 64, 64), np.float16),
+        np.ones((1, 64, 64), np.uint8),
+        np.full(1, 0.4, np.float32),
+        np.full((1, 16, 16), UNKNOWN_KIND, np.uint8),
+        np.ones(1, bool),
+    )
+    batch = draw_batch(views, np.arange(1), 64)
+    assert batch.damaged.tolist() == [1.0]
+    assert batch.known.max() == 0 and batch.all_known.tolist() == [[0.0]]
+    assert batch.maps.max() == 0
 
 
 def test_calibration_finds_the_odds_that_made_the_labels():
@@ -107,10 +137,12 @@ def test_calibration_finds_the_odds_that_made_the_labels():
     ("change", "complaint"),
     [
         (("seed: 3", "sed: 3"), "unknown sed"),
-        (("view_size: 64", "view_size: 60"), "multiple of 32"),
+        (("view_size: 64", "view_size: 96"), "multiple of 64"),
         (("stages:", "steps:"), "stages"),
         (("train_views: 24\n", ""), "train_views"),
         (("seed: 3", "seed: 3\nprints: nowhere"), "nowhere, which is no folder"),
+        (("seed: 3", "seed: 3\nown: [nowhere]"), "nowhere, which does not exist"),
+        (("seed: 3", "seed: 3\nstart: no.yaml"), "no.yaml, which does not exist"),
     ],
 )
 def test_a_wrong_configuration_is_named(tmp_path, change, complaint):
@@ -126,10 +158,39 @@ def test_training_goes_on_where_it_stopped_and_ends_in_a_model(tmp_path):
     path.write_text(CONFIG)
     card = train(path, tmp_path / "work", tmp_path / "models")
     network = DamageNetwork.load(card)
-    assert network.view_size == 96
+    assert network.view_size == 128
     assert 0 < network.card.operating_point(50).threshold < 1
     assert (tmp_path / "work" / "curves.png").stat().st_size > 5000
     first = (tmp_path / "models" / "damage_net.onnx").read_bytes()
     # Nothing is left to do, so the same weights come out.
     train(path, tmp_path / "work", tmp_path / "models")
     assert (tmp_path / "models" / "damage_net.onnx").read_bytes() == first
+    # A network that begins from the shipped graph says what the graph says.
+    views = LabelledViews.load(tmp_path / "work" / "train")
+    batch = draw_batch(views, np.arange(len(views)), 128)
+    again = DamageNet()
+    start_from(network.card.graph, again, batch.inputs)
+    outputs = OnnxRuntimeSession(network.card.graph).run(
+        dict(
+            zip(
+                ("color", "height_m", "item", "width_m"),
+                (part.numpy() for part in batch.inputs),
+                strict=True,
+            )
+        )
+    )
+    with torch.no_grad():
+        maps, item_logit, _ = again.eval()(*batch.inputs)
+    assert np.allclose(item_logit.numpy(), outputs["item_logit"], atol=1e-3)
+    assert np.allclose(maps.sigmoid().numpy(), outputs["maps"], atol=1e-3)
+    with pytest.raises(ValueError, match="another network"):
+        start_from(network.card.graph, DamageNet((16, 32, 64, 96, 128)), batch.inputs)
+
+
+def test_views_of_training_come_with_their_pristine_twins(tmp_path):
+    render_views(tmp_path / "twins", Split.TRAIN, 8, 3, 64, workers=1, twins=True)
+    views = LabelledViews.load(tmp_path / "twins")
+    assert views.damaged.tolist() == [True, False] * 4
+    difference = np.abs(views.color[::2].astype(int) - views.color[1::2]).max(axis=(1, 2, 3))
+    assert (difference > 0).all()
+    assert not views.kinds[1::2].any()

@@ -1,0 +1,77 @@
+"""The weights of a shipped graph, for a training to go on from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from damage_perception.training.model import DamageNet
+
+_PREFIX = "model."
+
+
+def start_from(graph: Path, model: DamageNet, inputs: tuple[Tensor, ...]) -> None:
+    """Gives ``model`` the weights of an exported graph.
+
+    inputs  a batch of views as in DamageNet.forward
+
+    The export folds normalisation into the convolution before it. It is unfolded with the
+    statistics of ``inputs``, so that the network says what it said, and learns as it did.
+
+    Raises ValueError where the graph is of a network with other layers or widths.
+    """
+    stored = {
+        entry.name.removeprefix(_PREFIX): torch.from_numpy(numpy_helper.to_array(entry).copy())
+        for entry in onnx.load(str(graph)).graph.initializer
+    }
+    folded = {
+        name: stored[f"{_before(name)}.weight_bias"]
+        for name, module in model.named_modules()
+        if isinstance(module, nn.BatchNorm2d) and f"{_before(name)}.weight_bias" in stored
+    }
+    state = model.state_dict()
+    for name, values in state.items():
+        owner = name.rsplit(".", 1)[0]
+        if owner in folded or name.endswith("num_batches_tracked"):
+            continue
+        if name not in stored or stored[name].shape != values.shape:
+            found = tuple(stored[name].shape) if name in stored else "missing"
+            raise ValueError(
+                f"{graph} is of another network: {name} is {found}, expected "
+                f"{tuple(values.shape)}; set `widths` to those in its card"
+            )
+        state[name] = stored[name]
+    model.load_state_dict(state)
+    _unfold(model, folded, inputs)
+
+
+def _before(normalisation: str) -> str:
+    """The convolution whose output a normalisation takes, both being of one nn.Sequential."""
+    place, number = normalisation.rsplit(".", 1)
+    return f"{place}.{int(number) - 1}"
+
+
+@torch.no_grad()
+def _unfold(model: DamageNet, folded: dict[str, Tensor], inputs: tuple[Tensor, ...]) -> None:
+    def measure(module: nn.BatchNorm2d, bias: Tensor, x: Tensor) -> None:
+        mean, variance = x.mean(dim=(0, 2, 3)), x.var(dim=(0, 2, 3))
+        module.running_mean, module.running_var = mean, variance
+        module.weight.copy_((variance + module.eps).sqrt())
+        module.bias.copy_(bias + mean)
+
+    hooks = []
+    for name, module in model.named_modules():
+        if isinstance(module, nn.BatchNorm2d) and name in folded:
+            bias = folded[name]
+            hooks.append(
+                module.register_forward_pre_hook(
+                    lambda module, given, bias=bias: measure(module, bias, given[0])
+                )
+            )
+    model.eval()(*inputs)
+    for hook in hooks:
+        hook.remove()

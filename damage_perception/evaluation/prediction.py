@@ -17,9 +17,10 @@ from damage_perception.kinds import KINDS, NONE
 from damage_perception.station import Item, StationError
 from damage_perception.view import Window
 
-# An item found that shares less of its outline with the true one (intersection over union) is not
-# the item.
+# An item found is the labelled one where their outlines share as much (intersection over union),
+# or where it holds as much of the labelled one: its report answers for what it holds.
 MIN_IOU = 0.3
+MIN_HELD = 0.5
 NOT_LOCATED = "not located"
 UNREADABLE = "unreadable"
 NO_ASSESSMENT = "backend fault"
@@ -124,7 +125,7 @@ def find_target(
     """Which of the items found is the labelled one; None where it is none of them.
 
     outline  (H, W) where the labelled item is, if known: the item that fits it best, None where
-             that is less than MIN_IOU
+             that is less than MIN_IOU and the item holds less than MIN_HELD of it
     damage   (H, W) where its damage is, if known: the item that shares most pixels with it; where
              none shares any, as if not known, because spills lie beside the item
 
@@ -135,8 +136,10 @@ def find_target(
     if not items:
         return None
     if outline is not None:
-        fits = [_iou(item.mask, outline) for item in items]
-        return int(np.argmax(fits)) if max(fits) >= MIN_IOU else None
+        best = int(np.argmax([_iou(item.mask, outline) for item in items]))
+        mask = items[best].mask
+        held = np.count_nonzero(mask & outline) / max(1, np.count_nonzero(outline))
+        return best if _iou(mask, outline) >= MIN_IOU or held >= MIN_HELD else None
     if damage is not None:
         shared = [int(np.count_nonzero(item.mask & damage)) for item in items]
         if max(shared) > 0:

@@ -29,6 +29,8 @@ _COLOURS = {
     "cardboard": (170, 134, 94),
     "steel": (165, 168, 172),
 }
+# Floors of Euro containers (VDA 4500) and of larger bins.
+_TOTES_M = ((0.3, 0.2), (0.4, 0.3), (0.6, 0.4), (0.8, 0.6))
 _GLOSSY = ("red", "blue", "steel", "white", "grey")
 
 
@@ -57,15 +59,20 @@ def ground(split: Split, rng: np.random.Generator) -> Patch:
 
 
 def walls(split: Split, rng: np.random.Generator, reach_m: float) -> list[Patch]:
-    """The walls of a tote around the origin, at least ``reach_m`` away from it."""
-    x, y = 2 * reach_m * rng.uniform(1.05, 1.8, 2)
-    height = float(rng.uniform(0.03, 0.18))
+    """The walls of a tote or tray around the origin, at least ``reach_m`` away from it."""
+    fitting = [size for size in _TOTES_M if min(size) > 2 * reach_m]
+    # What fits into no tote comes on a tray of its own.
+    length, width = fitting[int(rng.integers(len(fitting)))] if fitting else (2.2 * reach_m,) * 2
+    height = float(rng.uniform(0.03, 0.22 if fitting else 0.06))
+    spare = np.array((length, width)) / 2 - reach_m
+    shift = rng.uniform(-0.5, 0.5, 2) * spare
     skin = Skin.of(_paint(choose(split, "ground", rng), split, rng)[:64, :64], 0.2)
-    inner = box((float(x), float(y), height), dict.fromkeys(_SIDES, skin), cells=1)
-    outer = box((float(x) + 0.012, float(y) + 0.012, height), dict.fromkeys(_SIDES, skin), cells=1)
+    inner = box((length, width, height), dict.fromkeys(_SIDES, skin), cells=1)
+    outer = box((length + 0.012, width + 0.012, height), dict.fromkeys(_SIDES, skin), cells=1)
     for patch in inner:
         patch.outward = -patch.outward
     for patch in (*inner, *outer):
+        patch.points = patch.points + np.array((*shift, 0), np.float32)
         patch.item, patch.name = 0, "wall"
     return [*inner, *outer]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,12 +13,15 @@ from damage_perception.kinds import NONE
 from damage_perception.simulation.camera import Pose, sample_camera, sample_pose
 from damage_perception.simulation.mesh import Array
 from damage_perception.simulation.product import Product
+from damage_perception.simulation.render import Rendering
 from damage_perception.simulation.scene import Scene, Truth, sample_scene
 from damage_perception.simulation.sensor import Sensor
 from damage_perception.simulation.split import Split, generator
 from damage_perception.simulation.visibility import Exposure, expose
 
 _ATTEMPTS = 40
+# A target of which less shows, behind or under its neighbours, is not what a cell asks about.
+_LEAST_SHOWN = 0.45
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,8 @@ def _picture(
         sensor = Sensor.sample(split, rng)
         with_depth = bool(rng.random() >= depthless_share)
         taken, pristine = expose(scene, seen, pose, sensor, rng, with_depth=with_depth)
-        if scene.truth.damaged == taken.damage_shows:
+        hidden = _shown_share(scene, pose, taken.rendering) < _LEAST_SHOWN
+        if not hidden and scene.truth.damaged == taken.damage_shows:
             break
     else:
         raise RuntimeError(f"no visible damage in {_ATTEMPTS} scenes of {scene.truth}")
@@ -125,6 +130,14 @@ def _picture(
         return view
     undamaged = replace(scene.truth, kind=NONE, severity=0.0)
     return replace(view, twin=_labelled(pristine, undamaged, sensor.name))
+
+
+def _shown_share(scene: Scene, pose: Pose, rendering: Rendering) -> float:
+    """How much of the target's hull, within the image, nothing else hides."""
+    corners = pose.project(scene.outline_m(), rendering.camera)
+    hull = np.zeros(rendering.items.shape, np.uint8)
+    cv2.fillConvexPoly(hull, cv2.convexHull(np.round(corners).astype(np.int32)), 1)
+    return np.count_nonzero(rendering.items == 1) / max(1, np.count_nonzero(hull))
 
 
 def _labelled(taken: Exposure, truth: Truth, sensor: str) -> LabelledView:

@@ -15,7 +15,6 @@ from damage_perception.simulation.product import Product, sample_product
 from damage_perception.simulation.split import Split
 
 _WALL_SHARE, _NEIGHBOUR_SHARE, _STACKED_SHARE = 0.13, 0.35, 0.09
-_WALL_GAP_M = 0.05
 _BOXY = ("carton", "printed_box", "book")
 _MOST_NEIGHBOURS = 4
 _ATTEMPTS = 6
@@ -44,9 +43,7 @@ def sample_surroundings(
     if draw < _WALL_SHARE:
         extent = max(float(np.abs(patch.points[..., :2]).max()) for patch in body.patches)
         reach = float(np.hypot(*product.size_m[:2])) / 2
-        patches += walls(
-            split, rng, max(reach, extent) + 0.01 + float(rng.exponential(_WALL_GAP_M))
-        )
+        patches += walls(split, rng, max(reach, extent) + 0.01)
     elif draw < _WALL_SHARE + _NEIGHBOUR_SHARE:
         patches += _beside(split, rng, product, yaw)
         if rng.random() < _STACKED_SHARE / _NEIGHBOUR_SHARE:

@@ -33,7 +33,7 @@ KEPT_SCORES_SHARE = 0.1
 
 
 class Exported(nn.Module):
-    """The network as it is shipped: maps as probabilities."""
+    """The network as it is shipped: of a view and its mirror image, maps as probabilities."""
 
     def __init__(self, model: DamageNet) -> None:
         super().__init__()
@@ -42,9 +42,17 @@ class Exported(nn.Module):
     def forward(
         self, color: Tensor, height_m: Tensor, item: Tensor, width_m: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Maps 0..1, item logit, kind logits."""
-        maps, item_logit, kind_logits = self.model(color, height_m, item, width_m)
-        return maps.sigmoid(), item_logit, kind_logits
+        """Maps 0..1, item logit, kind logits; each the mean of both."""
+        # As floats first: TensorRT does nothing with bytes but convert them.
+        images = (color.float(), height_m, item.float())
+        both = (torch.cat((image, image.flip(2))) for image in images)
+        maps, item_logit, kind_logits = self.model(*both, torch.cat((width_m, width_m)))
+        seen, mirrored = maps.sigmoid().reshape(2, -1, *maps.shape[1:])
+        return (
+            (seen + mirrored.flip(3)) / 2,
+            item_logit.reshape(2, -1).mean(dim=0),
+            kind_logits.reshape(2, -1, kind_logits.shape[1]).mean(dim=0),
+        )
 
 
 def export(
@@ -116,6 +124,8 @@ def export(
             "photographs": [path.name for path in (config.prints, config.grounds) if path],
             "seed": config.seed,
             "train_views": config.train_views,
+            "own": [path.name for path in config.own],
+            "start": config.start.stem if config.start else None,
             "samples_seen": sum(stage.samples for stage in config.stages),
             "stages": [vars(stage) for stage in config.stages],
             "validation": history[-1] if history else {},

@@ -163,6 +163,15 @@ def test_a_patch_of_the_marked_item_is_not_the_item(folder):
     assert find_target(found, frame, found[0].mask) == 0
 
 
+def test_an_item_that_holds_the_marked_one_answers_for_it(folder):
+    items = np.zeros((HEIGHT, WIDTH), np.uint8)
+    x, y, width, height = BOX
+    items[y : y + height // 4, x : x + width] = 1
+    write(folder, "i5", True, items=items)
+    frame, found = located(folder, "i5")
+    assert find_target(found, frame, items == 1) == 0
+
+
 def test_the_fit_of_the_items_found_is_measured_where_outlines_are_known(folder, tmp_path):
     items = np.zeros((HEIGHT, WIDTH), np.uint8)
     x, y, width, height = BOX

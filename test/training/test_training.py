@@ -1,7 +1,11 @@
 """From rendered views to a model that the node loads."""
 
+import copy
+
 import numpy as np
 import pytest
+import yaml
+from image_folder import write_folder, write_labels
 
 torch = pytest.importorskip("torch", reason="training needs PyTorch: make training")
 pytest.importorskip("embreex", reason="training data needs embreex")
@@ -10,8 +14,9 @@ from damage_perception.network import DamageNetwork, OnnxRuntimeSession  # noqa:
 from damage_perception.simulation.split import Split  # noqa: E402
 from damage_perception.training.augment import draw_batch  # noqa: E402
 from damage_perception.training.config import TrainingConfig  # noqa: E402
-from damage_perception.training.export import fit_calibration  # noqa: E402
+from damage_perception.training.export import Exported, fit_calibration  # noqa: E402
 from damage_perception.training.model import DamageNet, Preprocess  # noqa: E402
+from damage_perception.training.optimizer import MuonAdamW  # noqa: E402
 from damage_perception.training.start import start_from  # noqa: E402
 from damage_perception.training.train import train  # noqa: E402
 from damage_perception.training.views import UNKNOWN_KIND, LabelledViews, render_views  # noqa: E402
@@ -73,6 +78,44 @@ def test_the_network_answers_at_every_size_it_is_trained_at():
         maps, item, kinds = model(*inputs(size))
         assert maps.shape == (2, 6, size // 4, size // 4)
         assert item.shape == (2,) and kinds.shape == (2, 6)
+
+
+def test_a_view_and_its_mirror_image_are_judged_alike():
+    torch.manual_seed(0)
+    exported = Exported(DamageNet()).eval()
+    color, height, item, width = box_with_dent()
+    mirrored = (color.flip(2), height.flip(2), item.flip(2), width)
+    with torch.no_grad():
+        maps, item_logit, kinds = exported(color, height, item, width)
+        other_maps, other_item_logit, other_kinds = exported(*mirrored)
+    assert torch.allclose(maps, other_maps.flip(3), atol=1e-5)
+    assert torch.allclose(item_logit, other_item_logit, atol=1e-5)
+    assert torch.allclose(kinds, other_kinds, atol=1e-5)
+
+
+def test_the_optimizer_moves_every_weight_and_goes_on_from_its_state():
+    def steps(model, optimizer, count):
+        for _ in range(count):
+            model.zero_grad(set_to_none=True)
+            maps, item, kinds = model(*inputs())
+            (maps.square().mean() + item.sum() + kinds.sum()).backward()
+            optimizer.step(0.01)
+
+    torch.manual_seed(0)
+    model = DamageNet().to(memory_format=torch.channels_last)
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    optimizer = MuonAdamW(model, 0.02)
+    steps(model, optimizer, 1)
+    still = [name for name, weight in model.named_parameters() if torch.equal(weight, before[name])]
+    assert still == []
+    again = copy.deepcopy(model)
+    resumed = MuonAdamW(again, 0.02)
+    resumed.load_state_dict(optimizer.state_dict())
+    for trained, its_optimizer in ((model, optimizer), (again, resumed)):
+        torch.manual_seed(1)
+        steps(trained, its_optimizer, 2)
+    for one, other in zip(model.parameters(), again.parameters(), strict=True):
+        assert torch.allclose(one, other, atol=1e-6)
 
 
 def test_varied_views_keep_damage_where_it_is():
@@ -180,11 +223,33 @@ def test_training_goes_on_where_it_stopped_and_ends_in_a_model(tmp_path):
         )
     )
     with torch.no_grad():
-        maps, item_logit, _ = again.eval()(*batch.inputs)
+        maps, item_logit, _ = Exported(again).eval()(*batch.inputs)
     assert np.allclose(item_logit.numpy(), outputs["item_logit"], atol=1e-3)
-    assert np.allclose(maps.sigmoid().numpy(), outputs["maps"], atol=1e-3)
+    assert np.allclose(maps.numpy(), outputs["maps"], atol=1e-3)
     with pytest.raises(ValueError, match="another network"):
         start_from(network.card.graph, DamageNet((16, 32, 64, 96, 128)), batch.inputs)
+
+
+@pytest.mark.slow
+def test_a_site_goes_on_from_a_shipped_model_with_its_own_pictures(tmp_path, capsys):
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG)
+    shipped = train(path, tmp_path / "work", tmp_path / "models")
+    own = write_folder(tmp_path / "own", "a", "b", "c")
+    write_labels(
+        own,
+        *(
+            (name, "box", "query", int(name == "a"), "tear" if name == "a" else "none")
+            for name in "abc"
+        ),
+    )
+    path.write_text(f"{CONFIG}start: {shipped}\nown: [{own}]\nown_share: 0.5\n")
+    card = train(path, tmp_path / "site", tmp_path / "site_models")
+    assert "own pictures: 3 items, 1 of them damaged" in capsys.readouterr().out
+    training = yaml.safe_load(card.read_text())["training"]
+    assert training["start"] == "damage_net"
+    # Another network came out, and it loads.
+    assert DamageNetwork.load(card).card.model_id != DamageNetwork.load(shipped).card.model_id
 
 
 def test_views_of_training_come_with_their_pristine_twins(tmp_path):

@@ -19,7 +19,7 @@ from damage_perception.simulation.sensor import Sensor
 from damage_perception.simulation.split import Split, generator
 from damage_perception.simulation.visibility import Exposure, expose
 
-_ATTEMPTS = 40
+_ATTEMPTS = 200
 # A target of which less shows, behind or under its neighbours, is not what a cell asks about.
 _LEAST_SHOWN = 0.45
 

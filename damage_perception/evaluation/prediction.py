@@ -138,7 +138,7 @@ def find_target(
     if outline is not None:
         best = int(np.argmax([_iou(item.mask, outline) for item in items]))
         mask = items[best].mask
-        held = np.count_nonzero(mask & outline) / max(1, np.count_nonzero(outline))
+        held = float((mask & outline).sum() / max(1, outline.sum()))
         return best if _iou(mask, outline) >= MIN_IOU or held >= MIN_HELD else None
     if damage is not None:
         shared = [int(np.count_nonzero(item.mask & damage)) for item in items]

@@ -137,7 +137,7 @@ def _shown_share(scene: Scene, pose: Pose, rendering: Rendering) -> float:
     corners = pose.project(scene.outline_m(), rendering.camera)
     hull = np.zeros(rendering.items.shape, np.uint8)
     cv2.fillConvexPoly(hull, cv2.convexHull(np.round(corners).astype(np.int32)), 1)
-    return np.count_nonzero(rendering.items == 1) / max(1, np.count_nonzero(hull))
+    return float((rendering.items == 1).sum() / max(1, hull.sum()))
 
 
 def _labelled(taken: Exposure, truth: Truth, sensor: str) -> LabelledView:

@@ -136,10 +136,10 @@ def find_target(
     if not items:
         return None
     if outline is not None:
-        best = int(np.argmax([_iou(item.mask, outline) for item in items]))
-        mask = items[best].mask
-        held = float((mask & outline).sum() / max(1, outline.sum()))
-        return best if _iou(mask, outline) >= MIN_IOU or held >= MIN_HELD else None
+        fits = [_iou(item.mask, outline) for item in items]
+        best = int(np.argmax(fits))
+        held = float((items[best].mask & outline).sum() / max(1, outline.sum()))
+        return best if fits[best] >= MIN_IOU or held >= MIN_HELD else None
     if damage is not None:
         shared = [int(np.count_nonzero(item.mask & damage)) for item in items]
         if max(shared) > 0:

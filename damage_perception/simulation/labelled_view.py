@@ -124,7 +124,7 @@ def _picture(
         if not hidden and scene.truth.damaged == taken.damage_shows:
             break
     else:
-        raise RuntimeError(f"no visible damage in {_ATTEMPTS} scenes of {scene.truth}")
+        raise RuntimeError(f"hidden, or no visible damage, in {_ATTEMPTS} scenes of {scene.truth}")
     view = _labelled(taken, scene.truth, sensor.name)
     if pristine is None:
         return view

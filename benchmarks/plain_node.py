@@ -55,7 +55,7 @@ class PlainNode(Node):
     def __init__(self, cameras: int, station: Station) -> None:
         super().__init__("damage_detector")
         card = ModelCard.load(default_model_card())
-        self._network = DamageNetwork(card, DefaultSession(str(card.graph)))
+        self._network = DamageNetwork(card, DefaultSession(str(card.graph("fp32"))))
         self._station = station
         self._reports = self.create_publisher(DamageReport, "~/reports", 50)
         self._waiting: dict[tuple[int, int, int], dict[str, Image]] = {}

@@ -40,7 +40,17 @@ def folder(tmp_path):
 def test_help_names_every_command(capsys):
     assert ended("--help") == 0
     text = capsys.readouterr().out
-    for command in ("demo", "run", "replay", "inspect", "evaluate", "simulate", "train", "doctor"):
+    for command in (
+        "demo",
+        "run",
+        "replay",
+        "inspect",
+        "evaluate",
+        "simulate",
+        "spoil",
+        "train",
+        "doctor",
+    ):
         assert f" {command} " in text
 
 

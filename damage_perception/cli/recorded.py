@@ -10,6 +10,8 @@ from rich.table import Table
 from damage_perception.cli.pipeline import (
     ModelOption,
     PipelineOptions,
+    Precision,
+    PrecisionOption,
     RateOption,
     StationOption,
     ThreadsOption,
@@ -36,6 +38,7 @@ def inspect(
     threshold: ThresholdOption = None,
     false_diverts_per_1000: RateOption = None,
     threads: ThreadsOption = 2,
+    precision: PrecisionOption = Precision.fp32,
     color_topic: ColorTopicOption = COLOR,
     depth_topic: DepthTopicOption = DEPTH,
     info_topic: InfoTopicOption = CAMERA_INFO,
@@ -46,7 +49,7 @@ def inspect(
 
     frames = open_source(source, camera, Topics(color_topic, depth_topic, info_topic))
     _keep_apart(source, out)
-    options = PipelineOptions(model, station, threshold, false_diverts_per_1000, threads)
+    options = PipelineOptions(model, station, threshold, false_diverts_per_1000, threads, precision)
     inspector = load_inspector(options, frames.cameras)
     verdicts: Counter[str] = Counter()
     failed = []
@@ -74,6 +77,7 @@ def evaluate(
     threshold: ThresholdOption = None,
     false_diverts_per_1000: RateOption = None,
     threads: ThreadsOption = 2,
+    precision: PrecisionOption = Precision.fp32,
     no_depth: Annotated[
         bool, typer.Option("--no-depth", help="As if the cameras delivered colour alone.")
     ] = False,
@@ -85,7 +89,7 @@ def evaluate(
 
     folder = ImageFolder(dataset, camera)
     _keep_apart(dataset, out)
-    options = PipelineOptions(model, station, threshold, false_diverts_per_1000, threads)
+    options = PipelineOptions(model, station, threshold, false_diverts_per_1000, threads, precision)
     inspector = load_inspector(options, folder.cameras)
     metrics = run(
         folder,
@@ -111,6 +115,7 @@ def tune(
     model: ModelOption = None,
     station: StationOption = None,
     threads: ThreadsOption = 2,
+    precision: PrecisionOption = Precision.fp32,
 ) -> None:
     """Choose the threshold on your own recordings: a parameter file and a plot."""
     from damage_perception.dataset import ImageFolder
@@ -118,7 +123,8 @@ def tune(
     from damage_perception.evaluation.tuning import tune as run
 
     folder = ImageFolder(dataset, camera)
-    inspector = load_inspector(PipelineOptions(model, station, 1.0, None, threads), folder.cameras)
+    options = PipelineOptions(model, station, 1.0, None, threads, precision)
+    inspector = load_inspector(options, folder.cameras)
     tuning = run(
         folder,
         inspector,

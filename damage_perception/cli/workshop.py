@@ -1,4 +1,4 @@
-"""Commands that make things and look things over: simulate, train, doctor."""
+"""Commands that make things and look things over: simulate, spoil, train, doctor."""
 
 from enum import Enum
 from pathlib import Path
@@ -8,7 +8,16 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from damage_perception.cli.pipeline import StationOption
+from damage_perception.cli.sources import (
+    CameraOption,
+    ColorTopicOption,
+    DepthTopicOption,
+    InfoTopicOption,
+    SourceArgument,
+)
 from damage_perception.cli.terminal import Failure, console, progress_bar
+from damage_perception.topics import CAMERA_INFO, COLOR, DEPTH, Topics
 
 _MARKS: Final = {
     "ok": ("ok", "green"),
@@ -53,6 +62,42 @@ def simulate(
     console.print(f"wrote {out / 'labels.csv'}", markup=False)
 
 
+def spoil(
+    source: SourceArgument,
+    out: Annotated[Path, typer.Option(help="Folder for the data set.")],
+    per_item: Annotated[int, typer.Option(min=1, help="Damaged copies of each item.")] = 4,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same damage.")] = 0,
+    camera: CameraOption = None,
+    station: StationOption = None,
+    color_topic: ColorTopicOption = COLOR,
+    depth_topic: DepthTopicOption = DEPTH,
+    info_topic: InfoTopicOption = CAMERA_INFO,
+) -> None:
+    """Write damage into your own recordings of good items: a labelled data set to evaluate on."""
+    from damage_perception.simulation.spoilt_dataset import spoil as run
+    from damage_perception.source import open_source
+    from damage_perception.station import Station, load_station
+
+    frames = open_source(source, camera, Topics(color_topic, depth_topic, info_topic))
+    if source.resolve() == out.resolve():
+        raise Failure(f"--out is the folder that is read, {source}; name another one")
+    name = frames.cameras[0]
+    where = load_station(station, name) if station else Station()
+    with progress_bar() as progress:
+        task = progress.add_task("writing damage", total=len(frames))
+        written, left_out = run(
+            frames,
+            where,
+            out,
+            per_item,
+            seed,
+            progress=lambda done: progress.update(task, completed=done),
+        )
+    if left_out:
+        console.print(f"{left_out} items at the border or without depth were left out")
+    console.print(f"wrote {written} items into {out / 'labels.csv'}", markup=False)
+
+
 def train(
     config: Annotated[Path, typer.Argument(help="Training configuration, YAML.")],
     work: Annotated[
@@ -93,4 +138,4 @@ def doctor() -> None:
     raise typer.Exit(int(any(finding.state == "missing" for finding in findings)))
 
 
-COMMANDS = (simulate, train, doctor)
+COMMANDS = (simulate, spoil, train, doctor)

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.network.model_card import ModelCard, ModelCardError
-from damage_perception.network.session import BackendError, OnnxRuntimeSession, Session
+from damage_perception.network.session import Arrays, BackendError, OnnxRuntimeSession, Session
 from damage_perception.view import View
 
-# Largest difference of a self-test output from the stored one. Other processors sum in another
-# order; a wrong graph is off by far more.
-SELF_TEST_TOLERANCE: Final = 0.005
+# Largest difference of a self-test output from the stored one, which is of fp32. Other processors
+# sum in another order, and fewer digits round; a wrong graph is off by far more.
+SELF_TEST_TOLERANCE: Final = {"fp32": 0.005, "fp16": 0.01, "int8": 0.02}
+PRECISIONS: Final = tuple(SELF_TEST_TOLERANCE)
 OUTPUTS: Final = ("maps", "item_logit", "kind_logits")
 
 
@@ -37,32 +38,42 @@ class Assessment:
 
 
 class DamageNetwork:
-    """A loaded, self-tested model with its card."""
+    """A loaded model with its card; `load` gives one that passed its self-test.
 
-    def __init__(self, card: ModelCard, session: Session) -> None:
+    precision  which of the card's graphs ``session`` runs
+    """
+
+    def __init__(self, card: ModelCard, session: Session, precision: str = "fp32") -> None:
         self.card = card
+        self.precision = precision
         self.view_size = card.view_size
         self._session = session
 
     @staticmethod
-    def load(card_path: Path, threads: int = 2) -> DamageNetwork:
+    def load(card_path: Path, threads: int = 2, precision: str = "fp32") -> DamageNetwork:
         """Loads the model that a card describes and runs its stored self-test.
 
-        threads  of one inference on the CPU
+        threads    of one inference on the CPU
+        precision  one of PRECISIONS
 
         Raises ModelCardError where card or files are wrong, BackendError where the graph does not
         load, takes other inputs, or does not give its stored outputs.
         """
         card = ModelCard.load(card_path)
-        network = DamageNetwork(card, OnnxRuntimeSession(card.graph, threads))
+        session = OnnxRuntimeSession(card.graph(precision), threads)
+        network = DamageNetwork(card, session, precision)
         network._check_contract()
         network.self_test()
         return network
 
     @property
+    def _graph(self) -> Path:
+        return self.card.graph(self.precision)
+
+    @property
     def backend(self) -> str:
-        """What runs the network, as it stands in reports."""
-        return self._session.backend
+        """What runs the network and how, as it stands in reports."""
+        return f"{self._session.backend}-{self.precision}"
 
     def assess(self, views: Sequence[View]) -> list[Assessment]:
         """One pass over all ``views``. Raises BackendError."""
@@ -89,7 +100,7 @@ class DamageNetwork:
     def self_test(self) -> float:
         """Runs the stored inputs; the largest difference from the stored outputs.
 
-        Raises BackendError where that is beyond SELF_TEST_TOLERANCE.
+        Raises BackendError where that is beyond the SELF_TEST_TOLERANCE of the precision.
         """
         try:
             with np.load(self.card.self_test, allow_pickle=False) as stored:
@@ -97,17 +108,12 @@ class DamageNetwork:
         except (OSError, ValueError) as error:
             raise ModelCardError(f"{self.card.self_test} cannot be read: {error}") from error
         expected = {name: arrays.pop(name) for name in ("probability", "maps_mean")}
-        outputs = self._session.run(arrays)
-        probability = _sigmoid(outputs["item_logit"])
-        maps_mean = outputs["maps"].mean(axis=(2, 3))
-        difference = max(
-            float(np.abs(probability - expected["probability"]).max()),
-            float(np.abs(maps_mean - expected["maps_mean"]).max()),
-        )
-        if not difference <= SELF_TEST_TOLERANCE:
+        difference = self_test_difference(digest(self._session.run(arrays)), expected)
+        allowed = SELF_TEST_TOLERANCE[self.precision]
+        if not difference <= allowed:
             raise BackendError(
-                f"{self.card.graph} fails its self-test on {self.backend}: outputs differ by "
-                f"{difference:.4f} from the stored ones, at most {SELF_TEST_TOLERANCE} is allowed"
+                f"{self._graph} fails its self-test on {self.backend}: outputs differ by "
+                f"{difference:.4f} from the stored ones, at most {allowed} is allowed"
             )
         return difference
 
@@ -122,16 +128,29 @@ class DamageNetwork:
         found = self._session.inputs()
         if found != expected:
             raise BackendError(
-                f"{self.card.graph} takes the inputs {found}; model card {self.card.path} and "
+                f"{self._graph} takes the inputs {found}; model card {self.card.path} and "
                 f"this version need {expected}"
             )
 
         missing = set(OUTPUTS) - set(self._session.outputs())
         if missing:
             raise BackendError(
-                f"{self.card.graph} has no output {', '.join(sorted(missing))}; "
+                f"{self._graph} has no output {', '.join(sorted(missing))}; "
                 f"expected {', '.join(OUTPUTS)}"
             )
+
+
+def digest(outputs: Arrays) -> Arrays:
+    """What a self-test keeps of the outputs of a pass."""
+    return {
+        "probability": _sigmoid(outputs["item_logit"]),
+        "maps_mean": outputs["maps"].mean(axis=(2, 3)),
+    }
+
+
+def self_test_difference(found: Arrays, expected: Arrays) -> float:
+    """The largest difference of two digests, 0..1; NaN where an output is not a number."""
+    return float(max(np.abs(found[name] - expected[name]).max() for name in expected))
 
 
 def _sigmoid(x: NDArray[np.floating] | float) -> NDArray[np.floating]:

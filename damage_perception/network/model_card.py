@@ -1,12 +1,13 @@
 """The model card: a YAML file beside the ONNX graph that says what the graph is and what it knows.
 
-The card names the graph and its sha256, the input contract, the stored self-test, the calibration
-and the scores of good items, from which any operating point follows.
+The card names the graphs, one for each precision, and their sha256, the input contract, the stored
+self-test, the calibration and the scores of good items, from which any operating point follows.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ class Calibration:
 class ModelCard:
     """What is known of a model.
 
+    graphs       by precision: fp32, fp16 or int8
     good_scores  (N,) sorted calibrated confidences of the highest-scoring good validation items
     good_count   how many good items were scored in all
     """
@@ -46,7 +48,7 @@ class ModelCard:
     path: Path
     model_id: str
     calibration_id: str
-    graph: Path
+    graphs: Mapping[str, Path]
     self_test: Path
     view_size: int
     calibration: Calibration
@@ -69,6 +71,15 @@ class ModelCard:
                 raise
             raise ModelCardError(f"model card {path} lacks or garbles {error}") from error
 
+    def graph(self, precision: str) -> Path:
+        """The graph of a precision. Raises ModelCardError where the model has none."""
+        if precision not in self.graphs:
+            raise ModelCardError(
+                f"model card {self.path} has no graph in {precision}; it has "
+                f"{', '.join(self.graphs)}"
+            )
+        return self.graphs[precision]
+
     def operating_point(self, false_diverts_per_1000: float) -> OperatingPoint:
         """The lowest threshold at which no more good items than asked for are diverted.
 
@@ -87,27 +98,30 @@ def _parse(path: Path, content: Any) -> ModelCard:
     kinds = tuple(content["kinds"])
     if kinds != KINDS:
         raise ModelCardError(f"model card {path} has the kinds {kinds}; expected {KINDS}")
-    files = {}
-    for role in ("graph", "self_test"):
-        file = path.parent / content[role]["file"]
-        if not file.is_file():
-            raise ModelCardError(f"{file}, named in model card {path}, is missing")
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
-        if digest != content[role]["sha256"]:
-            raise ModelCardError(
-                f"{file} has sha256 {digest}; model card {path} says {content[role]['sha256']}: "
-                "the file is truncated or of another model"
-            )
-        files[role] = file
+    graphs = {str(name): _file(path, entry) for name, entry in content["graphs"].items()}
     calibration, good = content["calibration"], content["good_items"]
     return ModelCard(
         path=path,
         model_id=str(content["model_id"]),
         calibration_id=str(calibration["id"]),
-        graph=files["graph"],
-        self_test=files["self_test"],
+        graphs=graphs,
+        self_test=_file(path, content["self_test"]),
         view_size=int(content["input"]["view_size"]),
         calibration=Calibration(float(calibration["scale"]), float(calibration["offset"])),
         good_scores=np.sort(np.asarray(good["highest_confidences"], np.float64)),
         good_count=int(good["count"]),
     )
+
+
+def _file(card: Path, entry: Mapping[str, str]) -> Path:
+    """A file that a card names, which has to be the one it means."""
+    file = card.parent / entry["file"]
+    if not file.is_file():
+        raise ModelCardError(f"{file}, named in model card {card}, is missing")
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    if digest != entry["sha256"]:
+        raise ModelCardError(
+            f"{file} has sha256 {digest}; model card {card} says {entry['sha256']}: "
+            "the file is truncated or of another model"
+        )
+    return file

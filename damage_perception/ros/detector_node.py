@@ -78,7 +78,7 @@ class DetectorNode(LifecycleNode):
         values: dict[str, Any] = self._settings.values
         card = Path(values["model"]).expanduser() if values["model"] else default_model_card()
         cameras = mounted_cameras(values)
-        network = DamageNetwork.load(card, values["threads"])
+        network = DamageNetwork.load(card, values["threads"], values["precision"])
         policy = policy_of(values, network.card)
         self._inspector = Inspector(network, cameras, policy, quality_of(values))
         self._health = Health()

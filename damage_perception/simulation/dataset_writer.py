@@ -1,23 +1,18 @@
-"""Writing simulated, labelled data sets in the image-folder format."""
+"""Simulated, labelled data sets in the image-folder format."""
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Callable
 from pathlib import Path
-
-import cv2
-import numpy as np
 
 from damage_perception.frame import CameraModel
 from damage_perception.kinds import NONE
 from damage_perception.simulation.damage import APPLICABLE
+from damage_perception.simulation.image_folder import Row, write_image, write_tables
 from damage_perception.simulation.labelled_view import LabelledView, sample_image
 from damage_perception.simulation.product import sample_product
 from damage_perception.simulation.split import Split, generator
 
-DEPTH_UNIT_M = 0.0005
 _COLUMNS = ("name", "sku", "role", "damaged", "kind", "form", "printed_decoy", "severity", "sensor")
 _CAMERA = CameraModel(640, 480, 560.0, 560.0, 319.5, 239.5)
 
@@ -44,10 +39,10 @@ def simulate(
     out_dir.mkdir(parents=True, exist_ok=True)
     products = -(-items // items_per_product)
     total = items + products * references_per_product
-    rows: list[tuple[str | float, ...]] = []
+    rows: list[Row] = []
 
     def keep(name: str, role: str, view: LabelledView) -> None:
-        _write_image(out_dir, name, view)
+        write_image(out_dir, name, view.frame, view.kinds, view.items)
         rows.append(_label(name, role, view))
         if progress is not None:
             progress(len(rows), total)
@@ -65,18 +60,10 @@ def simulate(
             kind = str(rng.choice(APPLICABLE[product.form])) if damaged else NONE
             view = sample_image(split, rng, camera, product=product, damaged=damaged, kind=kind)
             keep(f"q{index:05d}", "query", view)
-    with (out_dir / "labels.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(_COLUMNS)
-        writer.writerows(rows)
-    intrinsics = {
-        name: getattr(camera, name) for name in ("width", "height", "fx", "fy", "cx", "cy")
-    }
-    text = json.dumps(intrinsics | {"depth_unit_m": DEPTH_UNIT_M}, indent=2)
-    (out_dir / "camera.json").write_text(text + "\n")
+    write_tables(out_dir, _COLUMNS, rows, camera)
 
 
-def _label(name: str, role: str, view: LabelledView) -> tuple[str | float, ...]:
+def _label(name: str, role: str, view: LabelledView) -> Row:
     truth = view.truth
     return (
         name,
@@ -89,18 +76,3 @@ def _label(name: str, role: str, view: LabelledView) -> tuple[str | float, ...]:
         round(truth.severity, 3),
         view.sensor,
     )
-
-
-def _write_image(out_dir: Path, name: str, view: LabelledView) -> None:
-    depth_m = view.frame.depth_m
-    units = np.zeros(view.kinds.shape) if depth_m is None else np.round(depth_m / DEPTH_UNIT_M)
-    pictures = {
-        "color": cv2.cvtColor(view.frame.color, cv2.COLOR_RGB2BGR),
-        "depth": np.clip(units, 0, 65535).astype(np.uint16),
-        "mask": view.kinds,
-        "items": view.items,
-    }
-    for what, picture in pictures.items():
-        path = out_dir / f"{name}_{what}.png"
-        if not cv2.imwrite(str(path), picture):
-            raise OSError(f"{path} could not be written: is the disk full or the folder read-only?")

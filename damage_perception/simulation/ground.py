@@ -23,6 +23,10 @@ _COLOURS = {
     "dirty": (110, 104, 96),
     "speckle": (150, 150, 148),
     "white": (222, 222, 218),
+    "tiles": (168, 160, 150),
+    "rollers": (148, 150, 152),
+    "marble": (190, 186, 180),
+    "studs": (66, 68, 74),
     "woven": (88, 96, 84),
     "perforated": (140, 144, 150),
     "black": (26, 26, 28),
@@ -31,7 +35,7 @@ _COLOURS = {
 }
 # Floors of Euro containers (VDA 4500) and of larger bins.
 _TOTES_M = ((0.3, 0.2), (0.4, 0.3), (0.6, 0.4), (0.8, 0.6))
-_GLOSSY = ("red", "blue", "steel", "white", "grey")
+_GLOSSY = ("red", "blue", "steel", "white", "grey", "tiles", "rollers", "marble")
 
 
 def ground(split: Split, rng: np.random.Generator) -> Patch:
@@ -100,6 +104,25 @@ def _paint(family: str, split: Split, rng: np.random.Generator) -> Picture:
             tone = tone + rng.uniform(0, 0.2) * ribs
         case "speckle":
             tone = tone + 0.25 * (rng.random(shape) < 0.05) - 0.3 * (rng.random(shape) < 0.06)
+        case "tiles":
+            side = int(rng.integers(20, 110))
+            cells = np.arange(_TEXELS) // side
+            shades = rng.uniform(0.85, 1.15, (cells[-1] + 1,) * 2) ** rng.uniform(0.2, 2)
+            joint = np.arange(_TEXELS) % side < int(rng.integers(1, 5))
+            tone = tone * shades[cells][:, cells]
+            tone = np.where(joint[:, None] | joint, rng.uniform(0.5, 1.2), tone)
+        case "rollers":
+            across = np.arange(_TEXELS) % int(rng.integers(24, 90)) / rng.uniform(20, 80)
+            round_bar = np.sqrt(np.clip(1 - (2 * across - 1) ** 2, 0, 1))
+            tone = tone * (0.25 + 0.75 * round_bar)[:, None]
+        case "marble":
+            veins = np.abs(rough_noise(rng, shape, 4))
+            tone = tone - rng.uniform(0.1, 0.5) * np.exp(-veins * rng.uniform(8, 30))
+        case "studs":
+            pitch = int(rng.integers(10, 40))
+            y, x = np.mgrid[:_TEXELS, :_TEXELS] % pitch - pitch / 2
+            raised = np.clip(1 - np.hypot(x, y) / (rng.uniform(0.15, 0.4) * pitch), 0, 1)
+            tone = tone + rng.uniform(0.1, 0.5) * raised * (1 + 0.5 * np.sign(x + y))
         case "woven":
             step = rng.uniform(0.4, 1.2)
             line = np.sin(np.arange(_TEXELS) * step)

@@ -51,6 +51,18 @@ DEPTH_MODELS: Final[dict[str, DepthModel]] = {
 }
 
 
+def _piece(family: DepthModel, rng: np.random.Generator) -> DepthModel:
+    """One sensor of a family: no two are alike, nor two settings of one."""
+    noise, step = np.exp(rng.uniform(np.log(0.6), np.log(1.7), 2))
+    return replace(
+        family,
+        noise_m=family.noise_m * float(noise),
+        step_m=family.step_m * float(step),
+        baseline_m=family.baseline_m * float(rng.uniform(0.7, 1.3)),
+        fatten_px=family.fatten_px * float(rng.uniform(0.6, 1.4)),
+    )
+
+
 @dataclass(frozen=True)
 class Sensor:
     """One RGB-D camera with its faults; `apply` turns a rendering into a frame.
@@ -85,7 +97,7 @@ class Sensor:
         noise = 0.0 if rng.random() < 0.15 else float(rng.exponential(0.012))
         return cls(
             name=name,
-            depth=DEPTH_MODELS[name],
+            depth=_piece(DEPTH_MODELS[name], rng),
             depth_scale=float(rng.uniform(0.35, 1.0)),
             color_scale=float(np.exp(rng.uniform(np.log(0.35), 0))) if coarse else 1.0,
             level=float(np.exp(rng.normal(np.log(0.2), 0.4))),

@@ -32,7 +32,10 @@ _PARTITION: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     ),
     "outline": (("harmonics", "polygon", "star", "slit"), ("walk", "lobes", "gash")),
     "ground": (
-        ("wood", "grey", "belt", "red", "blue", "dirty", "speckle", "white"),
+        (
+            *("wood", "grey", "belt", "red", "blue", "dirty", "speckle", "white"),
+            *("tiles", "rollers", "marble", "studs"),
+        ),
         ("woven", "perforated", "black", "cardboard", "steel"),
     ),
     "sensor": (
@@ -46,7 +49,10 @@ _PARTITION: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ),
         ("structured_light_fine", "stereo_wide", "tof_coarse"),
     ),
-    "stain": (("coffee", "oil", "paint", "juice", "flour", "soil"), ("water", "ketchup", "sugar")),
+    "stain": (
+        ("coffee", "oil", "paint", "juice", "flour", "soil", "milk", "detergent", "lemonade"),
+        ("water", "ketchup", "sugar"),
+    ),
     "font": (
         (str(cv2.FONT_HERSHEY_SIMPLEX), str(cv2.FONT_HERSHEY_DUPLEX), str(cv2.FONT_HERSHEY_PLAIN)),
         (str(cv2.FONT_HERSHEY_COMPLEX), str(cv2.FONT_HERSHEY_TRIPLEX)),

@@ -34,6 +34,7 @@ class TrainingConfig:
     threads        threads that train; one is as fast as two that share a core
     weight_decay   of AdamW
     ema            share of the running mean of the weights that stays at each step
+    written_share  share of the simulated pairs whose damage is drawn anew, into the pristine view
     prints         folder of photographs to print on simulated packaging; none by default
     grounds        folder of photographs to lay under simulated items; none by default
     own            image folders with labels.csv, and COCO files, to learn from besides
@@ -52,6 +53,7 @@ class TrainingConfig:
     threads: int = 2
     weight_decay: float = 0.02
     ema: float = 0.998
+    written_share: float = 0.4
     validate_every: int = 200
     prints: Path | None = None
     grounds: Path | None = None
@@ -80,6 +82,8 @@ class TrainingConfig:
                 content[name] = Path(content[name])
                 if not content[name].is_dir():
                     raise ValueError(f"{path}: {name} names {content[name]}, which is no folder")
+        if not isinstance(content.get("own", []), list):
+            raise ValueError(f"{path}: own is {content['own']!r}; expected a list of sources")
         content["own"] = tuple(Path(source) for source in content.get("own", ()))
         files = [*content["own"]]
         if content.get("start") is not None:

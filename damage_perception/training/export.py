@@ -3,56 +3,60 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import torch
 import yaml
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from sklearn.metrics import roc_auc_score
-from torch import Tensor, nn
 
 from damage_perception.kinds import KINDS
 from damage_perception.network import DamageNetwork, OnnxRuntimeSession
+from damage_perception.network.damage_network import (
+    SELF_TEST_TOLERANCE,
+    digest,
+    self_test_difference,
+)
 from damage_perception.training.augment import draw_batch
 from damage_perception.training.config import TrainingConfig
+from damage_perception.training.graphs import (
+    OPSET,
+    Exported,
+    write_fp16,
+    write_fp32,
+    write_int8,
+)
 from damage_perception.training.model import DamageNet
 from damage_perception.training.views import LabelledViews
 
 NAME = "damage_net"
-OPSET = 18
 PARITY_VIEWS = 100
 PARITY_TOLERANCE = 0.005
 SELF_TEST_VIEWS = 4
+RANGE_VIEWS = 200
+MOST_AUROC_LOST = 0.005
 # The card keeps the top of the distribution of good items, where operating points lie.
 KEPT_SCORES_SHARE = 0.1
 
 
-class Exported(nn.Module):
-    """The network as it is shipped: of a view and its mirror image, maps as probabilities."""
+@dataclass(frozen=True)
+class _Measured:
+    """A written graph and what it says of the calibration views.
 
-    def __init__(self, model: DamageNet) -> None:
-        super().__init__()
-        self.model = model
+    logits      (N,) of the item
+    difference  largest of the item probability from PyTorch's, on PARITY_VIEWS
+    """
 
-    def forward(
-        self, color: Tensor, height_m: Tensor, item: Tensor, width_m: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Maps 0..1, item logit, kind logits; each the mean of both."""
-        # As floats first: TensorRT does nothing with bytes but convert them.
-        images = (color.float(), height_m, item.float())
-        both = (torch.cat((image, image.flip(2))) for image in images)
-        maps, item_logit, kind_logits = self.model(*both, torch.cat((width_m, width_m)))
-        seen, mirrored = maps.sigmoid().reshape(2, -1, *maps.shape[1:])
-        return (
-            (seen + mirrored.flip(3)) / 2,
-            item_logit.reshape(2, -1).mean(dim=0),
-            kind_logits.reshape(2, -1, kind_logits.shape[1]).mean(dim=0),
-        )
+    path: Path
+    session: OnnxRuntimeSession
+    logits: NDArray[np.float32]
+    auroc: float
+    difference: float
 
 
 def export(
@@ -69,38 +73,65 @@ def export(
     Raises ValueError where the graph does not give what PyTorch gives.
     """
     models.mkdir(parents=True, exist_ok=True)
-    graph, self_test = models / f"{NAME}.onnx", models / f"{NAME}_selftest.npz"
-    exported = Exported(model).eval()
-    _write_graph(exported, config.view_size, graph)
-    session = OnnxRuntimeSession(graph, config.workers)
-    difference = _parity(exported, session, calibration, config.view_size)
-    logits = np.concatenate(
-        [
-            session.run(_arrays(calibration, np.arange(i, min(i + 16, len(calibration)))))[
-                "item_logit"
-            ]
-            for i in range(0, len(calibration), 16)
-        ]
+    size = config.view_size
+    expected = _probabilities(model, calibration, size)
+
+    def measure(precision: str) -> _Measured:
+        path = _graph_path(models, precision)
+        return _measure(path, config.workers, calibration, expected)
+
+    write_fp32(model, size, _graph_path(models, "fp32"))
+    exact = measure("fp32")
+    if not exact.difference <= PARITY_TOLERANCE:
+        raise ValueError(
+            f"the exported graph differs from PyTorch by {exact.difference:.4f} in item "
+            f"probability, at most {PARITY_TOLERANCE} is allowed"
+        )
+    write_fp16(model, size, _graph_path(models, "fp16"))
+    ranges = (
+        _arrays(calibration, np.array([i])) for i in range(min(RANGE_VIEWS, len(calibration)))
     )
+    write_int8(exact.path, ranges, _graph_path(models, "int8"))
+    inputs: dict[str, Any] = _arrays(calibration, np.arange(SELF_TEST_VIEWS))
+    expected_of_test = digest(exact.session.run(inputs))
+    graphs, left_out = {"fp32": exact}, {}
+    for precision in ("fp16", "int8"):
+        graph = measure(precision)
+        found = digest(graph.session.run(inputs))
+        difference = self_test_difference(found, expected_of_test)
+        if exact.auroc - graph.auroc > MOST_AUROC_LOST:
+            left_out[precision] = f"AUROC {graph.auroc:.4f}, against {exact.auroc:.4f} in fp32"
+        elif not difference <= SELF_TEST_TOLERANCE[precision]:
+            left_out[precision] = f"differs by {difference:.4f} from fp32 in the self-test"
+        else:
+            graphs[precision] = graph
+            continue
+        graph.path.unlink()
+    logits = exact.logits
     scale, offset = fit_calibration(logits, calibration.damaged)
     confidences = 1 / (1 + np.exp(-(scale * logits.astype(np.float64) + offset)))
     good = np.sort(confidences[~calibration.damaged])
     kept = good[-max(1, int(len(good) * KEPT_SCORES_SHARE)) :]
-    inputs: dict[str, Any] = _arrays(calibration, np.arange(SELF_TEST_VIEWS))
-    outputs = session.run(inputs)
-    np.savez_compressed(
-        self_test,
-        **inputs,
-        probability=1 / (1 + np.exp(-outputs["item_logit"])),
-        maps_mean=outputs["maps"].mean(axis=(2, 3)),
-    )
+    self_test = models / f"{NAME}_selftest.npz"
+    stored: dict[str, Any] = {**inputs, **expected_of_test}
+    np.savez_compressed(self_test, **stored)
     day = datetime.now(timezone.utc).strftime("%Y-%m-%d")
     card = {
-        "model_id": f"{NAME}-{_sha256(graph)[:8]}",
+        "model_id": f"{NAME}-{_sha256(exact.path)[:8]}",
         "made": day,
         "license": "Apache-2.0",
         "kinds": list(KINDS),
-        "graph": {"file": graph.name, "sha256": _sha256(graph), "opset": OPSET},
+        "opset": OPSET,
+        "graphs": {
+            precision: {
+                "file": graph.path.name,
+                "sha256": _sha256(graph.path),
+                "auroc": round(graph.auroc, 4),
+                "max_probability_difference": round(graph.difference, 6),
+            }
+            for precision, graph in graphs.items()
+        },
+        "left_out": left_out,
         "self_test": {"file": self_test.name, "sha256": _sha256(self_test)},
         "input": {
             "view_size": config.view_size,
@@ -131,20 +162,16 @@ def export(
             "validation": history[-1] if history else {},
         },
         "calibration": {
-            "id": f"simulated-{day}-{_sha256(graph)[:8]}",
+            "id": f"simulated-{day}-{_sha256(exact.path)[:8]}",
             "method": "Platt scaling",
             "data": f"{len(calibration)} simulated views, split validation, seeds of their own",
             "scale": round(scale, 6),
             "offset": round(offset, 6),
-            "auroc": round(float(roc_auc_score(calibration.damaged, logits)), 4),
+            "auroc": round(exact.auroc, 4),
         },
         "good_items": {
             "count": len(good),
             "highest_confidences": [round(float(score), 6) for score in kept],
-        },
-        "parity_with_pytorch": {
-            "views": min(PARITY_VIEWS, len(calibration)),
-            "max_probability_difference": round(difference, 7),
         },
     }
     path = models / f"{NAME}.yaml"
@@ -171,52 +198,38 @@ def fit_calibration(
     return float(found.x[0]), float(found.x[1])
 
 
-def _write_graph(exported: Exported, size: int, path: Path) -> None:
-    example = (
-        torch.zeros(2, size, size, 3, dtype=torch.uint8),
-        torch.zeros(2, size, size),
-        torch.zeros(2, size, size, dtype=torch.uint8),
-        torch.ones(2),
-    )
-    batch = {0: torch.export.Dim("batch", min=1, max=64)}
-    torch.onnx.export(
-        exported,
-        example,
-        str(path),
-        input_names=["color", "height_m", "item", "width_m"],
-        output_names=["maps", "item_logit", "kind_logits"],
-        dynamic_shapes=(batch, batch, batch, batch),
-        opset_version=OPSET,
-        dynamo=True,
-        external_data=False,
-        verbose=False,
-    )
-    graph = onnx.load(str(path))
-    # The exporter notes source lines of the machine that trained; nobody else can use them.
-    for node in graph.graph.node:
-        del node.metadata_props[:]
-        node.doc_string = ""
-    for value in (*graph.graph.input, *graph.graph.output, *graph.graph.value_info):
-        del value.metadata_props[:]
-    onnx.checker.check_model(graph)
-    onnx.save(graph, str(path))
+def _graph_path(models: Path, precision: str) -> Path:
+    return models / (f"{NAME}.onnx" if precision == "fp32" else f"{NAME}_{precision}.onnx")
 
 
-def _parity(
-    exported: Exported, session: OnnxRuntimeSession, views: LabelledViews, size: int
-) -> float:
-    rows = np.arange(min(PARITY_VIEWS, len(views)))
-    batch = draw_batch(views, rows, size)
+def _probabilities(model: DamageNet, views: LabelledViews, size: int) -> NDArray[np.float32]:
+    """What PyTorch says of the first PARITY_VIEWS."""
+    batch = draw_batch(views, np.arange(min(PARITY_VIEWS, len(views))), size)
     with torch.no_grad():
-        expected = exported(*batch.inputs)[1].sigmoid().numpy()
-    found = session.run(_arrays(views, rows))["item_logit"]
-    difference = float(np.abs(1 / (1 + np.exp(-found)) - expected).max())
-    if not difference <= PARITY_TOLERANCE:
-        raise ValueError(
-            f"the exported graph differs from PyTorch by {difference:.4f} in item probability, "
-            f"at most {PARITY_TOLERANCE} is allowed"
+        probabilities: NDArray[np.float32] = (
+            Exported(model).eval()(*batch.inputs)[1].sigmoid().numpy()
         )
-    return difference
+    return probabilities
+
+
+def _measure(
+    path: Path, threads: int, views: LabelledViews, expected: NDArray[np.float32]
+) -> _Measured:
+    session = OnnxRuntimeSession(path, threads)
+    logits = np.concatenate(
+        [
+            session.run(_arrays(views, np.arange(i, min(i + 16, len(views)))))["item_logit"]
+            for i in range(0, len(views), 16)
+        ]
+    )
+    found = 1 / (1 + np.exp(-logits[: len(expected)]))
+    return _Measured(
+        path,
+        session,
+        logits,
+        float(roc_auc_score(views.damaged, logits)),
+        float(np.abs(found - expected).max()),
+    )
 
 
 def _arrays(views: LabelledViews, rows: NDArray[np.integer]) -> dict[str, NDArray[Any]]:

@@ -139,7 +139,10 @@ class DamageNet(nn.Module):
         self, color: Tensor, height_m: Tensor, item: Tensor, width_m: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Map logits, item logit and kind logits."""
-        rgb, shape = self.preprocess(color, height_m, item, width_m)
+        return self.judge(*self.preprocess(color, height_m, item, width_m))
+
+    def judge(self, rgb: Tensor, shape: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same, from what `Preprocess` gives."""
         x4 = self.stem(self.color_stem(rgb) + self.shape_stem(shape))
         x8 = self.stage8(x4)
         x16 = self.stage16(x8)

@@ -93,10 +93,13 @@ def train(config_path: Path, work: Path, models: Path) -> Path:
     cv2.setNumThreads(1)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn()) as progress:
+        # First what may be wrong, then what takes long.
+        own = _own_views(config, progress)
+        graph = ModelCard.load(config.start).graph("fp32") if config.start else None
         render = partial(_render, config, work, progress)
         render("train", Split.TRAIN, config.train_views, config.seed, twins=True)
         render("validation", Split.VALIDATION, config.validation_views, config.seed)
-        run = _fit(config, work, progress)
+        run = _fit(config, work, own, graph, progress)
         seed = config.seed + CALIBRATION_SEED
         render("calibration", Split.VALIDATION, config.calibration_views, seed)
     calibration = LabelledViews.load(work / "calibration")
@@ -127,7 +130,13 @@ def _render(
     )
 
 
-def _fit(config: TrainingConfig, work: Path, progress: Progress) -> Run:
+def _fit(
+    config: TrainingConfig,
+    work: Path,
+    own: LabelledViews | None,
+    graph: Path | None,
+    progress: Progress,
+) -> Run:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = DamageNet(config.widths).to(device)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -136,11 +145,10 @@ def _fit(config: TrainingConfig, work: Path, progress: Progress) -> Run:
     checkpoint = work / "checkpoint.pt"
     views = LabelledViews.load(work / "train")
     validation = LabelledViews.load(work / "validation")
-    own = _own_views(config, progress)
     if checkpoint.exists():
         run.resume(checkpoint)
-    elif config.start is not None:
-        _start(run, ModelCard.load(config.start).graph, views, config)
+    elif graph is not None:
+        _start(run, graph, views, config)
     first = 0
     for stage in config.stages:
         steps = math.ceil(stage.samples / config.batch)
@@ -197,10 +205,17 @@ def _batches(
         rng = np.random.default_rng((config.seed, step))
         pairs = rng.integers(0, len(views) // 2, pair_count)
         rows = (2 * pairs[:, None] + (0, 1)).ravel()
+        # Into pristine pieces, too, damage is written: of it no two are alike.
+        written = 2 * np.flatnonzero(rng.random(pair_count) < config.written_share)
+        rows[written] += 1
         # Twins are varied alike, so that nothing but the damage tells them apart.
         seeds = np.repeat(rng.integers(2**63, size=pair_count), 2)
         batch = draw_batch(
-            views, rows, stage.view_size, [np.random.default_rng(seed) for seed in seeds]
+            views,
+            rows,
+            stage.view_size,
+            [np.random.default_rng(seed) for seed in seeds],
+            dict(zip(written.tolist(), rng.spawn(len(written)), strict=True)),
         )
         if own is None:
             return batch

@@ -10,6 +10,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from damage_perception.simulation.labelled_view import LabelledView, sample_view
@@ -53,23 +54,9 @@ class LabelledViews:
 
     @staticmethod
     def load(folder: Path) -> LabelledViews:
-        """All chunks in ``folder``, in order."""
-        paths = sorted(folder.glob("*.npz"))
-        count = 0
-        for path in paths:
-            with np.load(path, allow_pickle=False) as chunk:
-                count += len(chunk["damaged"])
-        arrays: dict[str, NDArray[Any]] = {}
-        start = 0
-        for path in paths:
-            with np.load(path, allow_pickle=False) as chunk:
-                part = dict(chunk)
-            for name, values in part.items():
-                # One chunk at a time beside the whole: it may fill half of the memory.
-                whole = arrays.setdefault(name, np.empty((count, *values.shape[1:]), values.dtype))
-                whole[start : start + len(values)] = values
-            start += len(part["damaged"])
-        return LabelledViews(*(arrays[field.name] for field in fields(LabelledViews)))
+        """The views in ``folder``; they stay on disk until a row is read."""
+        paths = (folder / f"{field.name}.npy" for field in fields(LabelledViews))
+        return LabelledViews(*(np.load(path, mmap_mode="r") for path in paths))
 
 
 def render_views(
@@ -83,22 +70,47 @@ def render_views(
     photographs: tuple[Path | None, Path | None] = (None, None),
     progress: Callable[[int], None] = lambda done: None,
 ) -> None:
-    """Renders ``count`` views into ``folder`` in chunks; those already there stay.
+    """Renders ``count`` views into ``folder``, chunk by chunk; those already there stay.
 
     twins        whether views come in pairs, damaged and before the damage; independent otherwise
     photographs  folders of pictures to print on packaging and to lay under items
+
+    Raises ValueError where ``folder`` holds views of another number or size.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    starts = range(0, count, CHUNK)
+    _allocate(folder, count, size)
     jobs = [
-        (folder / f"{start:07d}.npz", split, seed + start, min(CHUNK, count - start), size, twins)
-        for start in starts
+        (folder, split, seed, start, min(CHUNK, count - start), size, twins)
+        for start in range(0, count, CHUNK)
     ]
-    waiting = [job for job in jobs if not job[0].exists()]
-    progress(count - sum(job[3] for job in waiting))
+    waiting = [job for job in jobs if not _marker(folder, job[3]).exists()]
+    progress(count - sum(job[4] for job in waiting))
     with multiprocessing.get_context("spawn").Pool(workers, _set_up, photographs) as pool:
         for done in pool.imap_unordered(_render_chunk, waiting):
             progress(done)
+
+
+def _allocate(folder: Path, count: int, size: int) -> None:
+    """One file for each field of LabelledViews, which may be larger than the memory."""
+    folder.mkdir(parents=True, exist_ok=True)
+    cells = size // MAP_STRIDE
+    layout: dict[str, tuple[tuple[int, ...], type]] = {
+        "color": ((count, size, size, 3), np.uint8),
+        "height_m": ((count, size, size), np.float16),
+        "item": ((count, size, size), np.uint8),
+        "width_m": ((count,), np.float32),
+        "kinds": ((count, cells, cells), np.uint8),
+        "damaged": ((count,), np.bool_),
+    }
+    for name, (shape, kind) in layout.items():
+        path = folder / f"{name}.npy"
+        if not path.exists():
+            open_memmap(path, "w+", kind, shape)
+        elif np.load(path, mmap_mode="r").shape != shape:
+            raise ValueError(f"{folder} holds views of another configuration: delete it")
+
+
+def _marker(folder: Path, start: int) -> Path:
+    return folder / f"{start:07d}.done"
 
 
 def _set_up(prints: Path | None, grounds: Path | None) -> None:
@@ -106,18 +118,19 @@ def _set_up(prints: Path | None, grounds: Path | None) -> None:
     use(prints, grounds)
 
 
-def _render_chunk(job: tuple[Path, Split, int, int, int, bool]) -> int:
-    path, split, first_seed, count, size, twins = job
-    rows = []
-    for seed in range(first_seed, first_seed + count, 2 if twins else 1):
-        sample = sample_view(split, seed, size=size, damaged=True if twins else None)
-        rows.append(_labelled(sample, size, seed))
+def _render_chunk(job: tuple[Path, Split, int, int, int, int, bool]) -> int:
+    folder, split, seed, start, count, size, twins = job
+    rows: list[Row] = []
+    for view_seed in range(seed + start, seed + start + count, 2 if twins else 1):
+        sample = sample_view(split, view_seed, size=size, damaged=True if twins else None)
+        rows.append(_labelled(sample, size, view_seed))
         if twins and sample.twin is not None:
-            rows.append(_labelled(sample.twin, size, seed))
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
-        np.savez(file, **vars(stacked(rows)))
-    temporary.replace(path)
+            rows.append(_labelled(sample.twin, size, view_seed))
+    for name, values in vars(stacked(rows)).items():
+        whole = np.load(folder / f"{name}.npy", mmap_mode="r+")
+        whole[start : start + count] = values
+        whole.flush()
+    _marker(folder, start).touch()
     return count
 
 
@@ -130,18 +143,23 @@ def labelled_row(view: View, codes: NDArray[np.uint8], damaged: bool) -> Row:
     """One row of LabelledViews; codes (H, W) of the whole image that the view was cut from."""
     size = len(view.item)
     kinds = view.window.cut(codes, 0)
-    cells = size // MAP_STRIDE
-    # The largest code wins a cell, so that a thin tear is not lost.
-    fine = cv2.resize(kinds, (size, size), interpolation=cv2.INTER_NEAREST)
-    coarse = fine.reshape(cells, MAP_STRIDE, cells, MAP_STRIDE).max(axis=(1, 3))
     return (
         view.color,
         view.height_m.astype(np.float16),
         view.item,
         np.float32(view.width_m),
-        coarse,
+        coarse(
+            np.asarray(cv2.resize(kinds, (size, size), interpolation=cv2.INTER_NEAREST), np.uint8)
+        ),
         np.bool_(damaged),
     )
+
+
+def coarse(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(S/4, S/4) of (S, S) codes; the largest wins a cell, so that a thin tear is not lost."""
+    cells = len(codes) // MAP_STRIDE
+    whole: NDArray[np.uint8] = codes.reshape(cells, MAP_STRIDE, cells, MAP_STRIDE).max(axis=(1, 3))
+    return whole
 
 
 def stacked(rows: Sequence[Row]) -> LabelledViews:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
-from damage_perception.network import BackendError, DamageNetwork, ModelCardError
+from damage_perception.network import PRECISIONS, BackendError, DamageNetwork, ModelCardError
 from damage_perception.view import UNKNOWN_HEIGHT_M, View, Window
 
 
@@ -22,10 +22,11 @@ def edit(card_path, change):
     card_path.write_text(yaml.safe_dump(card))
 
 
-def rehash(card_path, role):
+def rehash(card_path):
     def change(card):
-        content = (card_path.parent / card[role]["file"]).read_bytes()
-        card[role]["sha256"] = hashlib.sha256(content).hexdigest()
+        graph = card["graphs"]["fp32"]
+        content = (card_path.parent / graph["file"]).read_bytes()
+        graph["sha256"] = hashlib.sha256(content).hexdigest()
 
     edit(card_path, change)
 
@@ -110,7 +111,7 @@ def test_a_truncated_graph_is_refused(model_copy):
     graph.write_bytes(graph.read_bytes()[:100_000])
     with pytest.raises(ModelCardError, match="sha256"):
         DamageNetwork.load(model_copy)
-    rehash(model_copy, "graph")
+    rehash(model_copy)
     with pytest.raises(BackendError, match="cannot be loaded"):
         DamageNetwork.load(model_copy)
 
@@ -127,7 +128,7 @@ def test_a_graph_without_an_output_is_refused(model_copy):
     model = onnx.load(str(graph))
     del model.graph.output[-1]
     onnx.save(model, str(graph))
-    rehash(model_copy, "graph")
+    rehash(model_copy)
     with pytest.raises(BackendError, match="no output kind_logits"):
         DamageNetwork.load(model_copy)
 
@@ -140,9 +141,21 @@ def test_a_graph_with_other_weights_fails_its_self_test(model_copy):
     spoilt = np.zeros(weights.dims, np.float32)
     weights.CopyFrom(onnx.numpy_helper.from_array(spoilt, weights.name))
     onnx.save(model, str(graph))
-    rehash(model_copy, "graph")
+    rehash(model_copy)
     with pytest.raises(BackendError, match="self-test"):
         DamageNetwork.load(model_copy)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_each_graph_of_the_shipped_model_passes_its_self_test(shipped_card, precision):
+    network = DamageNetwork.load(shipped_card, precision=precision)
+    assert network.backend == f"onnxruntime-cpu-{precision}"
+
+
+def test_a_precision_that_the_model_does_not_have_is_named(model_copy):
+    edit(model_copy, lambda card: card["graphs"].pop("int8"))
+    with pytest.raises(ModelCardError, match="no graph in int8; it has fp32"):
+        DamageNetwork.load(model_copy, precision="int8")
 
 
 def test_other_kinds_are_refused(model_copy):

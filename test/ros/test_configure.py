@@ -33,11 +33,11 @@ def truncated_graph(card):
 def truncated_graph_with_its_sha256(card):
     truncated_graph(card)
     content = card.with_name("tiny.onnx").read_bytes()
-    return edited(card, "graph", sha256=hashlib.sha256(content).hexdigest())
+    return other_graph(card, hashlib.sha256(content).hexdigest())
 
 
 def other_sha256(card):
-    return edited(card, "graph", sha256="0" * 64)
+    return other_graph(card, "0" * 64)
 
 
 def other_input_shape(card):
@@ -47,6 +47,10 @@ def other_input_shape(card):
 def garbled_card(card):
     card.write_text("kinds: [")
     return card
+
+
+def other_graph(card, sha256):
+    return edited(card, "graphs", fp32={"file": "tiny.onnx", "sha256": sha256})
 
 
 def edited(card, section, **values):

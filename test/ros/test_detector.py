@@ -47,7 +47,7 @@ def test_an_item_without_damage_passes(cell):
     assert report.frames_used == 3 and list(report.cameras) == ["camera"]
     assert not report.regions and not report.references_used and np.isnan(report.anomaly_score)
     assert (report.model_id, report.calibration_id) == ("tiny-red", "tiny-calibration")
-    assert report.backend == "onnxruntime-cpu"
+    assert report.backend == "onnxruntime-cpu-fp32"
     assert stamp_ns(report.header.stamp) in stamps and stamp_ns(report.first_seen) == stamps[0]
     assert report.header.frame_id == "camera_optical"
     assert 0 < report.latency.sec * 1e9 + report.latency.nanosec < 1e9
@@ -197,7 +197,7 @@ def test_diagnostics_tell_backend_model_ages_drops_and_latency(cell):
     cell.report_on("counted", beat=lambda: cell.show(frames=1))
     level, message, values = cell.status("detector")
     assert (level, message) == (0, "active")
-    assert values["backend"] == "onnxruntime-cpu" and values["model_id"] == "tiny-red"
+    assert values["backend"] == "onnxruntime-cpu-fp32" and values["model_id"] == "tiny-red"
     assert float(values["latency_ms_p50"]) <= float(values["latency_ms_p99"])
     assert int(values["reports"]) > 0 and int(values["frames"]) > 0
     assert float(values["threshold"]) > 0

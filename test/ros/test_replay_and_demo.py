@@ -169,7 +169,7 @@ def test_the_demo_reports_every_item_and_leaves_its_summary(environment, tiny_ca
     assert complete, shown
     summary = json.loads((out / "summary.json").read_text())
     assert summary["items"] == summary["reports"] == 3
-    assert summary["backend"] == "onnxruntime-cpu"
+    assert summary["backend"] == "onnxruntime-cpu-fp32"
     assert 0 < summary["latency_ms"]["p50"] <= summary["latency_ms"]["p99"]
     assert 0 <= summary["missed"] + summary["false_diverts"] <= 3
     items = [json.loads(line) for line in (out / "items.jsonl").read_text().splitlines()]

@@ -37,7 +37,7 @@ def write_model(folder, fewest=1, view_size=VIEW_SIZE):
     card = {
         "model_id": "tiny-red",
         "kinds": list(KINDS),
-        "graph": {"file": graph.name, "sha256": _sha256(graph)},
+        "graphs": {"fp32": {"file": graph.name, "sha256": _sha256(graph)}},
         "self_test": {"file": self_test.name, "sha256": _sha256(self_test)},
         "input": {"view_size": view_size},
         "calibration": {"id": "tiny-calibration", "scale": 1.0, "offset": 0.0},

@@ -14,7 +14,8 @@ from damage_perception.network import DamageNetwork, OnnxRuntimeSession  # noqa:
 from damage_perception.simulation.split import Split  # noqa: E402
 from damage_perception.training.augment import draw_batch  # noqa: E402
 from damage_perception.training.config import TrainingConfig  # noqa: E402
-from damage_perception.training.export import Exported, fit_calibration  # noqa: E402
+from damage_perception.training.export import fit_calibration  # noqa: E402
+from damage_perception.training.graphs import Exported  # noqa: E402
 from damage_perception.training.model import DamageNet, Preprocess  # noqa: E402
 from damage_perception.training.optimizer import MuonAdamW  # noqa: E402
 from damage_perception.training.start import start_from  # noqa: E402
@@ -188,6 +189,7 @@ def test_calibration_finds_the_odds_that_made_the_labels():
         (("train_views: 24\n", ""), "train_views"),
         (("seed: 3", "seed: 3\nprints: nowhere"), "nowhere, which is no folder"),
         (("seed: 3", "seed: 3\nown: [nowhere]"), "nowhere, which does not exist"),
+        (("seed: 3", "seed: 3\nown: pictures"), "expected a list"),
         (("seed: 3", "seed: 3\nstart: no.yaml"), "no.yaml, which does not exist"),
     ],
 )
@@ -207,6 +209,10 @@ def test_training_goes_on_where_it_stopped_and_ends_in_a_model(tmp_path):
     assert network.view_size == 128
     assert 0 < network.card.operating_point(50).threshold < 1
     assert (tmp_path / "work" / "curves.png").stat().st_size > 5000
+    shipped = yaml.safe_load(card.read_text())["graphs"]
+    assert "fp16" in shipped and shipped["fp32"]["max_probability_difference"] <= 0.005
+    for precision in shipped:
+        assert DamageNetwork.load(card, precision=precision).precision == precision
     first = (tmp_path / "models" / "damage_net.onnx").read_bytes()
     # Nothing is left to do, so the same weights come out.
     train(path, tmp_path / "work", tmp_path / "models")
@@ -215,8 +221,8 @@ def test_training_goes_on_where_it_stopped_and_ends_in_a_model(tmp_path):
     views = LabelledViews.load(tmp_path / "work" / "train")
     batch = draw_batch(views, np.arange(len(views)), 128)
     again = DamageNet()
-    start_from(network.card.graph, again, batch.inputs)
-    outputs = OnnxRuntimeSession(network.card.graph).run(
+    start_from(network.card.graph("fp32"), again, batch.inputs)
+    outputs = OnnxRuntimeSession(network.card.graph("fp32")).run(
         dict(
             zip(
                 ("color", "height_m", "item", "width_m"),
@@ -230,7 +236,7 @@ def test_training_goes_on_where_it_stopped_and_ends_in_a_model(tmp_path):
     assert np.allclose(item_logit.numpy(), outputs["item_logit"], atol=1e-3)
     assert np.allclose(maps.numpy(), outputs["maps"], atol=1e-3)
     with pytest.raises(ValueError, match="another network"):
-        start_from(network.card.graph, DamageNet((16, 32, 64, 96, 128)), batch.inputs)
+        start_from(network.card.graph("fp32"), DamageNet((16, 32, 64, 96, 128)), batch.inputs)
 
 
 @pytest.mark.slow

@@ -1,0 +1,132 @@
+"""The graphs that are shipped: fp32, fp16, and int8 with its scales in the graph (QDQ)."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from torch import Tensor, nn
+
+from damage_perception.training.model import DamageNet
+
+OPSET = 18
+# What looks at pixels and what is read as a number keep their precision.
+_UNQUANTISED = ("stem", "maps", "detail")
+
+
+class Exported(nn.Module):
+    """The network as it is shipped: of a view and its mirror image, maps as probabilities.
+
+    In half precision where ``model`` is; heights are prepared in full in any case.
+    """
+
+    def __init__(self, model: DamageNet) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, color: Tensor, height_m: Tensor, item: Tensor, width_m: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Maps 0..1, item logit, kind logits; each the mean of both."""
+        # As floats first: TensorRT does nothing with bytes but convert them.
+        images = (color.float(), height_m, item.float())
+        both = (torch.cat((image, image.flip(2))) for image in images)
+        prepared = self.model.preprocess(*both, torch.cat((width_m, width_m)))
+        exact = self.model.gain.dtype
+        outputs = self.model.judge(*(part.to(exact) for part in prepared))
+        maps, item_logit, kind_logits = (output.float() for output in outputs)
+        seen, mirrored = maps.sigmoid().reshape(2, -1, *maps.shape[1:])
+        return (
+            (seen + mirrored.flip(3)) / 2,
+            item_logit.reshape(2, -1).mean(dim=0),
+            kind_logits.reshape(2, -1, kind_logits.shape[1]).mean(dim=0),
+        )
+
+
+def write_fp32(model: DamageNet, size: int, path: Path) -> None:
+    """Writes the graph for views of ``size`` pixels."""
+    example = (
+        torch.zeros(2, size, size, 3, dtype=torch.uint8),
+        torch.zeros(2, size, size),
+        torch.zeros(2, size, size, dtype=torch.uint8),
+        torch.ones(2),
+    )
+    batch = {0: torch.export.Dim("batch", min=1, max=64)}
+    torch.onnx.export(
+        Exported(model).eval(),
+        example,
+        str(path),
+        input_names=["color", "height_m", "item", "width_m"],
+        output_names=["maps", "item_logit", "kind_logits"],
+        dynamic_shapes=(batch, batch, batch, batch),
+        opset_version=OPSET,
+        dynamo=True,
+        external_data=False,
+        verbose=False,
+    )
+    graph = onnx.load(str(path))
+    # The exporter notes source lines of the machine that trained; nobody else can use them.
+    for node in graph.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for value in (*graph.graph.input, *graph.graph.output, *graph.graph.value_info):
+        del value.metadata_props[:]
+    onnx.checker.check_model(graph)
+    onnx.save(graph, str(path))
+
+
+def write_fp16(model: DamageNet, size: int, path: Path) -> None:
+    """Writes the graph with weights and layers in half precision; inputs and outputs as in fp32."""
+    write_fp32(copy.deepcopy(model).half(), size, path)
+
+
+class _Views(CalibrationDataReader):  # type: ignore[misc]
+    """One view after the other."""
+
+    def __init__(self, views: Iterator[dict[str, Any]]) -> None:
+        self._views = views
+
+    def get_next(self) -> dict[str, Any] | None:
+        """The next view, None after the last."""
+        return next(self._views, None)
+
+
+def write_int8(fp32: Path, views: Iterator[dict[str, Any]], path: Path) -> None:
+    """Writes the graph whose body computes in 8 bits, as ONNX Runtime is fastest at on a CPU.
+
+    fp32   graph to quantise
+    views  inputs of the graph, from which the ranges of its layers follow
+    """
+    nodes = onnx.load(str(fp32)).graph.node
+    readers: dict[str, set[str]] = {}
+    for node in nodes:
+        for name in node.input:
+            readers.setdefault(name, set()).add(node.op_type)
+
+    def in_body(node: onnx.NodeProto) -> bool:
+        if node.op_type == "Add":
+            # Sums of features; sums of logits and of prepared heights need all their digits.
+            return bool(readers.get(node.output[0], set()) & {"Relu", "Conv"})
+        weights = node.input[1] if node.op_type == "Conv" else ""
+        return not any(part in weights for part in _UNQUANTISED)
+
+    # Its warnings advise a pass that the exporter has already made.
+    logging.getLogger().setLevel(logging.ERROR)
+    kinds = ["Conv", "Relu", "Add"]
+    quantize_static(
+        str(fp32),
+        str(path),
+        _Views(views),
+        quant_format=QuantFormat.QDQ,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        per_channel=True,
+        op_types_to_quantize=kinds,
+        nodes_to_quantize=[node.name for node in nodes if node.op_type in kinds and in_body(node)],
+    )

@@ -44,6 +44,10 @@ def simulate(
     references: Annotated[
         int, typer.Option(min=0, help="Further images of each product, pristine.")
     ] = 0,
+    damaged_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Chance of each labelled item to be damaged.")
+    ] = 0.4,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that render.")] = 2,
 ) -> None:
     """Write a labelled data set of the simulated cell in the image-folder format."""
     from damage_perception.simulation.dataset_writer import simulate as run
@@ -56,7 +60,9 @@ def simulate(
             items,
             seed,
             Split(split.value),
+            damaged_share=damaged_share,
             references_per_product=references,
+            workers=workers,
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
     console.print(f"wrote {out / 'labels.csv'}", markup=False)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import cv2
+
+from damage_perception.dataset import QUERY, REFERENCE
 from damage_perception.frame import CameraModel
 from damage_perception.kinds import NONE
 from damage_perception.simulation.damage import APPLICABLE
@@ -17,6 +23,20 @@ _COLUMNS = ("name", "sku", "role", "damaged", "kind", "form", "printed_decoy", "
 _CAMERA = CameraModel(640, 480, 560.0, 560.0, 319.5, 239.5)
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """What is written of each product; the arguments of `simulate`."""
+
+    out_dir: Path
+    items: int
+    seed: int
+    split: Split
+    damaged_share: float
+    items_per_product: int
+    references_per_product: int
+    camera: CameraModel
+
+
 def simulate(
     out_dir: Path,
     items: int,
@@ -27,6 +47,7 @@ def simulate(
     items_per_product: int = 4,
     references_per_product: int = 0,
     camera: CameraModel = _CAMERA,
+    workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Write ``items`` query images, and references of their products, into a folder.
@@ -34,33 +55,53 @@ def simulate(
     For every image: NAME_color.png, NAME_depth.png (uint16 in units of 0.5 mm, 0 = no reading),
     NAME_mask.png (codes of the kinds of damage) and NAME_items.png (1 the labelled item, 2 and
     more its neighbours); for all: camera.json and labels.csv. Every image depends on seed and
-    number alone. ``progress`` is called with the images done and the images in all.
+    number alone, whatever the number of ``workers``. ``progress`` is called with the images done
+    and the images in all.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
+    plan = _Plan(
+        out_dir,
+        items,
+        seed,
+        split,
+        damaged_share,
+        items_per_product,
+        references_per_product,
+        camera,
+    )
     products = -(-items // items_per_product)
     total = items + products * references_per_product
     rows: list[Row] = []
-
-    def keep(name: str, role: str, view: LabelledView) -> None:
-        write_image(out_dir, name, view.frame, view.kinds, view.items)
-        rows.append(_label(name, role, view))
-        if progress is not None:
-            progress(len(rows), total)
-
-    for number in range(products):
-        rng = generator(split, "dataset", seed, number)
-        product = sample_product(split, rng)
-        for index in range(references_per_product):
-            view = sample_image(split, rng, camera, product=product, damaged=False)
-            keep(f"r{number:05d}_{index}", "reference", view)
-        for index in range(
-            number * items_per_product, min((number + 1) * items_per_product, items)
-        ):
-            damaged = bool(rng.random() < damaged_share)
-            kind = str(rng.choice(APPLICABLE[product.form])) if damaged else NONE
-            view = sample_image(split, rng, camera, product=product, damaged=damaged, kind=kind)
-            keep(f"q{index:05d}", "query", view)
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        for written in pool.imap(partial(_write_product, plan), range(products)):
+            rows += written
+            if progress is not None:
+                progress(len(rows), total)
     write_tables(out_dir, _COLUMNS, rows, camera)
+
+
+def _write_product(plan: _Plan, number: int) -> list[Row]:
+    # The processes share the cores between them.
+    cv2.setNumThreads(1)
+    rng = generator(plan.split, "dataset", plan.seed, number)
+    product = sample_product(plan.split, rng)
+    rows = []
+
+    def write(name: str, role: str, damaged: bool, kind: str) -> None:
+        view = sample_image(
+            plan.split, rng, plan.camera, product=product, damaged=damaged, kind=kind
+        )
+        write_image(plan.out_dir, name, view.frame, view.kinds, view.items)
+        rows.append(_label(name, role, view))
+
+    for index in range(plan.references_per_product):
+        write(f"r{number:05d}_{index}", REFERENCE, False, NONE)
+    first = number * plan.items_per_product
+    for index in range(first, min(first + plan.items_per_product, plan.items)):
+        damaged = bool(rng.random() < plan.damaged_share)
+        kind = str(rng.choice(APPLICABLE[product.form])) if damaged else NONE
+        write(f"q{index:05d}", QUERY, damaged, kind)
+    return rows
 
 
 def _label(name: str, role: str, view: LabelledView) -> Row:

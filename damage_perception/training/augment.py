@@ -19,7 +19,7 @@ from damage_perception.training.views import MAP_STRIDE, UNKNOWN_KIND, LabelledV
 from damage_perception.view import UNKNOWN_HEIGHT_M
 
 # Shares of the views; a camera that loses its depth must not cost the verdict.
-NO_DEPTH_SHARE = 0.12
+NO_DEPTH_SHARE = 0.18
 DEPTH_HOLES_SHARE = 0.3
 DEPTH_NOISE_SHARE = 0.25
 MOST_DEPTH_NOISE = 0.006
@@ -159,6 +159,8 @@ def _draw(
     if rng is not None:
         color = _recolor(color, rng)
         _spoil_depth(height, float(width), rng)
+        if (height == UNKNOWN_HEIGHT_M).all():
+            item = _roughly_outlined(item, rng)
     return color, height, item, width, codes
 
 
@@ -233,6 +235,29 @@ def _spoil_depth(height: NDArray[np.float32], width_m: float, rng: np.random.Gen
             h, w = rng.integers(2, size // 8, 2)
             unknown[y : y + h, x : x + w] = True
     height[unknown] = UNKNOWN_HEIGHT_M
+
+
+def _roughly_outlined(item: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """The item as colour alone outlines it: too much, too little, or with something beside it."""
+    reach = int(rng.integers(1, max(2, len(item) // 12)))
+    kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+    match int(rng.integers(5)):
+        case 0:
+            item = np.asarray(cv2.dilate(item, kernel), np.uint8)
+        case 1:
+            item = np.asarray(cv2.erode(item, kernel), np.uint8)
+        case 2:
+            x, y, width, height = cv2.boundingRect(item)
+            item = item.copy()
+            item[y : y + height, x : x + width] = 1
+        case 3:
+            item = item.copy()
+            y, x = rng.integers(0, len(item), 2)
+            height, width = rng.integers(reach, 5 * reach, 2)
+            item[y : y + height, x : x + width] = rng.integers(2)
+        case _:
+            pass
+    return item
 
 
 def _coarsen(

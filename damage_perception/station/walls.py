@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from damage_perception.frame import CameraModel
-from damage_perception.station.masks import Labels, closed, hull, keep
+from damage_perception.station.masks import (
+    Labels,
+    Mask,
+    closed,
+    components,
+    filled,
+    hull,
+    keep,
+    opened,
+)
 from damage_perception.station.plane import slope
 from damage_perception.station.scene import Scene
 
@@ -16,20 +26,29 @@ CELL_M = 0.005
 THINNED = 2
 # Bounds where rays meet the plane, near the horizon.
 MOST_SLANTED = -0.1
-# What lies in a tote lies within the hull of its walls by at least this share.
-ENCLOSED_SHARE = 0.85
+# What stands in a tote is seen within the hull of its walls by at least this share.
+ENCLOSED_SHARE = 0.6
+# A body with so much of the support in its hull may be walls with an item before them.
+HOLLOW_SHARE = 0.1
+# In pixels at working scale: missing readings in an item's surface, and the least item cut free.
+GAP = 15
+MIN_CUT_PIXELS = 60
+
+Places = NDArray[np.intp]
 
 
 def without_walls(labels: Labels, scene: Scene, camera: CameraModel) -> Labels:
     """(h, w) int32, without the bodies that are thin on the plane and together enclose another.
 
-    What is thin and encloses nothing stays: an opened carton may show no more than its sides.
+    An item that hides a part of a wall, or touches it, is cut free of it first. What is thin and
+    encloses nothing stays: an opened carton may show no more than its sides.
     """
+    labels, walls = _cut_free(labels, scene, camera)
     count = int(labels.max())
     if count < 2:
         return labels
     widths_m = _widths_m(labels, scene, camera)
-    wide = [each for each in range(1, count + 1) if widths_m[each - 1] > WALL_M]
+    wide = [n for n in range(1, count + 1) if widths_m[n - 1] > WALL_M and n not in walls]
     if len(wide) == count:
         return labels
     solid = np.isin(labels, wide)
@@ -41,28 +60,54 @@ def without_walls(labels: Labels, scene: Scene, camera: CameraModel) -> Labels:
     return labels
 
 
-def _widths_m(labels: Labels, scene: Scene, camera: CameraModel) -> list[float]:
-    """The largest width of every body's visible surface, projected on the plane, in metres.
+def _cut_free(labels: Labels, scene: Scene, camera: CameraModel) -> tuple[Labels, set[int]]:
+    """(h, w) int32 with what is wide and inside a hollow body apart from it; the bodies so cut."""
+    cut, walls = labels.copy(), set()
+    count = int(labels.max())
+    for label in range(1, int(labels.max()) + 1):
+        member = labels == label
+        read = member & (scene.depth_m > 0)
+        around = hull(member.view(np.uint8))
+        seen_through = np.count_nonzero(around & scene.support & (labels == 0))
+        if seen_through < HOLLOW_SHARE * np.count_nonzero(around):
+            continue
+        wide = _wide_part(read, scene, camera)
+        thin = read & (wide == 0)
+        if not opened(thin.view(np.uint8)).any():
+            continue
+        inside = hull(opened(thin.view(np.uint8))) > 0
+        parts, regions = components(filled(closed(wide, GAP)) & (member & ~thin).view(np.uint8))
+        for region in regions:
+            part = parts == region.label
+            enclosed = np.count_nonzero(inside[part]) > ENCLOSED_SHARE * region.area
+            if enclosed and region.area >= MIN_CUT_PIXELS:
+                count += 1
+                cut[part] = count
+                walls.add(label)
+    return cut, walls
 
-    Where a body has no depth it is taken to lie on the plane.
-    """
-    window, thinned = scene.window, np.s_[::THINNED, ::THINNED]
+
+def _wide_part(body: NDArray[np.bool_], scene: Scene, camera: CameraModel) -> Mask:
+    """(h, w) uint8, 1 where a body's surface, projected on the plane, is wider than a wall."""
+    part = np.zeros(body.shape, np.uint8)
+    rows, columns = np.nonzero(body)
+    if not len(rows):
+        return part
+    place, cell = _on_plane(rows, columns, scene, camera, 1)
+    place = place - place.min(axis=1, keepdims=True) + 2
+    footprint = np.zeros(place.max(axis=1) + 3, np.uint8)
+    footprint[place[0], place[1]] = 1
+    wide = opened(closed(footprint, 3), max(3, round(WALL_M / cell) | 1))
+    part[rows, columns] = wide[place[0], place[1]]
+    return part
+
+
+def _widths_m(labels: Labels, scene: Scene, camera: CameraModel) -> list[float]:
+    """The largest width of every body's visible surface, projected on the plane, in metres."""
+    thinned = np.s_[::THINNED, ::THINNED]
     rows, columns = np.nonzero(labels[thinned])
     owner = labels[thinned][rows, columns]
-    z = scene.depth_m[thinned][rows, columns]
-    slopes = window.coarse(slope(scene.plane, camera))[thinned][rows, columns]
-    z = np.where(z > 0, z, -scene.plane.offset_m / np.minimum(slopes, MOST_SLANTED))
-    step = window.stride * THINNED
-    rays = (
-        (window.left + step * columns - camera.cx) / camera.fx,
-        ((window.top + step * rows - camera.cy) / camera.fy),
-    )
-    cell = max(CELL_M, 1.2 * step * scene.typical_depth_m / camera.fx)
-    normal = scene.plane.normal
-    right = np.cross(normal, np.eye(3)[np.argmin(np.abs(normal))])
-    right /= np.linalg.norm(right)
-    axes = np.stack((right, np.cross(normal, right))) / cell
-    place = (axes @ np.stack((rays[0] * z, rays[1] * z, z))).astype(np.intp)
+    place, cell = _on_plane(THINNED * rows, THINNED * columns, scene, camera, THINNED)
     widths = []
     for label in range(1, int(labels.max()) + 1):
         own = place[:, owner == label]
@@ -72,3 +117,27 @@ def _widths_m(labels: Labels, scene: Scene, camera: CameraModel) -> list[float]:
         away = cv2.distanceTransform(closed(footprint, 3), cv2.DIST_L2, 3)
         widths.append(max(0.0, float(2 * away.max() - 1)) * cell)
     return widths
+
+
+def _on_plane(
+    rows: Places, columns: Places, scene: Scene, camera: CameraModel, step: int
+) -> tuple[Places, float]:
+    """(2, N) cells of the plane that pixels at working scale are above, and a cell's side in m.
+
+    Where a pixel has no depth it is taken to lie on the plane. ``step`` is the distance of the
+    pixels from one another, below which no cell can be filled.
+    """
+    window = scene.window
+    z = scene.depth_m[rows, columns]
+    slopes = window.coarse(slope(scene.plane, camera))[rows, columns]
+    z = np.where(z > 0, z, -scene.plane.offset_m / np.minimum(slopes, MOST_SLANTED))
+    rays = (
+        (window.left + window.stride * columns - camera.cx) / camera.fx,
+        ((window.top + window.stride * rows - camera.cy) / camera.fy),
+    )
+    cell = max(CELL_M, 1.2 * step * window.stride * scene.typical_depth_m / camera.fx)
+    normal = scene.plane.normal
+    right = np.cross(normal, np.eye(3)[np.argmin(np.abs(normal))])
+    right /= np.linalg.norm(right)
+    axes = np.stack((right, np.cross(normal, right))) / cell
+    return (axes @ np.stack((rays[0] * z, rays[1] * z, z))).astype(np.intp), cell

@@ -16,7 +16,7 @@ from scipy.optimize import minimize
 from sklearn.metrics import roc_auc_score
 
 from damage_perception.kinds import KINDS
-from damage_perception.network import DamageNetwork, OnnxRuntimeSession
+from damage_perception.network import PRECISIONS, DamageNetwork, ModelCard, OnnxRuntimeSession
 from damage_perception.network.damage_network import (
     SELF_TEST_TOLERANCE,
     digest,
@@ -66,113 +66,41 @@ def export(
     history: list[dict[str, float]],
     models: Path,
 ) -> Path:
-    """Writes graph, self-test and card into ``models``; the path of the card.
+    """Writes graphs, self-test and card into ``models``; the path of the card.
 
     calibration  views that neither training nor the choice of anything has seen
 
-    Raises ValueError where the graph does not give what PyTorch gives.
+    Raises ValueError where the fp32 graph does not give what PyTorch gives.
     """
     models.mkdir(parents=True, exist_ok=True)
-    size = config.view_size
-    expected = _probabilities(model, calibration, size)
-
-    def measure(precision: str) -> _Measured:
-        path = _graph_path(models, precision)
-        return _measure(path, config.workers, calibration, expected)
-
-    write_fp32(model, size, _graph_path(models, "fp32"))
-    exact = measure("fp32")
-    if not exact.difference <= PARITY_TOLERANCE:
-        raise ValueError(
-            f"the exported graph differs from PyTorch by {exact.difference:.4f} in item "
-            f"probability, at most {PARITY_TOLERANCE} is allowed"
-        )
-    write_fp16(model, size, _graph_path(models, "fp16"))
-    ranges = (
-        _arrays(calibration, np.array([i])) for i in range(min(RANGE_VIEWS, len(calibration)))
-    )
-    write_int8(exact.path, ranges, _graph_path(models, "int8"))
-    inputs: dict[str, Any] = _arrays(calibration, np.arange(SELF_TEST_VIEWS))
-    expected_of_test = digest(exact.session.run(inputs))
-    graphs, left_out = {"fp32": exact}, {}
-    for precision in ("fp16", "int8"):
-        graph = measure(precision)
-        found = digest(graph.session.run(inputs))
-        difference = self_test_difference(found, expected_of_test)
-        if exact.auroc - graph.auroc > MOST_AUROC_LOST:
-            left_out[precision] = f"AUROC {graph.auroc:.4f}, against {exact.auroc:.4f} in fp32"
-        elif not difference <= SELF_TEST_TOLERANCE[precision]:
-            left_out[precision] = f"differs by {difference:.4f} from fp32 in the self-test"
-        else:
-            graphs[precision] = graph
-            continue
-        graph.path.unlink()
-    logits = exact.logits
-    scale, offset = fit_calibration(logits, calibration.damaged)
-    confidences = 1 / (1 + np.exp(-(scale * logits.astype(np.float64) + offset)))
-    good = np.sort(confidences[~calibration.damaged])
-    kept = good[-max(1, int(len(good) * KEPT_SCORES_SHARE)) :]
+    # Before the model that it began from is written over.
+    training = _training(config, history)
+    graphs = _write_graphs(model, config, calibration, models)
+    exact = graphs["fp32"]
+    inputs = _arrays(calibration, np.arange(SELF_TEST_VIEWS))
+    expected = digest(exact.session.run(inputs))
     self_test = models / f"{NAME}_selftest.npz"
-    stored: dict[str, Any] = {**inputs, **expected_of_test}
+    stored: dict[str, Any] = {**inputs, **expected}
     np.savez_compressed(self_test, **stored)
-    day = datetime.now(timezone.utc).strftime("%Y-%m-%d")
+    left_out = {}
+    for precision, graph in list(graphs.items()):
+        difference = self_test_difference(digest(graph.session.run(inputs)), expected)
+        if problem := _problem(precision, graph, exact, difference):
+            left_out[precision] = problem
+            graphs.pop(precision).path.unlink()
     card = {
-        "model_id": f"{NAME}-{_sha256(exact.path)[:8]}",
-        "made": day,
-        "license": "Apache-2.0",
-        "kinds": list(KINDS),
-        "opset": OPSET,
-        "graphs": {
-            precision: {
-                "file": graph.path.name,
-                "sha256": _sha256(graph.path),
-                "auroc": round(graph.auroc, 4),
-                "max_probability_difference": round(graph.difference, 6),
-            }
-            for precision, graph in graphs.items()
-        },
+        **_identity(exact.path),
+        "graphs": {precision: _entry(graph) for precision, graph in graphs.items()},
         "left_out": left_out,
         "self_test": {"file": self_test.name, "sha256": _sha256(self_test)},
-        "input": {
-            "view_size": config.view_size,
-            "color": "uint8 (N, S, S, 3), RGB",
-            "height_m": "float32 (N, S, S), metres above the station plane, -10 where unknown",
-            "item": "uint8 (N, S, S), 1 on the item",
-            "width_m": "float32 (N,), metres the view spans at the item, 0 where unknown",
-        },
-        "output": {
-            "maps": "float32 (N, kinds, S/4, S/4), 0..1",
-            "item_logit": "float32 (N,), before calibration",
-            "kind_logits": "float32 (N, kinds)",
-        },
+        **_contract(config.view_size),
         "architecture": {
             "name": "DamageNet",
             "widths": list(model.widths),
             "parameters": sum(p.numel() for p in model.parameters()),
         },
-        "training": {
-            "data": "the project's simulated cell, split train",
-            "photographs": [path.name for path in (config.prints, config.grounds) if path],
-            "seed": config.seed,
-            "train_views": config.train_views,
-            "own": [path.name for path in config.own],
-            "start": config.start.stem if config.start else None,
-            "samples_seen": sum(stage.samples for stage in config.stages),
-            "stages": [vars(stage) for stage in config.stages],
-            "validation": history[-1] if history else {},
-        },
-        "calibration": {
-            "id": f"simulated-{day}-{_sha256(exact.path)[:8]}",
-            "method": "Platt scaling",
-            "data": f"{len(calibration)} simulated views, split validation, seeds of their own",
-            "scale": round(scale, 6),
-            "offset": round(offset, 6),
-            "auroc": round(exact.auroc, 4),
-        },
-        "good_items": {
-            "count": len(good),
-            "highest_confidences": [round(float(score), 6) for score in kept],
-        },
+        "training": training,
+        **_calibrated(exact, calibration.damaged),
     }
     path = models / f"{NAME}.yaml"
     path.write_text(
@@ -184,32 +112,32 @@ def export(
     return path
 
 
-def fit_calibration(
-    logits: NDArray[np.floating], damaged: NDArray[np.bool_]
-) -> tuple[float, float]:
-    """Scale and offset of Platt scaling (1999), by maximum likelihood."""
-    x, y = logits.astype(np.float64), damaged.astype(np.float64)
-
-    def negative_log_likelihood(p: NDArray[np.float64]) -> float:
-        odds = p[0] * x + p[1]
-        return float(np.mean(np.logaddexp(0, odds) - y * odds))
-
-    found = minimize(negative_log_likelihood, np.array((1.0, 0.0)), method="Nelder-Mead")
-    return float(found.x[0]), float(found.x[1])
-
-
-def _graph_path(models: Path, precision: str) -> Path:
-    return models / (f"{NAME}.onnx" if precision == "fp32" else f"{NAME}_{precision}.onnx")
-
-
-def _probabilities(model: DamageNet, views: LabelledViews, size: int) -> NDArray[np.float32]:
-    """What PyTorch says of the first PARITY_VIEWS."""
+def _write_graphs(
+    model: DamageNet, config: TrainingConfig, views: LabelledViews, models: Path
+) -> dict[str, _Measured]:
+    """One graph of each precision, measured on the calibration views. Raises as `export` does."""
+    size = config.view_size
+    paths = {precision: models / f"{NAME}_{precision}.onnx" for precision in PRECISIONS}
+    paths["fp32"] = models / f"{NAME}.onnx"
     batch = draw_batch(views, np.arange(min(PARITY_VIEWS, len(views))), size)
     with torch.no_grad():
-        probabilities: NDArray[np.float32] = (
-            Exported(model).eval()(*batch.inputs)[1].sigmoid().numpy()
+        expected = Exported(model).eval()(*batch.inputs)[1].sigmoid().numpy()
+
+    def measured(precision: str) -> _Measured:
+        return _measure(paths[precision], config.workers, views, expected)
+
+    write_fp32(model, size, paths["fp32"])
+    exact = measured("fp32")
+    if not exact.difference <= PARITY_TOLERANCE:
+        raise ValueError(
+            f"the exported graph differs from PyTorch by {exact.difference:.4f} in item "
+            f"probability, at most {PARITY_TOLERANCE} is allowed"
         )
-    return probabilities
+    write_fp16(model, size, paths["fp16"])
+    count = min(RANGE_VIEWS, len(views))
+    ranges = (_arrays(views, np.array([row])) for row in range(count))
+    write_int8(paths["fp32"], ranges, paths["int8"])
+    return {"fp32": exact, "fp16": measured("fp16"), "int8": measured("int8")}
 
 
 def _measure(
@@ -230,6 +158,106 @@ def _measure(
         float(roc_auc_score(views.damaged, logits)),
         float(np.abs(found - expected).max()),
     )
+
+
+def _problem(precision: str, graph: _Measured, exact: _Measured, difference: float) -> str:
+    """Why a graph is not shipped; empty where it is."""
+    if exact.auroc - graph.auroc > MOST_AUROC_LOST:
+        return f"AUROC {graph.auroc:.4f}, against {exact.auroc:.4f} in fp32"
+    if not difference <= SELF_TEST_TOLERANCE[precision]:
+        return f"differs by {difference:.4f} from fp32 in the self-test"
+    return ""
+
+
+def fit_calibration(
+    logits: NDArray[np.floating], damaged: NDArray[np.bool_]
+) -> tuple[float, float]:
+    """Scale and offset of Platt scaling (1999), by maximum likelihood."""
+    x, y = logits.astype(np.float64), damaged.astype(np.float64)
+
+    def negative_log_likelihood(p: NDArray[np.float64]) -> float:
+        odds = p[0] * x + p[1]
+        return float(np.mean(np.logaddexp(0, odds) - y * odds))
+
+    found = minimize(negative_log_likelihood, np.array((1.0, 0.0)), method="Nelder-Mead")
+    return float(found.x[0]), float(found.x[1])
+
+
+def _identity(graph: Path) -> dict[str, Any]:
+    return {
+        "model_id": f"{NAME}-{_sha256(graph)[:8]}",
+        "made": _today(),
+        "license": "Apache-2.0",
+        "kinds": list(KINDS),
+        "opset": OPSET,
+    }
+
+
+def _entry(graph: _Measured) -> dict[str, Any]:
+    return {
+        "file": graph.path.name,
+        "sha256": _sha256(graph.path),
+        "auroc": round(graph.auroc, 4),
+        "max_probability_difference": round(graph.difference, 6),
+    }
+
+
+def _contract(size: int) -> dict[str, Any]:
+    return {
+        "input": {
+            "view_size": size,
+            "color": "uint8 (N, S, S, 3), RGB",
+            "height_m": "float32 (N, S, S), metres above the station plane, -10 where unknown",
+            "item": "uint8 (N, S, S), 1 on the item",
+            "width_m": "float32 (N,), metres the view spans at the item, 0 where unknown",
+        },
+        "output": {
+            "maps": "float32 (N, kinds, S/4, S/4), 0..1",
+            "item_logit": "float32 (N,), before calibration",
+            "kind_logits": "float32 (N, kinds)",
+        },
+    }
+
+
+def _training(config: TrainingConfig, history: list[dict[str, float]]) -> dict[str, Any]:
+    return {
+        "data": "the project's simulated cell, split train",
+        "photographs": [path.name for path in (config.prints, config.grounds) if path],
+        "seed": config.seed,
+        "train_views": config.train_views,
+        "written_share": config.written_share,
+        "own": [path.name for path in config.own],
+        "start": ModelCard.load(config.start).model_id if config.start else None,
+        "samples_seen": sum(stage.samples for stage in config.stages),
+        "stages": [vars(stage) for stage in config.stages],
+        "validation": history[-1] if history else {},
+    }
+
+
+def _calibrated(exact: _Measured, damaged: NDArray[np.bool_]) -> dict[str, Any]:
+    """Calibration, and the scores of good items that follow from it."""
+    scale, offset = fit_calibration(exact.logits, damaged)
+    confidences = 1 / (1 + np.exp(-(scale * exact.logits.astype(np.float64) + offset)))
+    good = np.sort(confidences[~damaged])
+    kept = good[-max(1, int(len(good) * KEPT_SCORES_SHARE)) :]
+    return {
+        "calibration": {
+            "id": f"simulated-{_today()}-{_sha256(exact.path)[:8]}",
+            "method": "Platt scaling",
+            "data": f"{len(damaged)} simulated views, split validation, seeds of their own",
+            "scale": round(scale, 6),
+            "offset": round(offset, 6),
+            "auroc": round(exact.auroc, 4),
+        },
+        "good_items": {
+            "count": len(good),
+            "highest_confidences": [round(float(score), 6) for score in kept],
+        },
+    }
+
+
+def _today() -> str:
+    return datetime.now(timezone.utc).strftime("%Y-%m-%d")
 
 
 def _arrays(views: LabelledViews, rows: NDArray[np.integer]) -> dict[str, NDArray[Any]]:

@@ -73,6 +73,7 @@ class Module:
 _SOURCE: Final = "source the ROS 2 workspace; without ROS, run `make env` in a checkout"
 _EVALUATION: Final = "pip install 'damage_perception[evaluation]'"
 _SIMULATION: Final = "pip install 'damage_perception[simulation]'"
+_TRAINING: Final = "run `make training` in a checkout, or pip install 'damage_perception[training]'"
 
 MODULES: Final = (
     Module("numpy", "numpy", "everything", "pip install numpy", "missing", "1.26"),
@@ -96,12 +97,8 @@ MODULES: Final = (
     Module("scikit-learn", "sklearn", "evaluate", _EVALUATION),
     Module("matplotlib", "matplotlib", "evaluate and train", _EVALUATION),
     Module("embreex", "embreex", "simulate, train and the demo", _SIMULATION),
-    Module(
-        "torch",
-        "torch",
-        "training",
-        "run `make training` in a checkout, or pip install 'damage_perception[training]'",
-    ),
+    Module("torch", "torch", "training", _TRAINING),
+    Module("pycocotools", "pycocotools", "training on annotations in COCO format", _TRAINING),
     Module("tensorrt", "tensorrt", "inference on the GPU", "pip install tensorrt", for_gpu=True),
     Module("pycuda", "pycuda.driver", "inference on the GPU", "pip install pycuda", for_gpu=True),
 )

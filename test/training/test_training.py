@@ -158,6 +158,39 @@ def test_twins_are_varied_alike():
     assert all(torch.equal(part[0], part[1]) for part in batch.inputs)
 
 
+def test_damage_is_written_into_pristine_views_anew_each_time():
+    rng = np.random.default_rng(2)
+    item = np.zeros((1, 128, 128), np.uint8)
+    item[:, 24:104, 24:104] = 1
+    height = np.where(item, 0.1, 0).astype(np.float16)
+    height[:, 30:36, 30:36] = -10
+    views = LabelledViews(
+        rng.integers(90, 200, (1, 128, 128, 3), np.uint8),
+        height,
+        item,
+        np.full(1, 0.4, np.float32),
+        np.zeros((1, 32, 32), np.uint8),
+        np.zeros(1, bool),
+    )
+    rows = np.zeros(12, np.intp)
+    spoil = {place: np.random.default_rng(place) for place in range(1, 12)}
+    batch = draw_batch(views, rows, 128, None, spoil)
+    color, height_m = (part.numpy() for part in batch.inputs[:2])
+    assert batch.damaged.tolist() == [0.0] + [1.0] * 11
+    assert not batch.maps[0].any() and (color[0] == views.color[0]).all()
+    assert all(batch.maps[place].any() for place in spoil)
+    assert all((color[place] != color[0]).any() for place in spoil)
+    assert len({color[place].tobytes() for place in spoil}) == 11
+    # A height that was not known stays so.
+    assert (height_m[:, 30:36, 30:36] == -10).all()
+
+
+def test_views_of_another_configuration_are_not_mixed_in(tmp_path):
+    render_views(tmp_path / "views", Split.TRAIN, 2, 3, 64, workers=1, twins=False)
+    with pytest.raises(ValueError, match="another configuration"):
+        render_views(tmp_path / "views", Split.TRAIN, 4, 3, 64, workers=1, twins=False)
+
+
 def test_damage_that_is_not_drawn_is_not_learned_as_none():
     views = LabelledViews(
         np.zeros((1, 64, 64, 3), np.uint8),

@@ -24,6 +24,7 @@ from damage_perception.cli.sources import (
     DepthTopicOption,
     InfoTopicOption,
     SourceArgument,
+    keep_apart,
 )
 from damage_perception.cli.terminal import Failure, console, shown
 from damage_perception.topics import CAMERA_INFO, COLOR, DEPTH, Topics
@@ -48,7 +49,7 @@ def inspect(
     from damage_perception.source import open_source
 
     frames = open_source(source, camera, Topics(color_topic, depth_topic, info_topic))
-    _keep_apart(source, out)
+    keep_apart(source, out)
     options = PipelineOptions(model, station, threshold, false_diverts_per_1000, threads, precision)
     inspector = load_inspector(options, frames.cameras)
     verdicts: Counter[str] = Counter()
@@ -88,7 +89,7 @@ def evaluate(
     from damage_perception.evaluation.evaluate import evaluate as run
 
     folder = ImageFolder(dataset, camera)
-    _keep_apart(dataset, out)
+    keep_apart(dataset, out)
     options = PipelineOptions(model, station, threshold, false_diverts_per_1000, threads, precision)
     inspector = load_inspector(options, folder.cameras)
     metrics = run(
@@ -165,12 +166,6 @@ def _figures(metrics: dict[str, Any]) -> Table:
     latency = metrics["latency_ms"]["p50"]
     table.add_row("median time of a frame", "-" if latency is None else f"{latency:.1f} ms")
     return table
-
-
-def _keep_apart(source: Path, out: Path) -> None:
-    """The pictures written have the names of a data set's own masks."""
-    if source.resolve() == out.resolve():
-        raise Failure(f"--out is the folder that is read, {source}; name another one")
 
 
 COMMANDS = (inspect, evaluate, tune)

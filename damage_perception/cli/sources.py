@@ -5,6 +5,8 @@ from typing import Annotated, Optional
 
 import typer
 
+from damage_perception.cli.terminal import Failure
+
 SourceArgument = Annotated[Path, typer.Argument(help="Image folder, rosbag2 folder or MCAP file.")]
 CameraOption = Annotated[
     Optional[Path], typer.Option("--camera", help="camera.json in place of the folder's own.")
@@ -14,3 +16,9 @@ ColorTopicOption = Annotated[
 ]
 DepthTopicOption = Annotated[str, typer.Option(help="What its depth topics end in.")]
 InfoTopicOption = Annotated[str, typer.Option(help="What its camera_info topics end in.")]
+
+
+def keep_apart(source: Path, out: Path) -> None:
+    """Raises Failure where both are one: what is written has the names of a data set's own."""
+    if source.resolve() == out.resolve():
+        raise Failure(f"--out is the folder that is read, {source}; name another one")

@@ -15,6 +15,7 @@ from damage_perception.cli.sources import (
     DepthTopicOption,
     InfoTopicOption,
     SourceArgument,
+    keep_apart,
 )
 from damage_perception.cli.terminal import Failure, console, progress_bar
 from damage_perception.topics import CAMERA_INFO, COLOR, DEPTH, Topics
@@ -85,13 +86,11 @@ def spoil(
     from damage_perception.station import Station, load_station
 
     frames = open_source(source, camera, Topics(color_topic, depth_topic, info_topic))
-    if source.resolve() == out.resolve():
-        raise Failure(f"--out is the folder that is read, {source}; name another one")
-    name = frames.cameras[0]
-    where = load_station(station, name) if station else Station()
+    keep_apart(source, out)
+    where = load_station(station, frames.cameras[0]) if station else Station()
     with progress_bar() as progress:
         task = progress.add_task("writing damage", total=len(frames))
-        written, left_out = run(
+        done = run(
             frames,
             where,
             out,
@@ -99,9 +98,9 @@ def spoil(
             seed,
             progress=lambda done: progress.update(task, completed=done),
         )
-    if left_out:
-        console.print(f"{left_out} items at the border or without depth were left out")
-    console.print(f"wrote {written} items into {out / 'labels.csv'}", markup=False)
+    if done.left_out:
+        console.print(f"left out: {done.reasons()}", style="yellow")
+    console.print(f"wrote {done.items} items into {out / 'labels.csv'}", markup=False)
 
 
 def train(
@@ -122,7 +121,10 @@ def train(
         raise Failure(str(error)) from error
     from damage_perception.training.train import train as run
 
-    card = run(config, work, models)
+    try:
+        card = run(config, work, models)
+    except ValueError as error:
+        raise Failure(str(error)) from error
     console.print(f"wrote {card}", markup=False)
 
 

@@ -150,7 +150,7 @@ def digest(outputs: Arrays) -> Arrays:
 
 def self_test_difference(found: Arrays, expected: Arrays) -> float:
     """The largest difference of two digests, 0..1; NaN where an output is not a number."""
-    return float(max(np.abs(found[name] - expected[name]).max() for name in expected))
+    return float(np.max([np.abs(found[name] - expected[name]).max() for name in expected]))
 
 
 def _sigmoid(x: NDArray[np.floating] | float) -> NDArray[np.floating]:

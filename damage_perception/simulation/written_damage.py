@@ -140,7 +140,7 @@ def _crush(color: Array, depth: Array, spot: _Spot, rng: np.random.Generator) ->
     white = (creases < 0.03) * bowl * spot.item * rng.uniform(0, 0.5)
     color = color * shade[..., None]
     color = color + (225 - color) * white[..., None]
-    return color, depth + push, push > 0.15 * deepest
+    return color, depth + push, (push > 0.15 * deepest) & spot.item
 
 
 def _tear(color: Array, depth: Array, spot: _Spot, rng: np.random.Generator) -> _Written:

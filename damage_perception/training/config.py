@@ -93,6 +93,8 @@ class TrainingConfig:
             if not file.exists():
                 raise ValueError(f"{path} names {file}, which does not exist")
         config: TrainingConfig = _build(TrainingConfig, {**content, "stages": stages}, path)
+        if config.train_views % 2:
+            raise ValueError(f"{path}: train_views is {config.train_views}; views come in pairs")
         return config
 
 

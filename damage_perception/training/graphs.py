@@ -116,8 +116,10 @@ def write_int8(fp32: Path, views: Iterator[dict[str, Any]], path: Path) -> None:
         weights = node.input[1] if node.op_type == "Conv" else ""
         return not any(part in weights for part in _UNQUANTISED)
 
+    logger = logging.getLogger()
+    level = logger.level
     # Its warnings advise a pass that the exporter has already made.
-    logging.getLogger().setLevel(logging.ERROR)
+    logger.setLevel(logging.ERROR)
     kinds = ["Conv", "Relu", "Add"]
     quantize_static(
         str(fp32),
@@ -130,3 +132,4 @@ def write_int8(fp32: Path, views: Iterator[dict[str, Any]], path: Path) -> None:
         op_types_to_quantize=kinds,
         nodes_to_quantize=[node.name for node in nodes if node.op_type in kinds and in_body(node)],
     )
+    logger.setLevel(level)

@@ -42,15 +42,20 @@ WARM_UP_STEPS = 100
 START_VIEWS = 64
 # Seeds of the splits lie so far apart that no view is drawn twice.
 CALIBRATION_SEED = 500_000_000
+CHECKPOINT = "checkpoint.pt"
 
 
 @dataclass
 class Run:
-    """A training run in a folder: what a checkpoint holds."""
+    """A training run in a folder: what a checkpoint holds.
+
+    start  id of the model it began from; empty: from random weights
+    """
 
     model: DamageNet
     averaged: DamageNet
     optimizer: MuonAdamW
+    start: str = ""
     step: int = 0
     history: list[dict[str, float]] | None = None
 
@@ -62,6 +67,7 @@ class Run:
                 "model": self.model.state_dict(),
                 "averaged": self.averaged.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
+                "start": self.start,
                 "step": self.step,
                 "history": json.dumps(self.history or []),
             },
@@ -75,7 +81,7 @@ class Run:
         self.model.load_state_dict(state["model"])
         self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.step = state["step"]
+        self.start, self.step = state["start"], state["step"]
         self.history = json.loads(state["history"])
 
 
@@ -95,15 +101,15 @@ def train(config_path: Path, work: Path, models: Path) -> Path:
     with Progress(*columns, TimeRemainingColumn()) as progress:
         # First what may be wrong, then what takes long.
         own = _own_views(config, progress)
-        graph = ModelCard.load(config.start).graph("fp32") if config.start else None
+        run = _begin(config, work)
         render = partial(_render, config, work, progress)
         render("train", Split.TRAIN, config.train_views, config.seed, twins=True)
         render("validation", Split.VALIDATION, config.validation_views, config.seed)
-        run = _fit(config, work, own, graph, progress)
+        _fit(run, config, work, own, progress)
         seed = config.seed + CALIBRATION_SEED
         render("calibration", Split.VALIDATION, config.calibration_views, seed)
     calibration = LabelledViews.load(work / "calibration")
-    return export(run.averaged.cpu(), config, calibration, run.history or [], models)
+    return export(run.averaged.cpu(), config, calibration, models, run.start, run.history or [])
 
 
 def _render(
@@ -130,25 +136,32 @@ def _render(
     )
 
 
-def _fit(
-    config: TrainingConfig,
-    work: Path,
-    own: LabelledViews | None,
-    graph: Path | None,
-    progress: Progress,
-) -> Run:
+def _begin(config: TrainingConfig, work: Path) -> Run:
+    """A run with the weights it goes on from: of its checkpoint, of another model, or random."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = DamageNet(config.widths).to(device)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = MuonAdamW(model, config.weight_decay)
     run = Run(model, copy.deepcopy(model).requires_grad_(False), optimizer, history=[])
-    checkpoint = work / "checkpoint.pt"
+    if (work / CHECKPOINT).exists():
+        run.resume(work / CHECKPOINT)
+    elif config.start is not None:
+        run.start = ModelCard.load(config.start).model_id
+    return run
+
+
+def _fit(
+    run: Run,
+    config: TrainingConfig,
+    work: Path,
+    own: LabelledViews | None,
+    progress: Progress,
+) -> None:
+    checkpoint = work / CHECKPOINT
     views = LabelledViews.load(work / "train")
     validation = LabelledViews.load(work / "validation")
-    if checkpoint.exists():
-        run.resume(checkpoint)
-    elif graph is not None:
-        _start(run, graph, views, config)
+    if config.start is not None and not checkpoint.exists():
+        _take_weights(run, ModelCard.load(config.start).graph("fp32"), views, config)
     first = 0
     for stage in config.stages:
         steps = math.ceil(stage.samples / config.batch)
@@ -162,10 +175,9 @@ def _fit(
                 draw_curves(run.history or [], work / "curves.png")
                 run.save(checkpoint)
         first += steps
-    return run
 
 
-def _start(run: Run, graph: Path, views: LabelledViews, config: TrainingConfig) -> None:
+def _take_weights(run: Run, graph: Path, views: LabelledViews, config: TrainingConfig) -> None:
     rows = np.arange(min(len(views), START_VIEWS))
     first = draw_batch(views, rows, config.view_size).to(run.model.device)
     start_from(graph, run.model, first.inputs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -105,8 +106,14 @@ def _allocate(folder: Path, count: int, size: int) -> None:
         path = folder / f"{name}.npy"
         if not path.exists():
             open_memmap(path, "w+", kind, shape)
-        elif np.load(path, mmap_mode="r").shape != shape:
-            raise ValueError(f"{folder} holds views of another configuration: delete it")
+            with path.open("r+b") as file:
+                # A disk that is too small says so here, not while a worker writes.
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        elif (found := np.load(path, mmap_mode="r").shape) != shape:
+            raise ValueError(
+                f"{path} holds views of another configuration, {found} instead of {shape}: "
+                "delete the folder, or name another one"
+            )
 
 
 def _marker(folder: Path, start: int) -> Path:

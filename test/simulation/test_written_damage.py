@@ -46,8 +46,9 @@ def test_damage_changes_colour_and_depth_where_its_mask_is(good, kind):
 @pytest.mark.parametrize("kind", [kind for kind in WRITABLE if kind != "spillage"])
 def test_what_breaks_breaks_on_the_item(good, kind):
     frame, item = good
-    _, written = damage_frame(frame, item, kind, np.random.default_rng(3))
-    assert not (written.codes > 0)[~item].any()
+    for seed in range(20):
+        _, written = damage_frame(frame, item, kind, np.random.default_rng(seed))
+        assert not (written.codes > 0)[~item].any()
 
 
 def test_a_dent_goes_away_from_the_camera(good):
@@ -102,7 +103,7 @@ def test_items_at_the_border_are_left_out_and_counted(tmp_path, capsys):
     write_image(source, "b", *box_scene((0, 80, 90, 70)))
     assert ended("spoil", source, "--out", tmp_path / "spoilt", "--per-item", "1") == 0
     out = capsys.readouterr().out
-    assert "1 items at the border" in out and "wrote 1 items" in out
+    assert "left out: 1 items at the border" in out and "wrote 1 items" in out
 
 
 def test_recordings_are_not_overwritten(tmp_path, capsys):
@@ -116,4 +117,19 @@ def test_recordings_are_not_overwritten(tmp_path, capsys):
 def test_recordings_without_an_item_are_an_error(tmp_path, capsys):
     source = write_folder(tmp_path / "empty", "a", box=(0, 0, 1, 1))
     assert ended("spoil", source, "--out", tmp_path / "out") == 2
-    assert "no item" in capsys.readouterr().err
+    assert "no item to write damage into" in capsys.readouterr().err
+
+
+def test_recordings_without_depth_are_an_error_that_says_so(tmp_path, capsys):
+    source = write_folder(tmp_path / "colour", "a", "b")
+    for path in source.glob("*_depth.png"):
+        path.unlink()
+    assert ended("spoil", source, "--out", tmp_path / "out") == 2
+    assert "2 items without depth" in capsys.readouterr().err
+
+
+def test_the_kinds_take_turns(tmp_path):
+    source = write_folder(tmp_path / "good", "a", "b", "c", "d")
+    assert ended("spoil", source, "--out", tmp_path / "out", "--per-item", "1") == 0
+    kinds = [record.label.kind for record in ImageFolder(tmp_path / "out")]
+    assert sorted(kind for kind in kinds if kind != "none") == sorted(WRITABLE)

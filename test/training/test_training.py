@@ -220,6 +220,7 @@ def test_calibration_finds_the_odds_that_made_the_labels():
         (("view_size: 64", "view_size: 96"), "multiple of 64"),
         (("stages:", "steps:"), "stages"),
         (("train_views: 24\n", ""), "train_views"),
+        (("train_views: 24", "train_views: 25"), "pairs"),
         (("seed: 3", "seed: 3\nprints: nowhere"), "nowhere, which is no folder"),
         (("seed: 3", "seed: 3\nown: [nowhere]"), "nowhere, which does not exist"),
         (("seed: 3", "seed: 3\nown: pictures"), "expected a list"),

@@ -26,10 +26,12 @@ CELL_M = 0.005
 THINNED = 2
 # Bounds where rays meet the plane, near the horizon.
 MOST_SLANTED = -0.1
-# What stands in a tote is seen within the hull of its walls by at least this share.
-ENCLOSED_SHARE = 0.6
+# What lies in a tote lies within the hull of its walls by at least this share; less of it where it
+# hides a part of them, which are then surely behind it.
+ENCLOSED_SHARE = 0.85
+ENCLOSED_SHARE_BEFORE = 0.6
 # A body with so much of the support in its hull may be walls with an item before them.
-HOLLOW_SHARE = 0.1
+HOLLOW_SHARE = 0.2
 # In pixels at working scale: missing readings in an item's surface, and the least item cut free.
 GAP = 15
 MIN_CUT_PIXELS = 60
@@ -79,7 +81,7 @@ def _cut_free(labels: Labels, scene: Scene, camera: CameraModel) -> tuple[Labels
         parts, regions = components(filled(closed(wide, GAP)) & (member & ~thin).view(np.uint8))
         for region in regions:
             part = parts == region.label
-            enclosed = np.count_nonzero(inside[part]) > ENCLOSED_SHARE * region.area
+            enclosed = np.count_nonzero(inside[part]) > ENCLOSED_SHARE_BEFORE * region.area
             if enclosed and region.area >= MIN_CUT_PIXELS:
                 count += 1
                 cut[part] = count

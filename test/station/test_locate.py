@@ -149,16 +149,6 @@ def test_an_item_before_the_wall_of_a_tote_is_cut_free_of_it(tilt, y):
     assert iou(item.mask, shown == number) > 0.8
 
 
-@pytest.mark.parametrize(("tilt", "y"), [(30.0, 0.08), (40.0, 0.04)])
-def test_an_item_that_stands_out_of_a_tote_leaves_its_walls_no_items(tilt, y):
-    workplace = Workplace(plane=tilted_plane(tilt, 0.8))
-    number = workplace.add(0.0, y, (0.09, 0.08, 0.2), turn_deg=20)
-    add_walls(workplace, 0.34, 0.3, 0.08)
-    frame, shown = workplace.render(NOISE)
-    (item,) = Station(workplace.plane).locate(frame)
-    assert iou(item.mask, shown == number) > 0.9
-
-
 def test_walls_around_nothing_are_an_item(workplace):
     add_walls(workplace, 0.2, 0.16, 0.08)
     frame, shown = workplace.render(NOISE)

@@ -12,6 +12,8 @@ from image_folder import box_scene, write_camera, write_folder, write_image, wri
 
 from damage_perception import __version__
 from damage_perception.cli import main
+from damage_perception.cli.pipeline import Precision
+from damage_perception.network import PRECISIONS, ModelCard
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -107,6 +109,24 @@ def test_evaluate_writes_figures_and_predictions(folder, tmp_path, shipped_card,
     assert [row["name"] for row in rows] == ["a", "b", "c"]
     assert all(0 <= float(row["confidence"]) <= 1 for row in rows)
     assert "AUROC" in capsys.readouterr().out
+
+
+def test_every_precision_of_a_model_can_be_asked_for(folder, tmp_path, shipped_card):
+    assert [choice.value for choice in Precision] == list(PRECISIONS)
+    for precision in ModelCard.load(shipped_card).graphs:
+        options = ("--model", shipped_card, "--precision", precision)
+        assert ended("evaluate", folder, "--out", tmp_path / precision, *options) == 0
+        metrics = json.loads((tmp_path / precision / "metrics.json").read_text())
+        assert metrics["backend"] == f"onnxruntime-cpu-{precision}"
+
+
+def test_a_data_set_has_the_share_of_damage_asked_for(tmp_path):
+    pytest.importorskip("embreex", reason="embreex is needed to render the simulated cell")
+    for share in (0, 1):
+        out = tmp_path / str(share)
+        assert ended("simulate", "--out", out, "--items", 2, "--damaged-share", share) == 0
+        with (out / "labels.csv").open(newline="") as file:
+            assert {row["damaged"] for row in csv.DictReader(file)} == {str(share)}
 
 
 def test_a_simulated_data_set_can_be_evaluated(tmp_path, shipped_card):

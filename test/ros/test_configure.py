@@ -116,6 +116,15 @@ def test_a_rate_that_the_model_cannot_show_fails_configure(cell, detector, tiny_
     assert cell.set_parameter("false_diverts_per_1000", 5.0).successful
 
 
+def test_a_precision_that_the_model_lacks_fails_configure(cell, detector, tiny_card):
+    assert cell.set_parameter("model", str(tiny_card)).successful
+    assert cell.set_parameter("precision", "int8").successful
+    assert not cell.change_state(CONFIGURE)
+    assert "has no graph in int8; it has fp32" in detector.log
+    assert not cell.set_parameter("precision", "int4").successful
+    assert cell.set_parameter("precision", "fp32").successful
+
+
 def test_after_all_that_the_node_configures_and_works(cell, tiny_card):
     level, message, _ = cell.status("detector")
     assert level == 2 and "configure failed" in message

@@ -20,7 +20,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -39,13 +38,10 @@ from rclpy.executors import SingleThreadedExecutor
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.images import frames, station
-from benchmarks.scenarios import EVERY_FRAME_AN_ITEM, ITEMS_THAT_STAY, THREADS, Scenario
-from damage_perception.network import DamageNetwork
+from benchmarks.network import network_ms
+from benchmarks.scenarios import EVERY_FRAME_AN_ITEM, ITEMS_THAT_STAY, Scenario
 from damage_perception.ros.isolation import isolated_environment
 from damage_perception.ros.messages import nanoseconds_of
-from damage_perception.share import default_model_card
-from damage_perception.view import cut_items
 from damage_perception_msgs.msg import DamageReport
 
 WARM_UP_S, MEASURED_S = 1.5, 10.0
@@ -109,18 +105,6 @@ class Receiver:
             if entry.key == "frames":
                 stamp_s = nanoseconds_of(message.header.stamp) / 1e9
                 self._frames.append((stamp_s, int(entry.value)))
-
-
-def network_ms(width: int, height: int, passes: int = 100) -> float:
-    """Median time of the network alone on one view, nothing else running."""
-    network = DamageNetwork.load(default_model_card(), THREADS)
-    ((_, view),) = cut_items(frames(width, height)[0], station(), network.view_size)
-    times = []
-    for _ in range(passes):
-        start = time.perf_counter()
-        network.assess([view])
-        times.append(time.perf_counter() - start)
-    return statistics.median(times[passes // 10 :]) * 1e3
 
 
 def measure(receiver: Receiver, kind: str, scenario: Scenario) -> Row:

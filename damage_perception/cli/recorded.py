@@ -25,6 +25,7 @@ from damage_perception.cli.sources import (
     InfoTopicOption,
     SourceArgument,
     keep_apart,
+    open_frames,
 )
 from damage_perception.cli.terminal import Failure, console, shown
 from damage_perception.topics import CAMERA_INFO, COLOR, DEPTH, Topics
@@ -46,10 +47,8 @@ def inspect(
 ) -> None:
     """Judge recorded frames without ROS: reports.jsonl, overlays and item masks."""
     from damage_perception.inspection import REPORTS_FILE, inspect_source
-    from damage_perception.source import open_source
 
-    frames = open_source(source, camera, Topics(color_topic, depth_topic, info_topic))
-    keep_apart(source, out)
+    frames = open_frames(source, out, camera, Topics(color_topic, depth_topic, info_topic))
     options = PipelineOptions(model, station, threshold, false_diverts_per_1000, threads, precision)
     inspector = load_inspector(options, frames.cameras)
     verdicts: Counter[str] = Counter()

@@ -1,11 +1,15 @@
 """Options of the commands that read recorded frames."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from damage_perception.cli.terminal import Failure
+from damage_perception.topics import Topics
+
+if TYPE_CHECKING:
+    from damage_perception.source import Source
 
 SourceArgument = Annotated[Path, typer.Argument(help="Image folder, rosbag2 folder or MCAP file.")]
 CameraOption = Annotated[
@@ -16,6 +20,15 @@ ColorTopicOption = Annotated[
 ]
 DepthTopicOption = Annotated[str, typer.Option(help="What its depth topics end in.")]
 InfoTopicOption = Annotated[str, typer.Option(help="What its camera_info topics end in.")]
+
+
+def open_frames(source: Path, out: Path, camera: Path | None, topics: Topics) -> "Source":
+    """The frames of ``source`` for a command that writes into ``out``; raises as both checks do."""
+    from damage_perception.source import open_source
+
+    frames = open_source(source, camera, topics)
+    keep_apart(source, out)
+    return frames
 
 
 def keep_apart(source: Path, out: Path) -> None:

@@ -15,7 +15,7 @@ from damage_perception.cli.sources import (
     DepthTopicOption,
     InfoTopicOption,
     SourceArgument,
-    keep_apart,
+    open_frames,
 )
 from damage_perception.cli.terminal import Failure, console, progress_bar
 from damage_perception.topics import CAMERA_INFO, COLOR, DEPTH, Topics
@@ -82,11 +82,9 @@ def spoil(
 ) -> None:
     """Write damage into your own recordings of good items: a labelled data set to evaluate on."""
     from damage_perception.simulation.spoilt_dataset import spoil as run
-    from damage_perception.source import open_source
     from damage_perception.station import Station, load_station
 
-    frames = open_source(source, camera, Topics(color_topic, depth_topic, info_topic))
-    keep_apart(source, out)
+    frames = open_frames(source, out, camera, Topics(color_topic, depth_topic, info_topic))
     where = load_station(station, frames.cameras[0]) if station else Station()
     with progress_bar() as progress:
         task = progress.add_task("writing damage", total=len(frames))

@@ -66,18 +66,19 @@ def _cut_free(labels: Labels, scene: Scene, camera: CameraModel) -> tuple[Labels
     """(h, w) int32 with what is wide and inside a hollow body apart from it; the bodies so cut."""
     cut, walls = labels.copy(), set()
     count = int(labels.max())
-    for label in range(1, int(labels.max()) + 1):
+    support = scene.support & (labels == 0)
+    for label in range(1, count + 1):
         member = labels == label
-        read = member & (scene.depth_m > 0)
         around = hull(member.view(np.uint8))
-        seen_through = np.count_nonzero(around & scene.support & (labels == 0))
-        if seen_through < HOLLOW_SHARE * np.count_nonzero(around):
+        if np.count_nonzero(around & support) < HOLLOW_SHARE * np.count_nonzero(around):
             continue
+        read = member & (scene.depth_m > 0)
         wide = _wide_part(read, scene, camera)
         thin = read & (wide == 0)
-        if not opened(thin.view(np.uint8)).any():
+        upright = opened(thin.view(np.uint8))
+        if not upright.any():
             continue
-        inside = hull(opened(thin.view(np.uint8))) > 0
+        inside = hull(upright) > 0
         parts, regions = components(filled(closed(wide, GAP)) & (member & ~thin).view(np.uint8))
         for region in regions:
             part = parts == region.label

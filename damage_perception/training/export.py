@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import math
 from dataclasses import dataclass
@@ -29,8 +30,7 @@ from damage_perception.training.config import TrainingConfig
 from damage_perception.training.graphs import (
     OPSET,
     Exported,
-    write_fp16,
-    write_fp32,
+    write_graph,
     write_int8,
 )
 from damage_perception.training.model import DamageNet
@@ -79,13 +79,15 @@ def export(
     """
     models.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=models) as folder:
-        card = _write_model(model, config, calibration, Path(folder), start, history)
+        training = _training(config, start, history)
+        card = _write_model(model, config, calibration, training, Path(folder))
         DamageNetwork.load(card, config.workers)
-        for path in sorted(Path(folder).iterdir(), key=lambda path: path == card):
+        made = sorted(Path(folder).iterdir(), key=lambda path: path == card)
+        for path in made:
             path.replace(models / path.name)
-    for precision in yaml.safe_load((models / card.name).read_text())["left_out"]:
+    for name in {_graph_name(precision) for precision in PRECISIONS} - {p.name for p in made}:
         # Of the model before: the card names it no more.
-        (models / _graph_name(precision)).unlink(missing_ok=True)
+        (models / name).unlink(missing_ok=True)
     return models / card.name
 
 
@@ -93,9 +95,8 @@ def _write_model(
     model: DamageNet,
     config: TrainingConfig,
     calibration: LabelledViews,
+    training: dict[str, Any],
     models: Path,
-    start: str,
-    history: list[dict[str, float]],
 ) -> Path:
     graphs = _write_graphs(model, config, calibration, models)
     exact = graphs["fp32"]
@@ -122,7 +123,7 @@ def _write_model(
             "widths": list(model.widths),
             "parameters": sum(p.numel() for p in model.parameters()),
         },
-        "training": _training(config, start, history),
+        "training": training,
         **calibrated,
     }
     path = models / f"{NAME}.yaml"
@@ -147,14 +148,14 @@ def _write_graphs(
     def measured(precision: str) -> _Measured:
         return _measure(paths[precision], config.workers, views, expected)
 
-    write_fp32(model, size, paths["fp32"])
+    write_graph(model, size, paths["fp32"])
     exact = measured("fp32")
     if not exact.difference <= PARITY_TOLERANCE:
         raise ValueError(
             f"the exported graph differs from PyTorch by {exact.difference:.4f} in item "
             f"probability, at most {PARITY_TOLERANCE} is allowed"
         )
-    write_fp16(model, size, paths["fp16"])
+    write_graph(copy.deepcopy(model).half(), size, paths["fp16"])
     count = min(RANGE_VIEWS, len(views))
     ranges = (_arrays(views, np.array([row])) for row in range(count))
     write_int8(paths["fp32"], ranges, paths["int8"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,8 +48,8 @@ class Exported(nn.Module):
         )
 
 
-def write_fp32(model: DamageNet, size: int, path: Path) -> None:
-    """Writes the graph for views of ``size`` pixels."""
+def write_graph(model: DamageNet, size: int, path: Path) -> None:
+    """Writes the graph for views of ``size`` pixels, in the precision of the model's weights."""
     example = (
         torch.zeros(2, size, size, 3, dtype=torch.uint8),
         torch.zeros(2, size, size),
@@ -79,11 +78,6 @@ def write_fp32(model: DamageNet, size: int, path: Path) -> None:
         del value.metadata_props[:]
     onnx.checker.check_model(graph)
     onnx.save(graph, str(path))
-
-
-def write_fp16(model: DamageNet, size: int, path: Path) -> None:
-    """Writes the graph with weights and layers in half precision; inputs and outputs as in fp32."""
-    write_fp32(copy.deepcopy(model).half(), size, path)
 
 
 class _Views(CalibrationDataReader):  # type: ignore[misc]

@@ -77,6 +77,10 @@ def report_json(report: Report) -> dict[str, Any]:
         "kind_confidences": {
             kind: _number(value) for kind, value in zip(KINDS, report.kind_confidences, strict=True)
         },
+        "anomaly_score": _number(report.anomaly_score),
+        "references": report.references.name.lower(),
+        "identified_sku": report.identity.sku,
+        "identification_confidence": _number(report.identity.confidence),
         "regions": [_region_json(region) for region in report.regions],
         "position_m": _vector(report.position_m),
         "cameras": list(report.cameras),

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.frame import Frame
+from damage_perception.gallery.references import References
 from damage_perception.kinds import KINDS
 from damage_perception.network.damage_network import Assessment, DamageNetwork
 from damage_perception.network.session import BackendError
 from damage_perception.station import Item, Plane, Station
+from damage_perception.verdict.difference import Difference, Identity
 from damage_perception.verdict.evidence import Evidence, Sighting
 from damage_perception.verdict.place import Place
 from damage_perception.verdict.policy import VerdictPolicy
@@ -38,14 +40,17 @@ class MountedCamera:
 
 @dataclass(frozen=True)
 class FrameResult:
-    """What one frame shows, each item judged by itself; the three go together by index.
+    """What one frame shows, each item judged by itself; all go together by index.
 
     An assessment stands also where the view is unfit to judge by and the report says unknown; it is
-    None where the backend failed.
+    None where the backend failed. So does the difference from references, None where the item was
+    not compared.
     """
 
     items: tuple[Item, ...]
+    views: tuple[View, ...]
     assessments: tuple[Assessment | None, ...]
+    differences: tuple[Difference | None, ...]
     reports: tuple[Report, ...]
 
 
@@ -54,6 +59,7 @@ class _Look:
     """One item in one frame, as it was found, assessed and noted."""
 
     item: Item
+    view: View
     assessment: Assessment | None
     sighting: Sighting
 
@@ -68,6 +74,7 @@ class Inspector:
     camera_faults    what is wrong with a camera as a whole (stale, malformed images); the caller
                      keeps it, and reports that lack evidence carry it
     backend_problem  why the newest inference failed; empty where it did not, or there was none yet
+    references       what items are compared with; nothing until it is given a gallery
     """
 
     network: DamageNetwork
@@ -76,8 +83,10 @@ class Inspector:
     quality: QualityLimits = field(default_factory=QualityLimits)
     camera_faults: dict[str, Reason] = field(default_factory=dict)
     backend_problem: str = ""
+    references: References = field(init=False)
 
     def __post_init__(self) -> None:
+        self.references = References(self.network)
         self._tracker = ItemTracker(self.policy)
         self._now_ns = 0
 
@@ -103,6 +112,8 @@ class Inspector:
         looks = self._look(frame, [item for item, _ in waiting], plane)
         for (_, track), look in zip(waiting, looks, strict=True):
             self._tracker.add(track, look.sighting)
+            sku = track.sku or self.references.identity(track.evidence).sku
+            self.references.compare(track.evidence, sku, self.policy, (frame, look.view))
         return reports + self.tick(now_ns)
 
     def tick(self, now_ns: int) -> list[Report]:
@@ -120,21 +131,29 @@ class Inspector:
         """Reports on everything still waiting, before the caller stops."""
         return [self._report(due) for due in self._tracker.drain()]
 
-    def judge(self, frame: Frame) -> FrameResult:
-        """Every item in ``frame`` by itself, from this one frame."""
+    def judge(self, frame: Frame, sku: str = "") -> FrameResult:
+        """Every item in ``frame`` by itself, from this one frame.
+
+        sku  of the items, where it is known
+        """
         policy = replace(self.policy, frames_per_camera=1)
         cameras = frozenset((frame.camera_name,))
         station = self.cameras[frame.camera_name].station
         plane = station.plane_in(frame)
         looks = self._look(frame, station.locate(frame, plane), plane)
-        reports = []
+        reports, differences = [], []
         for index, look in enumerate(looks):
             evidence = Evidence([look.sighting])
-            decision = policy.decide(evidence, cameras, Reason.NONE)
-            reports.append(self._make_report(f"item-{index + 1}", "", evidence, *decision))
+            asked = sku or self.references.identity(evidence).sku
+            self.references.compare(evidence, asked, policy, (frame, look.view))
+            differences.append(evidence.sightings[0].difference)
+            due = Due(f"item-{index + 1}", sku, None, evidence, Reason.NONE)
+            reports.append(self._decide(due, policy, cameras))
         return FrameResult(
             tuple(look.item for look in looks),
+            tuple(look.view for look in looks),
             tuple(look.assessment for look in looks),
+            tuple(differences),
             tuple(reports),
         )
 
@@ -182,35 +201,35 @@ class Inspector:
             kinds=assessment.kinds if assessment else np.zeros(len(KINDS), np.float32),
             faults=found,
             regions=regions,
+            embedding=assessment.embedding if assessment else None,
         )
-        return _Look(item, assessment, sighting)
+        return _Look(item, view, assessment, sighting)
 
     def _report(self, due: Due) -> Report:
         cameras = self._cameras_of(due.station)
         missing = due.missing
         for name in cameras:
             missing |= self.camera_faults.get(name, Reason.NONE)
-        decision = self.policy.decide(due.evidence, cameras, missing)
-        return self._make_report(due.item_id, due.sku, due.evidence, *decision)
+        return self._decide(replace(due, missing=missing), self.policy, cameras)
 
-    def _make_report(
-        self,
-        item_id: str,
-        sku: str,
-        evidence: Evidence,
-        verdict: Verdict,
-        reasons: Reason,
-        confidence: float,
-    ) -> Report:
+    def _decide(self, due: Due, policy: VerdictPolicy, cameras: frozenset[str]) -> Report:
+        evidence = due.evidence
+        identity = Identity() if due.sku else self.references.identity(evidence)
+        sku = due.sku or identity.sku
+        # What was announced late, or only now has a name, was not yet compared.
+        self.references.compare(evidence, sku, policy)
+        if due.sku and evidence.mismatch:
+            identity = self.references.identity(evidence)
+        verdict, reasons, confidence = policy.decide(evidence, cameras, due.missing)
         usable = [sighting for sighting in evidence.sightings if sighting.usable]
         newest = max(usable or evidence.sightings, key=lambda s: s.stamp_ns, default=None)
         return Report(
-            item_id=item_id,
-            sku=sku,
+            item_id=due.item_id,
+            sku=due.sku,
             verdict=verdict,
             reasons=reasons,
             confidence=confidence,
-            threshold=self.policy.threshold,
+            threshold=policy.threshold_of(evidence.compared),
             kind_confidences=evidence.kinds(),
             regions=evidence.regions() if verdict is Verdict.DIVERT else (),
             cameras=tuple(sorted(evidence.of_cameras())),
@@ -222,4 +241,7 @@ class Inspector:
             model_id=self.network.card.model_id,
             calibration_id=self.network.card.calibration_id,
             backend=self.network.backend,
+            anomaly_score=evidence.anomaly(),
+            references=self.references.status(evidence, sku),
+            identity=identity,
         )

@@ -82,11 +82,13 @@ def load_inspector(options: PipelineOptions, cameras: Sequence[str]) -> "Inspect
     mounted = {name: MountedCamera(station) for name, station in stations.items()}
     rate = options.false_diverts_per_1000
     try:
-        threshold = options.threshold
+        threshold = compared = options.threshold
         if threshold is None:
             rate = _rate_of_the_node() if rate is None else rate
             threshold = network.card.operating_point(rate).threshold
-        return Inspector(network, mounted, VerdictPolicy(threshold=threshold))
+            compared = network.card.operating_point(rate, compared=True).threshold
+        policy = VerdictPolicy(threshold=threshold, compared_threshold=compared or 0.0)
+        return Inspector(network, mounted, policy)
     except ValueError as error:
         raise Failure(str(error)) from error
 

@@ -81,6 +81,18 @@ def evaluate(
     no_depth: Annotated[
         bool, typer.Option("--no-depth", help="As if the cameras delivered colour alone.")
     ] = False,
+    references: Annotated[
+        bool,
+        typer.Option(
+            "--references", help="Enrol the rows of role reference first, and compare with them."
+        ),
+    ] = False,
+    wrong_references: Annotated[
+        bool,
+        typer.Option(
+            "--wrong-references", help="The same, but each sku gets the references of another."
+        ),
+    ] = False,
 ) -> None:
     """Measure the pipeline on a labelled data set: metrics.json, predictions.csv, plots."""
     from damage_perception.dataset import ImageFolder
@@ -97,8 +109,12 @@ def evaluate(
         out,
         lambda records: shown(records, "evaluating", len(records)),
         with_depth=not no_depth,
+        references=references,
+        wrong_references=wrong_references,
     )
     console.print(_figures(metrics))
+    if references or wrong_references:
+        console.print(_signals(metrics))
     if metrics["unlabelled"]:
         count = len(metrics["unlabelled"])
         console.print(f"{count} images have no label and were left out", style="yellow")
@@ -164,6 +180,24 @@ def _figures(metrics: dict[str, Any]) -> Table:
     table.add_row("errors in all", str(len(metrics["errors"])))
     latency = metrics["latency_ms"]["p50"]
     table.add_row("median time of a frame", "-" if latency is None else f"{latency:.1f} ms")
+    return table
+
+
+def _signals(metrics: dict[str, Any]) -> Table:
+    """What each signal gives by itself, and both together."""
+    table = Table(title=f"{metrics['enrolled']} references, {metrics['compared']} items compared")
+    for title in ("signal", "AUROC", "average precision", "recall at 1 % false positives"):
+        table.add_column(title)
+    for name in ("supervised", "references", "joined"):
+        figures = metrics[name]
+        values = (figures["auroc"], figures["average_precision"], figures["recall_at_fpr"]["0.01"])
+        table.add_row(name, *("-" if value is None else f"{value:.3f}" for value in values))
+    found = metrics["identification"]
+    if found["top1"] is not None:
+        table.caption = (
+            f"of {found['skus']} skus the right one is found for {found['top1']:.1%} of the items, "
+            f"{found['rejected']:.1%} are none of these; {metrics['mismatched']} do not match"
+        )
     return table
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.dataset import QUERY, DatasetError, ImageFolder, Record
+from damage_perception.evaluation.enrolment import Enrolled, enrol
 from damage_perception.evaluation.metrics import measure
 from damage_perception.evaluation.plots import plot_report
 from damage_perception.evaluation.prediction import Prediction, judge_again, predict
 from damage_perception.inspector import Inspector
 from damage_perception.overlay import contact_sheet, draw_overlay, write_picture
+from damage_perception.verdict.difference import ReferenceStatus
 
 METRICS_FILE: Final = "metrics.json"
 PREDICTIONS_FILE: Final = "predictions.csv"
@@ -34,21 +37,29 @@ def evaluate(
     out: Path,
     progress: Progress = iter,
     with_depth: bool = True,
+    references: bool = False,
+    wrong_references: bool = False,
 ) -> dict[str, Any]:
     """Judges every query image of ``dataset`` and writes what follows into the folder ``out``.
 
     progress    wraps the records to show how far the run is
     with_depth  False: as if the cameras had delivered colour alone
+    references  enrol the references of the data set first, and compare each query with those of
+                its sku
+    wrong_references  the same, but each sku is given the references of another one
 
-    metrics.json     the figures (see evaluation.metrics.measure), which are returned
+    metrics.json     the figures (see evaluation.metrics.measure), which are returned; with
+                     references also those of each signal (``supervised``, ``references``,
+                     ``joined``; the last are those of the whole), and ``identification``
     predictions.csv  name, damaged, kind, confidence, predicted_kind of every query image; one that
                      got no answer has the worst confidence for its label and no predicted kind
     report.png       the figures as plots
     worst.jpg        the damaged with the least and the good with the greatest confidence, drawn
 
-    An image without label is counted and left out; so is a reference.
+    An image without label is counted and left out; so is a reference, unless it is enrolled.
 
-    Raises DatasetError where the data set has no labels.csv or no query image.
+    Raises DatasetError where the data set has no labels.csv or no query image, or where references
+    are asked for and it has none that can be enrolled.
     """
     if not dataset.labelled:
         raise DatasetError(f"{dataset.path} has no labels.csv; an evaluation needs one")
@@ -56,9 +67,12 @@ def evaluate(
     if not queries:
         raise DatasetError(f"{dataset.path}/labels.csv has no row of role {QUERY}")
     out.mkdir(parents=True, exist_ok=True)
-    threshold = inspector.policy.threshold
+    enrolled = None
+    if references or wrong_references:
+        enrolled = enrol(dataset, inspector, progress, with_depth, wrong_references)
+    threshold = inspector.policy.threshold_of(compared=enrolled is not None)
     predictions = [
-        predict(record, record.label, inspector, threshold, with_depth)
+        predict(record, record.label, inspector, with_depth)
         for record in progress(queries)
         if record.label
     ]
@@ -71,6 +85,8 @@ def evaluate(
         "n_references": len(dataset) - len(queries) - len(dataset.unlabelled),
         "unlabelled": list(dataset.unlabelled),
     }
+    if enrolled is not None:
+        metrics |= _of_each_signal(predictions, inspector, enrolled)
     text = json.dumps(metrics, indent=2, allow_nan=False)
     (out / METRICS_FILE).write_text(text + "\n", encoding="utf-8")
     _write_predictions(predictions, out / PREDICTIONS_FILE)
@@ -79,6 +95,33 @@ def evaluate(
     plot_report(predictions, metrics, title, out / PLOTS_FILE)
     _draw_worst(queries, predictions, inspector, with_depth, out / WORST_FILE)
     return metrics
+
+
+def _of_each_signal(
+    predictions: Sequence[Prediction], inspector: Inspector, enrolled: Enrolled
+) -> dict[str, Any]:
+    """The figures of the network alone, of the references alone, and of both."""
+    policy = inspector.policy
+    compared = policy.threshold_of(compared=True)
+    named = [p for p in predictions if p.identity is not None]
+    right = [p.identity.nearest == enrolled.sku_of(p.label.sku) for p in named if p.identity]
+    rejected = [not p.identity.sku for p in named if p.identity]
+    return {
+        "supervised": measure(
+            [replace(p, confidence=p.supervised) for p in predictions], policy.threshold
+        ),
+        "references": measure([replace(p, confidence=p.anomaly) for p in predictions], compared),
+        "joined": measure(predictions, compared),
+        "compared": sum(p.references is ReferenceStatus.USED for p in predictions),
+        "mismatched": sum(p.references is ReferenceStatus.MISMATCH for p in predictions),
+        "identification": {
+            "skus": len(enrolled.skus),
+            "top1": float(np.mean(right)) if named else None,
+            "rejected": float(np.mean(rejected)) if named else None,
+        },
+        "enrolled": enrolled.count,
+        "not_enrolled": dict(enrolled.refused),
+    }
 
 
 def _write_predictions(predictions: Sequence[Prediction], path: Path) -> None:

@@ -15,6 +15,7 @@ from damage_perception.frame import Frame
 from damage_perception.inspector import FrameResult, Inspector
 from damage_perception.kinds import KINDS, NONE
 from damage_perception.station import Item, StationError
+from damage_perception.verdict.difference import Identity, ReferenceStatus, probability
 from damage_perception.view import Window
 
 # An item found is the labelled one where their outlines share as much (intersection over union),
@@ -41,6 +42,11 @@ class Prediction:
                     not found; NaN where the outline is not known or the image had no answer
     latency_ms      from the frame to its reports; NaN where it could not be read
     pixels          how the damage maps score the view; None where the true damage is not known
+    supervised      probability of damage by the network alone
+    anomaly         the same by the references alone, 0.5 where they say nothing; both as the
+                    confidence where there is an ``error``
+    references      what became of comparing with references
+    identity        the sku that the item looks like; None without references
     """
 
     name: str
@@ -54,12 +60,18 @@ class Prediction:
     item_iou: float = float("nan")
     latency_ms: float = float("nan")
     pixels: PixelScores | None = None
+    supervised: float = float("nan")
+    anomaly: float = float("nan")
+    references: ReferenceStatus = ReferenceStatus.NO_SKU
+    identity: Identity | None = None
 
 
 def predict(
-    record: Record, label: Label, inspector: Inspector, threshold: float, with_depth: bool = True
+    record: Record, label: Label, inspector: Inspector, with_depth: bool = True
 ) -> Prediction:
     """Judges the image and takes the answer on its target item (see ``find_target``).
+
+    Where the inspector has references, the item is compared with those of its label's sku.
 
     with_depth  False: as if the camera had delivered colour alone
     """
@@ -67,9 +79,10 @@ def predict(
         frame, items, mask = read_frame(record, with_depth), record.items(), record.mask()
     except DatasetError as error:
         return _failure(record, label, UNREADABLE, str(error))
+    gallery = inspector.references.gallery
     start = time.perf_counter()
     try:
-        result = inspector.judge(frame)
+        result = inspector.judge(frame, label.sku if gallery is not None else "")
     except StationError as error:
         return _failure(record, label, NOT_LOCATED, str(error))
     latency_ms = (time.perf_counter() - start) * 1000
@@ -82,17 +95,26 @@ def predict(
     assessment, report = result.assessments[target], result.reports[target]
     if assessment is None:
         return _failure(record, label, NO_ASSESSMENT, ", ".join(report.reasons.words()), latency_ms)
-    damaged = assessment.probability >= threshold
+    alone, embedding = float(assessment.probability), assessment.embedding
+    # Also of a view that is unfit for a verdict.
+    difference = result.differences[target]
+    compared = difference is not None and difference.same >= 0
+    confidence = probability(difference.joined) if difference and compared else alone
+    damaged = confidence >= inspector.policy.threshold_of(compared)
     return Prediction(
         record.name,
         label,
-        float(assessment.probability),
+        confidence,
         KINDS[int(np.argmax(assessment.kinds))] if damaged else NONE,
         report.verdict.name.lower(),
         tuple(report.reasons.words()),
         item_iou=float("nan") if outline is None else _iou(result.items[target].mask, outline),
         latency_ms=latency_ms,
         pixels=_score_pixels(assessment.maps, result.items[target], frame, label, mask),
+        supervised=alone,
+        anomaly=probability(difference.log_odds) if difference and compared else 0.5,
+        references=report.references,
+        identity=gallery.identify(embedding.descriptor) if gallery and embedding else None,
     )
 
 
@@ -174,5 +196,15 @@ def _failure(
 ) -> Prediction:
     worst = 0.0 if label.damaged else 1.0
     return Prediction(
-        record.name, label, worst, NONE, "unknown", (), error, cause, latency_ms=latency_ms
+        record.name,
+        label,
+        worst,
+        NONE,
+        "unknown",
+        (),
+        error,
+        cause,
+        latency_ms=latency_ms,
+        supervised=worst,
+        anomaly=worst,
     )

@@ -61,7 +61,7 @@ def tune(
     unjudged = 0
     for record in progress(records):
         assert record.label is not None
-        prediction = predict(record, record.label, inspector, inspector.policy.threshold)
+        prediction = predict(record, record.label, inspector)
         if prediction.error or prediction.verdict == "unknown":
             unjudged += 1
         else:

@@ -1,7 +1,14 @@
 """The damage network and what runs it."""
 
-from damage_perception.network.damage_network import PRECISIONS, Assessment, DamageNetwork
-from damage_perception.network.model_card import Calibration, ModelCard, ModelCardError
+from damage_perception.network.comparison import Calibration
+from damage_perception.network.damage_network import (
+    PRECISIONS,
+    Assessment,
+    Comparison,
+    DamageNetwork,
+)
+from damage_perception.network.embedding import Embedding
+from damage_perception.network.model_card import ModelCard, ModelCardError
 from damage_perception.network.session import BackendError, OnnxRuntimeSession, Session
 
 __all__ = [
@@ -9,7 +16,9 @@ __all__ = [
     "Assessment",
     "BackendError",
     "Calibration",
+    "Comparison",
     "DamageNetwork",
+    "Embedding",
     "ModelCard",
     "ModelCardError",
     "OnnxRuntimeSession",

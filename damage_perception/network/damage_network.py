@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from damage_perception.network.embedding import Embedding
 from damage_perception.network.model_card import ModelCard, ModelCardError
 from damage_perception.network.session import Arrays, BackendError, OnnxRuntimeSession, Session
 from damage_perception.view import View
@@ -19,6 +20,7 @@ from damage_perception.view import View
 SELF_TEST_TOLERANCE: Final = {"fp32": 0.005, "fp16": 0.01, "int8": 0.02}
 PRECISIONS: Final = tuple(SELF_TEST_TOLERANCE)
 OUTPUTS: Final = ("maps", "item_logit", "kind_logits")
+EMBEDDINGS: Final = ("cells", "descriptor")
 
 
 @dataclass(frozen=True)
@@ -29,25 +31,51 @@ class Assessment:
     probability  the same as a probability, 0..1
     kinds        (kinds,) float32, 0..1, confidence per kind
     maps         (kinds, S/4, S/4) float32, 0..1, where in the view
+    embedding    to compare the view with others; None where the model compares nothing
     """
 
     logit: float
     probability: float
     kinds: NDArray[np.float32]
     maps: NDArray[np.float32]
+    embedding: Embedding | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """A view against references.
+
+    log_odds    calibrated log odds of damage
+    same_logit  below ReferenceCard.least_same the references are of another product
+    change      (n,) float32, 0..1, of the view's cells: differs from what it should look like
+    missing     (K,) float32, 0..1, of the references' cells: has no match in the view
+    """
+
+    log_odds: float
+    same_logit: float
+    change: NDArray[np.float32]
+    missing: NDArray[np.float32]
 
 
 class DamageNetwork:
     """A loaded model with its card; `load` gives one that passed its self-test.
 
     precision  which of the card's graphs ``session`` runs
+    comparer   session of the graph that compares with references; None: it compares nothing
     """
 
-    def __init__(self, card: ModelCard, session: Session, precision: str = "fp32") -> None:
+    def __init__(
+        self,
+        card: ModelCard,
+        session: Session,
+        precision: str = "fp32",
+        comparer: Session | None = None,
+    ) -> None:
         self.card = card
         self.precision = precision
         self.view_size = card.view_size
         self._session = session
+        self._comparer = comparer
 
     @staticmethod
     def load(card_path: Path, threads: int = 2, precision: str = "fp32") -> DamageNetwork:
@@ -61,7 +89,8 @@ class DamageNetwork:
         """
         card = ModelCard.load(card_path)
         session = OnnxRuntimeSession(card.graph(precision), threads)
-        network = DamageNetwork(card, session, precision)
+        comparer = OnnxRuntimeSession(card.comparer, threads) if card.comparer else None
+        network = DamageNetwork(card, session, precision, comparer)
         network._check_contract()
         network.self_test()
         return network
@@ -92,10 +121,30 @@ class DamageNetwork:
             raise BackendError("inference gave a confidence that is not a number")
         log_odds = self.card.calibration.log_odds(item_logit)
         kinds = _sigmoid(kind_logits).astype(np.float32)
+        embeddings: list[Embedding | None] = [None] * len(views)
+        if self._comparer is not None:
+            cells, descriptors = (outputs[name] for name in EMBEDDINGS)
+            embeddings[:] = [
+                Embedding.of(cells[i], descriptors[i], view.item) for i, view in enumerate(views)
+            ]
         return [
-            Assessment(float(odds), float(_sigmoid(odds)), kinds[i], maps[i])
+            Assessment(float(odds), float(_sigmoid(odds)), kinds[i], maps[i], embeddings[i])
             for i, odds in enumerate(log_odds)
         ]
+
+    def compare(self, embedding: Embedding, references: NDArray[np.float32]) -> Comparison:
+        """A view against the cells of references, (K, C) float32, K >= 1. Raises BackendError."""
+        if self._comparer is None or self.card.references is None:
+            raise BackendError(f"model {self.card.model_id} compares nothing with references")
+        if not len(embedding.cells):
+            raise BackendError("the view shows no cell of the item: nothing to compare")
+        found = self._comparer.run({"view": embedding.cells, "references": references})
+        log_odds = self.card.references.calibration.log_odds(found["item_logit"])
+        if not np.isfinite(log_odds).all():
+            raise BackendError("comparing gave a confidence that is not a number")
+        return Comparison(
+            float(log_odds[0]), float(found["same_logit"][0]), found["change"], found["missing"]
+        )
 
     def self_test(self) -> float:
         """Runs the stored inputs; the largest difference from the stored outputs.
@@ -132,11 +181,12 @@ class DamageNetwork:
                 f"this version need {expected}"
             )
 
-        missing = set(OUTPUTS) - set(self._session.outputs())
+        needed = OUTPUTS + (EMBEDDINGS if self._comparer is not None else ())
+        missing = set(needed) - set(self._session.outputs())
         if missing:
             raise BackendError(
                 f"{self._graph} has no output {', '.join(sorted(missing))}; "
-                f"expected {', '.join(OUTPUTS)}"
+                f"expected {', '.join(needed)}"
             )
 
 

@@ -17,23 +17,12 @@ import yaml
 from numpy.typing import NDArray
 
 from damage_perception.kinds import KINDS
+from damage_perception.network.comparison import Calibration, ReferenceCard
 from damage_perception.network.operating_point import OperatingPoint, find_operating_point
 
 
 class ModelCardError(ValueError):
     """A model card, or a file that it names, is not what it has to be."""
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Log odds of damage = scale * logit + offset, fitted on items of their own (Platt 1999)."""
-
-    scale: float
-    offset: float
-
-    def log_odds(self, logit: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Calibrated log odds, same shape."""
-        return self.scale * logit.astype(np.float64) + self.offset
 
 
 @dataclass(frozen=True)
@@ -43,6 +32,8 @@ class ModelCard:
     graphs       by precision: fp32, fp16 or int8
     good_scores  (N,) sorted calibrated confidences of the highest-scoring good validation items
     good_count   how many good items were scored in all
+    comparer     graph that compares views with references; None: the model compares nothing
+    references   what is known of such comparisons; None where there is no comparer
     """
 
     path: Path
@@ -54,6 +45,8 @@ class ModelCard:
     calibration: Calibration
     good_scores: NDArray[np.float64]
     good_count: int
+    comparer: Path | None = None
+    references: ReferenceCard | None = None
 
     @staticmethod
     def load(path: Path) -> ModelCard:
@@ -80,13 +73,20 @@ class ModelCard:
             )
         return self.graphs[precision]
 
-    def operating_point(self, false_diverts_per_1000: float) -> OperatingPoint:
+    def operating_point(
+        self, false_diverts_per_1000: float, compared: bool = False
+    ) -> OperatingPoint:
         """The lowest threshold at which no more good items than asked for are diverted.
+
+        compared  of items that were compared with references
 
         Raises ValueError outside what the card's good items can show.
         """
+        highest, count = self.good_scores, self.good_count
+        if compared and self.references is not None:
+            highest, count = self.references.good_scores, self.references.good_count
         try:
-            return find_operating_point(self.good_scores, self.good_count, false_diverts_per_1000)
+            return find_operating_point(highest, count, false_diverts_per_1000)
         except ValueError as error:
             raise ValueError(
                 f"{error}, by model card {self.path.name}: ask for a rate among these, or set "
@@ -100,6 +100,7 @@ def _parse(path: Path, content: Any) -> ModelCard:
         raise ModelCardError(f"model card {path} has the kinds {kinds}; expected {KINDS}")
     graphs = {str(name): _file(path, entry) for name, entry in content["graphs"].items()}
     calibration, good = content["calibration"], content["good_items"]
+    references = content.get("references")
     return ModelCard(
         path=path,
         model_id=str(content["model_id"]),
@@ -110,6 +111,8 @@ def _parse(path: Path, content: Any) -> ModelCard:
         calibration=Calibration(float(calibration["scale"]), float(calibration["offset"])),
         good_scores=np.sort(np.asarray(good["highest_confidences"], np.float64)),
         good_count=int(good["count"]),
+        comparer=_file(path, references["comparer"]) if references else None,
+        references=ReferenceCard.parse(references) if references else None,
     )
 
 

@@ -13,6 +13,7 @@ from std_msgs.msg import Header
 
 from damage_perception.frame import CameraModel
 from damage_perception.kinds import CODES
+from damage_perception.verdict.difference import ReferenceStatus
 from damage_perception.verdict.regions import Region
 from damage_perception.verdict.report import Report
 from damage_perception_msgs.msg import DamageRegion, DamageReport
@@ -48,8 +49,11 @@ def report_message(report: Report, now_ns: int) -> DamageReport:
         confidence=float(report.confidence),
         threshold=float(report.threshold),
         kind_confidences=report.kind_confidences.astype(np.float32),
-        anomaly_score=float("nan"),
-        references_used=False,
+        anomaly_score=float(report.anomaly_score),
+        references_used=report.references is ReferenceStatus.USED,
+        references=int(report.references),
+        identified_sku=report.identity.sku,
+        identification_confidence=float(report.identity.confidence),
         regions=[_region_message(region) for region in report.regions],
         cameras=list(report.cameras),
         frames_used=report.frames_used,

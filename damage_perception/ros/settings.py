@@ -26,10 +26,12 @@ def nanoseconds(values: Values, name: str) -> int:
 
 def policy_of(values: Values, card: ModelCard) -> VerdictPolicy:
     """The verdict policy. Raises ParameterError where the card cannot show the rate asked for."""
-    threshold = values["damage_threshold"]
+    threshold = compared = values["damage_threshold"]
     if threshold == 0:
+        rate = values["false_diverts_per_1000"]
         try:
-            threshold = card.operating_point(values["false_diverts_per_1000"]).threshold
+            threshold = card.operating_point(rate).threshold
+            compared = card.operating_point(rate, compared=True).threshold
         except ValueError as error:
             raise ParameterError(f"parameter false_diverts_per_1000: {error}") from error
     return VerdictPolicy(
@@ -38,6 +40,8 @@ def policy_of(values: Values, card: ModelCard) -> VerdictPolicy:
         deadline_ns=nanoseconds(values, "decision_deadline_ms"),
         leave_ns=nanoseconds(values, "leave_after_ms"),
         join_radius_m=values["join_radius_m"],
+        compared_threshold=compared,
+        require_sku=values["require_sku"],
     )
 
 

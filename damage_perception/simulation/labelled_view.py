@@ -29,8 +29,9 @@ class LabelledView:
     """A frame with one target item, with what is true of it.
 
     kinds and items (H, W) uint8 as in `Rendering`; normal (3,) and offset_m are the ground's plane
-    in the optical frame: height of a point is normal . point + offset_m. twin is the view of the
-    same scene without the damage; None where there is none.
+    in the optical frame: height of a point is normal . point + offset_m. surface_m (H, W, 3) is
+    where on the product each pixel of the item lies, in axes that all pieces of it share; NaN
+    elsewhere. twin is the view of the same scene without the damage; None where there is none.
     """
 
     frame: Frame
@@ -40,6 +41,7 @@ class LabelledView:
     normal: Array
     offset_m: float
     sensor: str
+    surface_m: Array
     twin: LabelledView | None = None
 
 
@@ -52,6 +54,7 @@ def sample_view(
     kind: str | None = None,
     form: str | None = None,
     decoy: bool | None = None,
+    product: Product | None = None,
     depthless_share: float = 0.0,
 ) -> LabelledView:
     """Draw a tight view of ``size`` x ``size`` pixels; the same arguments give the same view.
@@ -72,6 +75,7 @@ def sample_view(
         kind=kind,
         form=form,
         decoy=decoy,
+        product=product,
     )
 
 
@@ -125,11 +129,11 @@ def _picture(
             break
     else:
         raise RuntimeError(f"hidden, or no visible damage, in {_ATTEMPTS} scenes of {scene.truth}")
-    view = _labelled(taken, scene.truth, sensor.name)
+    view = _labelled(taken, scene, pose, scene.truth, sensor.name)
     if pristine is None:
         return view
     undamaged = replace(scene.truth, kind=NONE, severity=0.0)
-    return replace(view, twin=_labelled(pristine, undamaged, sensor.name))
+    return replace(view, twin=_labelled(pristine, scene, pose, undamaged, sensor.name))
 
 
 def _shown_share(scene: Scene, pose: Pose, rendering: Rendering) -> float:
@@ -140,10 +144,23 @@ def _shown_share(scene: Scene, pose: Pose, rendering: Rendering) -> float:
     return float((rendering.items == 1).sum() / max(1, hull.sum()))
 
 
-def _labelled(taken: Exposure, truth: Truth, sensor: str) -> LabelledView:
+def _labelled(
+    taken: Exposure, scene: Scene, pose: Pose, truth: Truth, sensor: str
+) -> LabelledView:
     drawn = taken.rendering
+    surface = np.full((*drawn.items.shape, 3), np.nan, np.float32)
+    shown = drawn.items == 1
+    points = drawn.camera.rays[shown] * drawn.depth_true_m[shown][:, None]
+    surface[shown] = scene.on_target(points @ pose.rotation + pose.position_m)
     return LabelledView(
-        taken.frame, drawn.kinds, drawn.items, truth, drawn.normal, drawn.offset_m, sensor
+        taken.frame,
+        drawn.kinds,
+        drawn.items,
+        truth,
+        drawn.normal,
+        drawn.offset_m,
+        sensor,
+        surface,
     )
 
 

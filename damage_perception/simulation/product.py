@@ -13,6 +13,7 @@ FORMS = ("carton", "printed_box", "mailer", "cylinder", "bottle", "book", "multi
 FORM_SHARES = (0.22, 0.22, 0.15, 0.12, 0.07, 0.07, 0.15)
 _TEXELS_ALONG_LONGEST = 340
 _TALLEST_M = 0.32
+_DECOY_SHARE = 0.18
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ class Product:
     @property
     def sku(self) -> str:
         return f"{self.split.value}-{self.form}-{self.index:06d}"
+
+    @property
+    def printed_decoy(self) -> bool:
+        """Whether its artwork shows a picture of damage, on every piece of it."""
+        return bool(generator(self.split, "decoy", self.index).random() < _DECOY_SHARE)
 
     def texels(self, *lengths_m: float) -> tuple[int, ...]:
         """Picture sizes in texels of lengths in metres."""

@@ -11,7 +11,7 @@ from damage_perception.frame import CameraModel
 from damage_perception.kinds import KINDS, NONE
 from damage_perception.simulation.camera import Pose
 from damage_perception.simulation.damage import APPLICABLE, damage
-from damage_perception.simulation.mesh import Array, Patch
+from damage_perception.simulation.mesh import Array, Patch, rotation
 from damage_perception.simulation.pieces import make_piece
 from damage_perception.simulation.product import FORM_SHARES, FORMS, Product, sample_product
 from damage_perception.simulation.render import Rendering, render
@@ -19,7 +19,6 @@ from damage_perception.simulation.split import Split
 from damage_perception.simulation.surroundings import Surroundings, sample_surroundings
 
 _KIND_SHARES = (0.22, 0.19, 0.17, 0.17, 0.16, 0.09)
-_DECOY_SHARE = 0.18
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Scene:
     """Patches in the world (z up, ground at 0, target around the origin) under a light.
 
     body and ghosts are the target's, undamaged is its body before the damage; size_m is the
-    target's.
+    target's. It is turned by yaw (radians) about z and moved to place_m.
     """
 
     truth: Truth
@@ -51,6 +50,8 @@ class Scene:
     ghosts: tuple[Patch, ...]
     undamaged: tuple[Patch, ...]
     surroundings: Surroundings
+    yaw: float
+    place_m: tuple[float, float]
 
     @property
     def patches(self) -> tuple[Patch, ...]:
@@ -64,6 +65,11 @@ class Scene:
     def render(self, camera: CameraModel, pose: Pose, rng: np.random.Generator) -> Rendering:
         """What a perfect camera sees from a pose."""
         return render(self.patches, self.ghosts, self.surroundings.lighting, camera, pose, rng)
+
+    def on_target(self, points_m: Array) -> Array:
+        """(..., 3) world points in the axes of the product, which all its pieces share."""
+        shift = np.array([*self.place_m, 0.0], np.float32)
+        return np.asarray((points_m - shift) @ rotation("z", self.yaw), np.float32)
 
     def outline_m(self) -> Array:
         """(N, 3) points of the target, for framing it; spills on the ground do not count."""
@@ -105,7 +111,7 @@ def sample_scene(
         raise ValueError(
             f"a {product.form} has no {kind}; expected one of {APPLICABLE[product.form]}"
         )
-    decoy = bool(rng.random() < _DECOY_SHARE) if decoy is None else decoy
+    decoy = product.printed_decoy if decoy is None else decoy
     level = float(rng.beta(1.1, 1.5)) if severity is None else severity
     side = float(rng.uniform(0, 2 * np.pi)) if azimuth is None else azimuth
     yaw = float(rng.uniform(0, 2 * np.pi))
@@ -125,6 +131,8 @@ def sample_scene(
         tuple(body.ghosts),
         tuple(undamaged.placed(yaw, *place_m, item=1).patches),
         around,
+        yaw,
+        place_m,
     )
 
 

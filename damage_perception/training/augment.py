@@ -1,21 +1,17 @@
-"""Batches of views, varied in ways that need no renderer."""
+"""A view, varied in ways that need no renderer."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from damage_perception.kinds import KINDS
 from damage_perception.simulation.split import Split
 from damage_perception.simulation.written_damage import WRITABLE, write_damage
-from damage_perception.training.views import MAP_STRIDE, UNKNOWN_KIND, LabelledViews, coarse
+from damage_perception.training.views import MAP_STRIDE, LabelledViews, coarse
 from damage_perception.view import UNKNOWN_HEIGHT_M
 
 # Shares of the views; a camera that loses its depth must not cost the verdict.
@@ -28,7 +24,7 @@ TILTED_PLANE_SHARE = 0.3
 # Of the view's width: what a plane fitted in one frame is off by, and a step of coarse depth.
 PLANE_ERROR, LARGEST_DEPTH_STEP = 0.004, 0.006
 # Of these, half meet a damaged view and stay as they are.
-PRINTED_SHARE = 0.24
+PRINTED_SHARE = 0.12
 # What a view spans where that is not known.
 USUAL_WIDTH_M = 0.3
 GREY_SHARE = 0.04
@@ -36,108 +32,91 @@ SWAPPED_SHARE = 0.08
 SOFT_SHARE = 0.12
 UPRIGHT_SHARE = 0.6
 LARGEST_ZOOM, LARGEST_SHIFT = 1.15, 0.06
+# Of a view's side: dense embeddings are so many pixels apart.
+CELL_STRIDE = 16
+
+Images = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Network inputs as in DamageNet.forward, and targets.
+class Drawn:
+    """A view at the size it is learned at: colour, height, item, width, codes, place.
 
-    maps     (N, kinds, S/4, S/4) float32, 1 on damage of the kind
-    known    (N, 1, S/4, S/4) float32, 1 where it is known what is there
-    damaged  (N,) float32
+    printed  whether another picture was printed over it: it is no piece of its product any more
     """
 
-    inputs: tuple[Tensor, Tensor, Tensor, Tensor]
-    maps: Tensor
-    known: Tensor
-    damaged: Tensor
-
-    @property
-    def kinds(self) -> Tensor:
-        """(N, kinds) float32, 1 where the kind is in the view."""
-        return self.maps.amax(dim=(2, 3))
-
-    @property
-    def all_known(self) -> Tensor:
-        """(N, 1) float32, 1 where it is known of the whole view what is there."""
-        return self.known.amin(dim=(2, 3))
-
-    def to(self, device: torch.device) -> Batch:
-        """The batch on a device."""
-        color, height_m, item, width_m = (part.to(device) for part in self.inputs)
-        targets = (self.maps.to(device), self.known.to(device), self.damaged.to(device))
-        return Batch((color, height_m, item, width_m), *targets)
-
-    def joined(self, other: Batch) -> Batch:
-        """This batch and another one."""
-        color, height_m, item, width_m = (
-            torch.cat(parts) for parts in zip(self.inputs, other.inputs, strict=True)
-        )
-        return Batch(
-            (color, height_m, item, width_m),
-            torch.cat((self.maps, other.maps)),
-            torch.cat((self.known, other.known)),
-            torch.cat((self.damaged, other.damaged)),
-        )
+    images: Images
+    printed: bool = False
 
 
-def draw_batch(
-    views: LabelledViews,
-    rows: NDArray[np.integer],
-    size: int,
-    rngs: Sequence[np.random.Generator] | None = None,
-    spoil: Mapping[int, np.random.Generator] | None = None,
-) -> Batch:
-    """The given rows at ``size`` x ``size``.
+@dataclass(frozen=True)
+class Variation:
+    """What a view is varied by.
 
-    rngs   how each is varied for training; None: views stay as they are
-    spoil  by place in the batch: pristine views that get damage written into them
+    own     of the view
+    shared  seed of what all views of one product have in common, or they would show another one
     """
-    spoil = spoil or {}
-    drawn = [
-        _draw(views, int(row), size, None if rngs is None else rngs[i], spoil.get(i))
-        for i, row in enumerate(rows)
-    ]
-    color, height, item, width, codes = (
-        torch.from_numpy(np.stack(part)) for part in zip(*drawn, strict=True)
-    )
-    damaged = torch.from_numpy(views.damaged[rows]).float()
-    damaged[list(spoil)] = 1.0
-    present = codes.unsqueeze(1) == torch.arange(1, len(KINDS) + 1).view(1, -1, 1, 1)
-    maps = present.float() * damaged.view(-1, 1, 1, 1)
-    known = (codes != UNKNOWN_KIND).float().unsqueeze(1)
-    return Batch((color, height, item, width), maps, known, damaged)
+
+    own: np.random.Generator
+    shared: int
 
 
-def _draw(
+def draw_as_is(views: LabelledViews, row: int, size: int) -> Drawn:
+    """A view as it was rendered, resized where need be."""
+    images = _stored(views, row)
+    if len(images[0]) == size:
+        *whole, place = images
+        return Drawn((*whole, _cells(place)))
+    return Drawn(_warped(images, size, np.eye(2), np.zeros(2)))
+
+
+def draw(
     views: LabelledViews,
     row: int,
     size: int,
-    rng: np.random.Generator | None,
-    spoil: np.random.Generator | None,
-) -> tuple[Any, ...]:
-    color, item = views.color[row], views.item[row]
-    height = views.height_m[row].astype(np.float32)
-    codes, width = views.kinds[row], views.width_m[row]
+    variation: Variation,
+    spoil: np.random.Generator | None = None,
+) -> Drawn:
+    """A view, varied; with damage written into it where ``spoil`` is given."""
+    rng, shared = variation.own, np.random.default_rng(variation.shared)
+    color, height, item, width, codes, place = _stored(views, row)
     if spoil is not None:
         color, height, codes = _spoilt(color, height, item, float(width), spoil)
-    stored = color.shape[0]
-    if rng is None and stored == size:
-        return color, height, item, width, codes
-    turn = np.eye(2, dtype=np.float64)
-    shift = np.zeros(2)
-    if rng is not None:
-        # Quarter turns lose no corner of the view, as production loses none.
-        upright = rng.integers(4) * np.pi / 2 + rng.normal(0, 0.05)
-        angle = upright if rng.random() < UPRIGHT_SHARE else rng.uniform(0, 2 * np.pi)
-        zoom = rng.uniform(1 / LARGEST_ZOOM, LARGEST_ZOOM)
-        cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
-        mirror = rng.choice((-1.0, 1.0))
-        turn = np.array([[cos * mirror, -sin], [sin * mirror, cos]])
-        shift = rng.uniform(-LARGEST_SHIFT, LARGEST_SHIFT, 2)
-        width = np.float32(width / zoom)
+    # Quarter turns lose no corner of the view, as production loses none.
+    upright = rng.integers(4) * np.pi / 2 + rng.normal(0, 0.05)
+    angle = upright if rng.random() < UPRIGHT_SHARE else rng.uniform(0, 2 * np.pi)
+    zoom = rng.uniform(1 / LARGEST_ZOOM, LARGEST_ZOOM)
+    cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
+    mirror = shared.choice((-1.0, 1.0))
+    turn = np.array([[cos * mirror, -sin], [sin * mirror, cos]])
+    shift = rng.uniform(-LARGEST_SHIFT, LARGEST_SHIFT, 2)
+    width = np.float32(width / zoom)
+    printed = False
+    if rng.random() < PRINTED_SHARE:
+        other = int(rng.integers(len(views)))
+        if not views.damaged[other]:
+            color, printed = _print_on(color, item, views.color[other], rng), True
+    images = (color, height, item, width, codes, place)
+    color, height, item, width, codes, place = _warped(images, size, turn, shift)
+    color = _recolor(color, rng, shared)
+    _spoil_depth(height, float(width), rng)
+    if (height == UNKNOWN_HEIGHT_M).all():
+        item = _roughly_outlined(item, rng)
+    return Drawn((color, height, item, width, codes, place), printed)
 
-    def warp(image: NDArray[Any], out: int, how: int, fill: float) -> NDArray[Any]:
+
+def _stored(views: LabelledViews, row: int) -> Images:
+    height, place = views.height_m[row].astype(np.float32), views.place_m[row].astype(np.float32)
+    return views.color[row], height, views.item[row], views.width_m[row], views.kinds[row], place
+
+
+def _warped(
+    images: Images, size: int, turn: NDArray[np.float64], shift: NDArray[np.float64]
+) -> Images:
+    """Turned about the centre, and shifted by a share of the view."""
+    color, height, item, width, codes, place = images
+
+    def warp(image: NDArray[Any], out: int, how: int, fill: Any) -> NDArray[Any]:
         # About the centres of both images, pixel centres at whole numbers.
         scale = turn * (out / image.shape[0])
         middle_in, middle_out = (image.shape[0] - 1) / 2, (out - 1) / 2
@@ -147,33 +126,35 @@ def _draw(
             image, matrix, (out, out), flags=how, borderMode=cv2.BORDER_CONSTANT, borderValue=fill
         )
 
-    if rng is not None and rng.random() < PRINTED_SHARE:
-        other = int(rng.integers(len(views)))
-        if not views.damaged[other]:
-            color = _print_on(color, item, views.color[other], rng)
-    color = warp(color, size, cv2.INTER_LINEAR, 0)
-    # Nearest, because a mean across an edge is a height that nothing has.
-    height = warp(height, size, cv2.INTER_NEAREST, UNKNOWN_HEIGHT_M)
-    item = warp(item, size, cv2.INTER_NEAREST, 0)
-    codes = warp(codes, size // MAP_STRIDE, cv2.INTER_NEAREST, 0)
-    if rng is not None:
-        color = _recolor(color, rng)
-        _spoil_depth(height, float(width), rng)
-        if (height == UNKNOWN_HEIGHT_M).all():
-            item = _roughly_outlined(item, rng)
-    return color, height, item, width, codes
+    return (
+        warp(color, size, cv2.INTER_LINEAR, 0),
+        # Nearest, because a mean across an edge is a height that nothing has.
+        warp(height, size, cv2.INTER_NEAREST, UNKNOWN_HEIGHT_M),
+        warp(item, size, cv2.INTER_NEAREST, 0),
+        width,
+        warp(codes, size // MAP_STRIDE, cv2.INTER_NEAREST, 0),
+        warp(place, size // CELL_STRIDE, cv2.INTER_NEAREST, (np.nan,) * 3),
+    )
 
 
-def _recolor(color: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+def _cells(place: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(S/16, S/16, 3) of (S/4, S/4, 3), from the middle of each cell."""
+    every = CELL_STRIDE // MAP_STRIDE
+    return np.ascontiguousarray(place[every // 2 :: every, every // 2 :: every])
+
+
+def _recolor(
+    color: NDArray[np.uint8], rng: np.random.Generator, shared: np.random.Generator
+) -> NDArray[np.uint8]:
     gain = rng.uniform(0.75, 1.3) * rng.uniform(0.92, 1.08, 3)
     levels = 255 * (np.arange(256)[:, None] / 255) ** rng.uniform(0.75, 1.35)
     table = np.clip(levels * gain + rng.uniform(-18, 18), 0, 255).astype(np.uint8)[:, None, :]
     image = cv2.LUT(color, np.ascontiguousarray(table))
-    draw = rng.random()
-    if draw < GREY_SHARE:
+    ink = shared.random()
+    if ink < GREY_SHARE:
         image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    elif draw < GREY_SHARE + SWAPPED_SHARE:
-        image = np.ascontiguousarray(image[..., rng.permutation(3)])
+    elif ink < GREY_SHARE + SWAPPED_SHARE:
+        image = np.ascontiguousarray(image[..., shared.permutation(3)])
     if rng.random() < SOFT_SHARE:
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.3))
     deviation = rng.uniform(-8, 6)

@@ -15,25 +15,27 @@ import numpy as np
 import torch
 import yaml
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from sklearn.metrics import roc_auc_score
 
 from damage_perception.kinds import KINDS
-from damage_perception.network import PRECISIONS, DamageNetwork, OnnxRuntimeSession
+from damage_perception.network import PRECISIONS, DamageNetwork, Embedding, OnnxRuntimeSession
 from damage_perception.network.damage_network import (
     SELF_TEST_TOLERANCE,
     digest,
     self_test_difference,
 )
-from damage_perception.training.augment import draw_batch
+from damage_perception.training.batch import draw_batch
+from damage_perception.training.calibration import fit_calibration, good_items
 from damage_perception.training.config import TrainingConfig
 from damage_perception.training.graphs import (
     OPSET,
     Exported,
+    write_comparer,
     write_graph,
     write_int8,
 )
 from damage_perception.training.model import DamageNet
+from damage_perception.training.reference_card import reference_card
 from damage_perception.training.views import LabelledViews
 
 NAME = "damage_net"
@@ -42,8 +44,6 @@ PARITY_TOLERANCE = 0.005
 SELF_TEST_VIEWS = 4
 RANGE_VIEWS = 200
 MOST_AUROC_LOST = 0.005
-# The card keeps the top of the distribution of good items, where operating points lie.
-KEPT_SCORES_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,14 @@ class _Measured:
     """A written graph and what it says of the calibration views.
 
     logits      (N,) of the item
+    embeddings  of all views
     difference  largest of the item probability from PyTorch's, on PARITY_VIEWS
     """
 
     path: Path
     session: OnnxRuntimeSession
     logits: NDArray[np.float32]
+    embeddings: list[Embedding]
     auroc: float
     difference: float
 
@@ -105,7 +107,8 @@ def _write_model(
     self_test = models / f"{NAME}_selftest.npz"
     stored: dict[str, Any] = {**inputs, **expected}
     np.savez_compressed(self_test, **stored)
-    calibrated = _calibrated(exact, calibration.damaged)
+    calibrated = _calibrated(exact, np.asarray(calibration.damaged))
+    compared = _write_comparer(model, exact, calibration, calibrated["calibration"], models)
     left_out = {}
     for precision, graph in list(graphs.items()):
         difference = self_test_difference(digest(graph.session.run(inputs)), expected)
@@ -125,6 +128,7 @@ def _write_model(
         },
         "training": training,
         **calibrated,
+        "references": compared,
     }
     path = models / f"{NAME}.yaml"
     path.write_text(
@@ -166,17 +170,20 @@ def _measure(
     path: Path, threads: int, views: LabelledViews, expected: NDArray[np.float32]
 ) -> _Measured:
     session = OnnxRuntimeSession(path, threads)
-    logits = np.concatenate(
-        [
-            session.run(_arrays(views, np.arange(i, min(i + 16, len(views)))))["item_logit"]
-            for i in range(0, len(views), 16)
-        ]
-    )
+    parts, embeddings = [], []
+    for start in range(0, len(views), 16):
+        inputs = _arrays(views, np.arange(start, min(start + 16, len(views))))
+        found = session.run(inputs)
+        parts.append(found["item_logit"])
+        seen = zip(found["cells"], found["descriptor"], inputs["item"], strict=True)
+        embeddings += [Embedding.of(*one) for one in seen]
+    logits = np.concatenate(parts)
     found = 1 / (1 + np.exp(-logits[: len(expected)]))
     return _Measured(
         path,
         session,
         logits,
+        embeddings,
         float(roc_auc_score(views.damaged, logits)) if np.isfinite(logits).all() else math.nan,
         float(np.abs(found - expected).max()),
     )
@@ -189,20 +196,6 @@ def _problem(precision: str, graph: _Measured, exact: _Measured, difference: flo
     if not difference <= SELF_TEST_TOLERANCE[precision]:
         return f"differs by {difference:.4f} from fp32 in the self-test"
     return ""
-
-
-def fit_calibration(
-    logits: NDArray[np.floating], damaged: NDArray[np.bool_]
-) -> tuple[float, float]:
-    """Scale and offset of Platt scaling (1999), by maximum likelihood."""
-    x, y = logits.astype(np.float64), damaged.astype(np.float64)
-
-    def negative_log_likelihood(p: NDArray[np.float64]) -> float:
-        odds = p[0] * x + p[1]
-        return float(np.mean(np.logaddexp(0, odds) - y * odds))
-
-    found = minimize(negative_log_likelihood, np.array((1.0, 0.0)), method="Nelder-Mead")
-    return float(found.x[0]), float(found.x[1])
 
 
 def _identity(graph: Path) -> dict[str, Any]:
@@ -237,6 +230,8 @@ def _contract(size: int) -> dict[str, Any]:
             "maps": "float32 (N, kinds, S/4, S/4), 0..1",
             "item_logit": "float32 (N,), before calibration",
             "kind_logits": "float32 (N, kinds)",
+            "cells": "float32 (N, S/16, S/16, 128), dense embeddings",
+            "descriptor": "float32 (N, 128), unit vectors",
         },
     }
 
@@ -261,9 +256,6 @@ def _training(
 def _calibrated(exact: _Measured, damaged: NDArray[np.bool_]) -> dict[str, Any]:
     """Calibration, and the scores of good items that follow from it."""
     scale, offset = fit_calibration(exact.logits, damaged)
-    confidences = 1 / (1 + np.exp(-(scale * exact.logits.astype(np.float64) + offset)))
-    good = np.sort(confidences[~damaged])
-    kept = good[-max(1, int(len(good) * KEPT_SCORES_SHARE)) :]
     return {
         "calibration": {
             "id": f"simulated-{_today()}-{_sha256(exact.path)[:8]}",
@@ -273,10 +265,25 @@ def _calibrated(exact: _Measured, damaged: NDArray[np.bool_]) -> dict[str, Any]:
             "offset": round(offset, 6),
             "auroc": round(exact.auroc, 4),
         },
-        "good_items": {
-            "count": len(good),
-            "highest_confidences": [round(float(score), 6) for score in kept],
-        },
+        "good_items": good_items(scale * exact.logits + offset, damaged),
+    }
+
+
+def _write_comparer(
+    model: DamageNet,
+    exact: _Measured,
+    views: LabelledViews,
+    calibration: dict[str, Any],
+    models: Path,
+) -> dict[str, Any]:
+    """Writes the graph that compares with references; the section ``references`` of the card."""
+    path = models / f"{NAME}_compare.onnx"
+    write_comparer(model.comparer, path)
+    log_odds = calibration["scale"] * exact.logits.astype(np.float64) + calibration["offset"]
+    session = OnnxRuntimeSession(path, 2)
+    return {
+        "comparer": {"file": path.name, "sha256": _sha256(path)},
+        **reference_card(session, views, exact.embeddings, log_odds),
     }
 
 

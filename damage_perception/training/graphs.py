@@ -12,11 +12,12 @@ import torch
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from torch import Tensor, nn
 
+from damage_perception.training.comparer import CELL_CHANNELS, Comparer
 from damage_perception.training.model import DamageNet
 
 OPSET = 18
 # What looks at pixels and what is read as a number keep their precision.
-_UNQUANTISED = ("stem", "maps", "detail")
+_UNQUANTISED = ("stem", "maps", "detail", "embed")
 
 
 class Exported(nn.Module):
@@ -31,21 +32,38 @@ class Exported(nn.Module):
 
     def forward(
         self, color: Tensor, height_m: Tensor, item: Tensor, width_m: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Maps 0..1, item logit, kind logits; each the mean of both."""
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Maps 0..1, item logit, kind logits; each the mean of both; cells and descriptor."""
         # As floats first: TensorRT does nothing with bytes but convert them.
         images = (color.float(), height_m, item.float())
         both = (torch.cat((image, image.flip(2))) for image in images)
-        prepared = self.model.preprocess(*both, torch.cat((width_m, width_m)))
+        widths = torch.cat((width_m, width_m))
+        rgb, shape = self.model.preprocess(*both, widths)
         exact = self.model.gain.dtype
-        outputs = self.model.judge(*(part.to(exact) for part in prepared))
-        maps, item_logit, kind_logits = (output.float() for output in outputs)
+        # A mirror image is no view of the product: it is judged, but not compared.
+        outputs = self.model.judge(rgb.to(exact), shape.to(exact), widths, color.shape[0])
+        maps, item_logit, kind_logits, cells, descriptor = (part.float() for part in outputs)
         seen, mirrored = maps.sigmoid().reshape(2, -1, *maps.shape[1:])
         return (
             (seen + mirrored.flip(3)) / 2,
             item_logit.reshape(2, -1).mean(dim=0),
             kind_logits.reshape(2, -1, kind_logits.shape[1]).mean(dim=0),
+            cells,
+            descriptor,
         )
+
+
+class ExportedComparer(nn.Module):
+    """The comparison as it is shipped: of one view, all of whose cells count."""
+
+    def __init__(self, comparer: Comparer) -> None:
+        super().__init__()
+        self.comparer = comparer
+
+    def forward(self, view: Tensor, references: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """view (n, C), references (K, C) -> item and same logits (1,); change and missing 0..1."""
+        found = self.comparer(view.unsqueeze(0), references.unsqueeze(0))
+        return found.item, found.same, found.change[0].sigmoid(), found.missing[0].sigmoid()
 
 
 def write_graph(model: DamageNet, size: int, path: Path) -> None:
@@ -57,13 +75,45 @@ def write_graph(model: DamageNet, size: int, path: Path) -> None:
         torch.ones(2),
     )
     batch = {0: torch.export.Dim("batch", min=1, max=64)}
+    _export(
+        Exported(model),
+        example,
+        path,
+        ["color", "height_m", "item", "width_m"],
+        ["maps", "item_logit", "kind_logits", "cells", "descriptor"],
+        (batch, batch, batch, batch),
+    )
+
+
+def write_comparer(comparer: Comparer, path: Path) -> None:
+    """Writes the graph that compares the cells of one view with those of its references."""
+    example = (torch.zeros(3, CELL_CHANNELS), torch.zeros(5, CELL_CHANNELS))
+    shapes = tuple({0: torch.export.Dim(name, min=1, max=8192)} for name in ("seen", "known"))
+    _export(
+        ExportedComparer(comparer),
+        example,
+        path,
+        ["view", "references"],
+        ["item_logit", "same_logit", "change", "missing"],
+        shapes,
+    )
+
+
+def _export(
+    module: nn.Module,
+    example: tuple[Tensor, ...],
+    path: Path,
+    inputs: list[str],
+    outputs: list[str],
+    shapes: tuple[Any, ...],
+) -> None:
     torch.onnx.export(
-        Exported(model).eval(),
+        module.eval(),
         example,
         str(path),
-        input_names=["color", "height_m", "item", "width_m"],
-        output_names=["maps", "item_logit", "kind_logits"],
-        dynamic_shapes=(batch, batch, batch, batch),
+        input_names=inputs,
+        output_names=outputs,
+        dynamic_shapes=shapes,
         opset_version=OPSET,
         dynamo=True,
         external_data=False,

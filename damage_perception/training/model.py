@@ -6,11 +6,14 @@ Normalisation is part of the graph, so whoever runs it hands over images as they
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from damage_perception.kinds import KINDS
+from damage_perception.training.comparer import CELL_CHANNELS, Comparer
 
 # Local relief is a thousandth of the view's width where a dent begins; this makes it order one.
 RELIEF_GAIN = 80.0
@@ -19,6 +22,26 @@ CELLS = 80
 FINE_WINDOW = 3
 BROAD_WINDOW = 13
 SHAPE_CHANNELS = 5
+DESCRIPTOR_CHANNELS = 128
+# Metres that a view usually spans.
+USUAL_WIDTH_M = 0.3
+
+
+class Outputs(NamedTuple):
+    """What the network says of N views of S pixels.
+
+    maps        (N, kinds, S/4, S/4) logits
+    item        (N,) logits
+    kinds       (N, kinds) logits
+    cells       (N, S/16, S/16, CELL_CHANNELS) dense embeddings, to compare with those of references
+    descriptor  (N, DESCRIPTOR_CHANNELS) unit vectors, alike for pieces of one product
+    """
+
+    maps: Tensor
+    item: Tensor
+    kinds: Tensor
+    cells: Tensor
+    descriptor: Tensor
 
 
 class Preprocess(nn.Module):
@@ -93,7 +116,7 @@ class Residual(nn.Module):
 
 
 class DamageNet(nn.Module):
-    """Views -> maps (N, kinds, S/4, S/4) of logits, item logit (N,), kind logits (N, kinds).
+    """Views -> Outputs.
 
     widths  channels at strides 4, 8, 16, 32, 64
 
@@ -129,20 +152,38 @@ class DamageNet(nn.Module):
         self.head = nn.Sequential(
             nn.Linear(pooled, 128), nn.ReLU(True), nn.Dropout(0.1), nn.Linear(128, 1 + len(KINDS))
         )
+        self.embed8 = nn.Conv2d(w8, w16, 3, 2, 1)
+        self.embed16 = nn.Sequential(nn.ReLU(True), Residual(w16))
+        # Centred: angles between embeddings that share a large part say little.
+        self.embed = nn.Sequential(
+            nn.Conv2d(w16, CELL_CHANNELS, 1, bias=False), nn.BatchNorm2d(CELL_CHANNELS)
+        )
+        self.describe = nn.Sequential(
+            nn.Conv2d(2 * CELL_CHANNELS + w64 + 2, 256, 1, bias=False),
+            nn.BatchNorm2d(256),
+            nn.ReLU(True),
+            nn.Conv2d(256, DESCRIPTOR_CHANNELS, 1, bias=False),
+            nn.BatchNorm2d(DESCRIPTOR_CHANNELS),
+        )
+        # Learned together with what it compares, but a graph of its own.
+        self.comparer = Comparer()
 
     @property
     def device(self) -> torch.device:
         """Where the weights lie."""
         return self.gain.device
 
-    def forward(
-        self, color: Tensor, height_m: Tensor, item: Tensor, width_m: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Map logits, item logit and kind logits."""
-        return self.judge(*self.preprocess(color, height_m, item, width_m))
+    def forward(self, color: Tensor, height_m: Tensor, item: Tensor, width_m: Tensor) -> Outputs:
+        """What the network says of some views."""
+        return self.judge(*self.preprocess(color, height_m, item, width_m), width_m)
 
-    def judge(self, rgb: Tensor, shape: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The same, from what `Preprocess` gives."""
+    def judge(
+        self, rgb: Tensor, shape: Tensor, width_m: Tensor, embedded: int | None = None
+    ) -> Outputs:
+        """The same, from what `Preprocess` gives.
+
+        embedded  of how many views there are to be embeddings; None: of all
+        """
         x4 = self.stem(self.color_stem(rgb) + self.shape_stem(shape))
         x8 = self.stage8(x4)
         x16 = self.stage16(x8)
@@ -150,7 +191,8 @@ class DamageNet(nn.Module):
         x64 = self.stage64(x32)
         d32 = self.fuse32(x32 + _double(self.lateral32(x64)))
         d16 = self.fuse16(x16 + _double(self.lateral16(d32)))
-        coarse = self.maps(self.fuse8(x8 + _double(self.lateral8(d16))))
+        d8 = self.fuse8(x8 + _double(self.lateral8(d16)))
+        coarse = self.maps(d8)
         maps = _double(coarse) + self.detail(x4)
         # The strongest patch of each map, smoothed so that one hot pixel does not decide.
         evidence = functional.avg_pool2d(functional.avg_pool2d(maps, 2), 3, 1).amax(dim=(2, 3))
@@ -159,7 +201,24 @@ class DamageNet(nn.Module):
         # What the maps show speaks first and the context corrects it: so the labels of the item
         # teach the maps from the first step. An item is damaged where any kind is present.
         kinds = self.gain * evidence + context[:, 1:]
-        return maps, kinds.logsumexp(dim=1) + context[:, 0], kinds
+        cells = self.embed(self.embed16(d16[:embedded] + self.embed8(d8[:embedded])))
+        on_item = functional.avg_pool2d(shape[:embedded, 4:], shape.shape[-1] // cells.shape[-1])
+        descriptor = self._describe(cells, on_item, x64[:embedded], width_m[:embedded])
+        item = kinds.logsumexp(dim=1) + context[:, 0]
+        return Outputs(maps, item, kinds, cells.permute(0, 2, 3, 1), descriptor)
+
+    def _describe(self, cells: Tensor, on_item: Tensor, x64: Tensor, width_m: Tensor) -> Tensor:
+        """(N, DESCRIPTOR_CHANNELS) of what the item looks like, and how large it is."""
+        share = on_item.mean(dim=(2, 3)).clamp(min=1e-3)
+        mean = (cells * on_item).mean(dim=(2, 3)) / share
+        greatest = (cells.relu() * on_item).amax(dim=(2, 3))
+        known = (width_m > 0).to(cells.dtype).unsqueeze(1)
+        # The side of a square as large as what is seen of the item.
+        side_m = width_m.clamp(min=0.02).unsqueeze(1) * share.float().sqrt()
+        size = ((side_m / USUAL_WIDTH_M).log().to(cells.dtype)) * known
+        pooled = torch.cat((mean, greatest, x64.mean(dim=(2, 3)), size, known), dim=1)
+        descriptor = self.describe(pooled.unsqueeze(2).unsqueeze(3)).flatten(1)
+        return functional.normalize(descriptor.float(), dim=1)
 
 
 def _double(x: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,28 +18,34 @@ import torch
 from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sklearn.metrics import roc_auc_score
-from torch.nn import functional
 
 from damage_perception.kinds import KINDS
 from damage_perception.network import ModelCard
 from damage_perception.simulation.split import Split
-from damage_perception.training.augment import Batch, draw_batch
+from damage_perception.training.augment import Variation
+from damage_perception.training.batch import Batch, draw_batch
 from damage_perception.training.config import Stage, TrainingConfig
 from damage_perception.training.curves import draw_curves
 from damage_perception.training.export import export
+from damage_perception.training.losses import (
+    Memory,
+    cells_of,
+    compare,
+    find_references,
+    forward,
+    whole_loss,
+)
 from damage_perception.training.model import DamageNet
 from damage_perception.training.optimizer import MuonAdamW
 from damage_perception.training.own_data import load_own_views
 from damage_perception.training.start import start_from
 from damage_perception.training.views import LabelledViews, render_views
 
-# Damage covers about a hundredth of the cells; unweighted, the maps would learn to say nothing,
-# and it is from the maps that the network learns where to look.
-MAP_POSITIVE_WEIGHT = 10.0
-MAP_LOSS, OVERLAP_LOSS, KIND_LOSS = 10.0, 1.0, 0.5
 WARM_UP_STEPS = 100
 # Views whose statistics normalise a shipped graph again.
 START_VIEWS = 64
+# In how many scenes a product is shown, each the reference of the others.
+SCENES, VALIDATION_SCENES = 3, 8
 # Seeds of the splits lie so far apart that no view is drawn twice.
 CALIBRATION_SEED = 500_000_000
 CHECKPOINT = "checkpoint.pt"
@@ -49,7 +55,8 @@ CHECKPOINT = "checkpoint.pt"
 class Run:
     """A training run in a folder: what a checkpoint holds.
 
-    start  id of the model it began from; empty: from random weights
+    start   id of the model it began from; empty: from random weights
+    memory  begins anew where a run goes on
     """
 
     model: DamageNet
@@ -58,6 +65,7 @@ class Run:
     start: str = ""
     step: int = 0
     history: list[dict[str, float]] | None = None
+    memory: Memory = field(default_factory=Memory)
 
     def save(self, path: Path) -> None:
         """Writes a checkpoint that replaces the last one whole."""
@@ -131,6 +139,7 @@ def _render(
         config.view_size,
         config.workers,
         twins,
+        SCENES if twins else VALIDATION_SCENES,
         (config.prints, config.grounds),
         partial(progress.advance, task),
     )
@@ -210,29 +219,34 @@ def _batches(
 ) -> Iterator[Batch]:
     """The batches of some steps, each drawn while the one before it is learned from."""
     own_count = round(config.batch * config.own_share) if own is not None else 0
-    pair_count = max(1, (config.batch - own_count) // 2)
+    # Of each product all views, so that each has its references in the batch.
+    product_count = max(1, (config.batch - own_count) // (2 * SCENES))
+    scene_count = product_count * SCENES
 
     def draw(step: int) -> Batch:
         # Seeded by the step, so that a resumed run goes on as if it had never stopped.
         rng = np.random.default_rng((config.seed, step))
-        pairs = rng.integers(0, len(views) // 2, pair_count)
-        rows = (2 * pairs[:, None] + (0, 1)).ravel()
+        products = rng.integers(0, len(views) // (2 * SCENES), product_count)
+        scenes = (SCENES * products[:, None] + np.arange(SCENES)).ravel()
+        rows = (2 * scenes[:, None] + (0, 1)).ravel()
         # Into pristine pieces, too, damage is written: of it no two are alike.
-        written = 2 * np.flatnonzero(rng.random(pair_count) < config.written_share)
+        written = 2 * np.flatnonzero(rng.random(scene_count) < config.written_share)
         rows[written] += 1
         # Twins are varied alike, so that nothing but the damage tells them apart.
-        seeds = np.repeat(rng.integers(2**63, size=pair_count), 2)
+        seeds = np.repeat(rng.integers(2**63, size=scene_count), 2)
+        shared = np.repeat(rng.integers(2**63, size=product_count), 2 * SCENES)
         batch = draw_batch(
             views,
             rows,
             stage.view_size,
-            [np.random.default_rng(seed) for seed in seeds],
+            _variations(seeds, shared),
             dict(zip(written.tolist(), rng.spawn(len(written)), strict=True)),
         )
         if own is None:
             return batch
         chosen = _balanced(own.damaged, own_count, rng)
-        return batch.joined(draw_batch(own, chosen, stage.view_size, rng.spawn(own_count)))
+        varied = _variations(*rng.integers(2**63, size=(2, own_count)))
+        return batch.joined(draw_batch(own, chosen, stage.view_size, varied))
 
     with ThreadPoolExecutor(1) as pool:
         waiting = None
@@ -245,6 +259,13 @@ def _batches(
             yield waiting.result()
 
 
+def _variations(seeds: NDArray[np.integer], shared: NDArray[np.integer]) -> list[Variation]:
+    return [
+        Variation(np.random.default_rng(own), int(common))
+        for own, common in zip(seeds, shared, strict=True)
+    ]
+
+
 def _balanced(
     damaged: NDArray[np.bool_], count: int, rng: np.random.Generator
 ) -> NDArray[np.integer[Any]]:
@@ -255,7 +276,7 @@ def _balanced(
 
 def _step(run: Run, batch: Batch, rate: float, ema: float) -> float:
     run.model.train()
-    loss = _loss(run.model, batch)
+    loss = whole_loss(run.model, batch.to(run.model.device), run.memory)
     run.model.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(run.model.parameters(), 5.0)
@@ -271,56 +292,74 @@ def _step(run: Run, batch: Batch, rate: float, ema: float) -> float:
     return float(loss.detach())
 
 
-def _loss(model: DamageNet, batch: Batch) -> torch.Tensor:
-    batch = batch.to(model.device)
-    maps, item, kinds = _forward(model, batch)
-    weight = (1 + (MAP_POSITIVE_WEIGHT - 1) * batch.maps) * batch.known
-    map_loss = functional.binary_cross_entropy_with_logits(maps, batch.maps, weight)
-    item_loss = functional.binary_cross_entropy_with_logits(item, batch.damaged)
-    kind_loss = functional.binary_cross_entropy_with_logits(
-        kinds, batch.kinds, batch.all_known.expand_as(kinds)
-    )
-    overlap_loss = _dice_loss(maps.sigmoid(), batch)
-    return item_loss + KIND_LOSS * kind_loss + MAP_LOSS * map_loss + OVERLAP_LOSS * overlap_loss
+@dataclass(frozen=True)
+class Predicted:
+    """What a model says of some views.
 
+    item         (N,) logits of damage
+    against      (N,) the same against references, NaN where a view has none
+    same, other  (V,) logits of the references being of the product, with right ones and with wrong
+    descriptor   (N, D)
+    """
 
-def _dice_loss(maps: torch.Tensor, batch: Batch) -> torch.Tensor:
-    """Soft Dice (Milletari 2016) of the kinds present: a small tear counts like a large spill."""
-    shared = (maps * batch.maps).sum(dim=(2, 3))
-    total = (maps * batch.known).sum(dim=(2, 3)) + batch.maps.sum(dim=(2, 3))
-    dice = 2 * shared / (total + 1)
-    present = batch.kinds
-    return 1 - (dice * present).sum() / present.sum().clamp(min=1)
-
-
-def _forward(model: DamageNet, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Outputs in float32 of convolutions in bfloat16, which is several times faster."""
-    color, *shape = batch.inputs
-    with torch.autocast(model.device.type, torch.bfloat16):
-        maps, item, kinds = model(color.bfloat16(), *shape)
-    return maps.float(), item.float(), kinds.float()
+    item: NDArray[np.float32]
+    against: NDArray[np.float32]
+    same: NDArray[np.float32]
+    other: NDArray[np.float32]
+    descriptor: NDArray[np.float32]
 
 
 @torch.no_grad()
-def predict(model: DamageNet, views: LabelledViews, size: int, batch: int = 32) -> np.ndarray:
-    """Item logits (N,) float32 of all ``views`` at ``size``."""
+def predict(model: DamageNet, views: LabelledViews, size: int, batch: int = 32) -> Predicted:
+    """What ``model`` says of all ``views`` at ``size``; references are views of the same batch.
+
+    batch  a multiple of the views of a product
+    """
     model.eval()
-    logits = []
+    parts = []
     for start in range(0, len(views), batch):
         rows = np.arange(start, min(start + batch, len(views)))
         drawn = draw_batch(views, rows, size).to(model.device)
-        logits.append(_forward(model, drawn)[1].cpu().numpy())
-    return np.concatenate(logits)
+        outputs = forward(model, drawn)
+        against = torch.full_like(outputs.item, torch.nan)
+        same = other = against[:0]
+        seen, references = find_references(drawn)
+        if len(seen):
+            cells = cells_of(outputs, drawn)
+            found = compare(model, cells, seen, references)
+            against[seen], same = found.item, found.same
+            wrong = references.roll(len(seen) // 2, dims=0)
+            other = compare(model, cells, seen, wrong).same
+        parts.append((outputs.item, against, same, other, outputs.descriptor))
+    return Predicted(*(torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True)))
 
 
 def _validate(run: Run, views: LabelledViews, size: int, loss: float) -> None:
-    logits = predict(run.averaged, views, size)
+    found = predict(run.averaged, views, size)
     record = {"step": run.step, "loss": loss, "view_size": size}
-    record["auroc"] = float(roc_auc_score(views.damaged, logits))
-    good = ~views.damaged
+    record["auroc"] = float(roc_auc_score(views.damaged, found.item))
+    compared = np.isfinite(found.against)
+    damaged = np.asarray(views.damaged)
+    if len(np.unique(damaged[compared])) == 2:
+        joined = found.item[compared] + found.against[compared]
+        record["alone"] = float(roc_auc_score(damaged[compared], found.item[compared]))
+        record["references"] = float(roc_auc_score(damaged[compared], found.against[compared]))
+        record["joined"] = float(roc_auc_score(damaged[compared], joined))
+        told = np.concatenate((found.same, found.other))
+        record["same_product"] = float(roc_auc_score(np.arange(len(told)) < len(found.same), told))
+        record["identified"] = _identified(found.descriptor, views)
+    good = ~damaged
     for code, kind in enumerate(KINDS, start=1):
-        rows = good | (views.damaged & (views.kinds == code).any(axis=(1, 2)))
-        if views.damaged[rows].any():
-            record[kind] = float(roc_auc_score(views.damaged[rows], logits[rows]))
+        rows = good | (damaged & (views.kinds == code).any(axis=(1, 2)))
+        if damaged[rows].any():
+            record[kind] = float(roc_auc_score(damaged[rows], found.item[rows]))
     assert run.history is not None
     run.history.append(record)
+
+
+def _identified(descriptor: NDArray[np.float32], views: LabelledViews) -> float:
+    """Share of the views whose nearest undamaged view of another scene is of their product."""
+    likeness = descriptor @ descriptor.T
+    likeness[np.asarray(views.scene)[:, None] == np.asarray(views.scene)] = -2
+    likeness[:, np.asarray(views.damaged)] = -2
+    return float(np.mean(views.product[likeness.argmax(axis=1)] == views.product))

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from damage_perception.simulation.labelled_view import LabelledView, sample_view
 from damage_perception.simulation.photographs import use
-from damage_perception.simulation.split import Split
+from damage_perception.simulation.product import sample_product
+from damage_perception.simulation.split import Split, generator
 from damage_perception.station import Item, Plane, Station, StationError
 from damage_perception.view import View, cut_items, cut_view
 
@@ -27,8 +28,8 @@ MAP_STRIDE = 4
 # Beside kinds.CODES: damage of no known kind, or where it is not known whether there is any.
 UNKNOWN_KIND = 255
 
-# The fields of LabelledViews for one view.
-Row = tuple[Any, ...]
+# The fields of LabelledViews for one view, by name.
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,11 @@ class LabelledViews:
     item     (N, S, S) uint8
     width_m  (N,) float32
     kinds    (N, S/4, S/4) uint8, codes of kinds.CODES or UNKNOWN_KIND
+    place_m  (N, S/4, S/4, 3) float16, where on the product it is, in axes that all pieces of it
+             share; NaN where that is not known
     damaged  (N,) bool
+    product  (N,) int32, which views show pieces of one product; -1 where that is not known
+    scene    (N,) int32, which views show one scene, before and after its damage
     """
 
     color: NDArray[np.uint8]
@@ -48,7 +53,10 @@ class LabelledViews:
     item: NDArray[np.uint8]
     width_m: NDArray[np.float32]
     kinds: NDArray[np.uint8]
+    place_m: NDArray[np.float16]
     damaged: NDArray[np.bool_]
+    product: NDArray[np.int32]
+    scene: NDArray[np.int32]
 
     def __len__(self) -> int:
         return len(self.damaged)
@@ -68,26 +76,38 @@ def render_views(
     size: int,
     workers: int,
     twins: bool,
+    scenes: int = 1,
     photographs: tuple[Path | None, Path | None] = (None, None),
     progress: Callable[[int], None] = lambda done: None,
 ) -> None:
     """Renders ``count`` views into ``folder``, chunk by chunk; those already there stay.
 
     twins        whether views come in pairs, damaged and before the damage; independent otherwise
+    scenes       in how many scenes each product is shown, one after the other
     photographs  folders of pictures to print on packaging and to lay under items
 
     Raises ValueError where ``folder`` holds views of another number or size.
     """
     _allocate(folder, count, size)
-    jobs = [
-        (folder, split, seed, start, min(CHUNK, count - start), size, twins)
-        for start in range(0, count, CHUNK)
-    ]
-    waiting = [job for job in jobs if not _marker(folder, job[3]).exists()]
-    progress(count - sum(job[4] for job in waiting))
+    plan = _Plan(folder, split, seed, size, twins, scenes)
+    jobs = [(plan, start, min(start + CHUNK, count) - start) for start in range(0, count, CHUNK)]
+    waiting = [job for job in jobs if not _marker(folder, job[1]).exists()]
+    progress(count - sum(job[2] for job in waiting))
     with multiprocessing.get_context("spawn").Pool(workers, _set_up, photographs) as pool:
         for done in pool.imap_unordered(_render_chunk, waiting):
             progress(done)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is rendered; the arguments of `render_views`."""
+
+    folder: Path
+    split: Split
+    seed: int
+    size: int
+    twins: bool
+    scenes: int
 
 
 def _allocate(folder: Path, count: int, size: int) -> None:
@@ -100,7 +120,10 @@ def _allocate(folder: Path, count: int, size: int) -> None:
         "item": ((count, size, size), np.uint8),
         "width_m": ((count,), np.float32),
         "kinds": ((count, cells, cells), np.uint8),
+        "place_m": ((count, cells, cells, 3), np.float16),
         "damaged": ((count,), np.bool_),
+        "product": ((count,), np.int32),
+        "scene": ((count,), np.int32),
     }
     for name, (shape, kind) in layout.items():
         path = folder / f"{name}.npy"
@@ -125,41 +148,56 @@ def _set_up(prints: Path | None, grounds: Path | None) -> None:
     use(prints, grounds)
 
 
-def _render_chunk(job: tuple[Path, Split, int, int, int, int, bool]) -> int:
-    folder, split, seed, start, count, size, twins = job
+def _render_chunk(job: tuple[_Plan, int, int]) -> int:
+    plan, start, count = job
     rows: list[Row] = []
-    for view_seed in range(seed + start, seed + start + count, 2 if twins else 1):
-        sample = sample_view(split, view_seed, size=size, damaged=True if twins else None)
-        rows.append(_labelled(sample, size, view_seed))
-        if twins and sample.twin is not None:
-            rows.append(_labelled(sample.twin, size, view_seed))
+    each = 2 if plan.twins else 1
+    for scene in range(start // each, (start + count) // each):
+        number = scene // plan.scenes
+        product = sample_product(plan.split, generator(plan.split, "shown", plan.seed, number))
+        seed = plan.seed + scene * each
+        damaged = True if plan.twins else None
+        sample = sample_view(plan.split, seed, plan.size, damaged=damaged, product=product)
+        rows.append(_labelled(sample, plan.size, seed, number, scene))
+        if plan.twins and sample.twin is not None:
+            rows.append(_labelled(sample.twin, plan.size, seed, number, scene))
     for name, values in vars(stacked(rows)).items():
-        whole = np.load(folder / f"{name}.npy", mmap_mode="r+")
+        whole = np.load(plan.folder / f"{name}.npy", mmap_mode="r+")
         whole[start : start + count] = values
         whole.flush()
-    _marker(folder, start).touch()
+    _marker(plan.folder, start).touch()
     return count
 
 
-def _labelled(sample: LabelledView, size: int, seed: int) -> Row:
+def _labelled(sample: LabelledView, size: int, seed: int, product: int, scene: int) -> Row:
     view = _view_of_target(sample, size, seed)
-    return labelled_row(view, sample.kinds, sample.truth.damaged)
+    place = view.window.cut(sample.surface_m, np.nan)
+    place = cv2.resize(place, (size, size), interpolation=cv2.INTER_NEAREST)
+    middle = MAP_STRIDE // 2
+    return labelled_row(view, sample.kinds, sample.truth.damaged) | {
+        "place_m": np.asarray(place[middle::MAP_STRIDE, middle::MAP_STRIDE], np.float16),
+        "product": np.int32(product),
+        "scene": np.int32(scene),
+    }
 
 
 def labelled_row(view: View, codes: NDArray[np.uint8], damaged: bool) -> Row:
-    """One row of LabelledViews; codes (H, W) of the whole image that the view was cut from."""
+    """One row of LabelledViews, of an unknown product; codes (H, W) of the whole image."""
     size = len(view.item)
     kinds = view.window.cut(codes, 0)
-    return (
-        view.color,
-        view.height_m.astype(np.float16),
-        view.item,
-        np.float32(view.width_m),
-        coarse(
-            np.asarray(cv2.resize(kinds, (size, size), interpolation=cv2.INTER_NEAREST), np.uint8)
-        ),
-        np.bool_(damaged),
-    )
+    cells = size // MAP_STRIDE
+    kinds = np.asarray(cv2.resize(kinds, (size, size), interpolation=cv2.INTER_NEAREST), np.uint8)
+    return {
+        "color": view.color,
+        "height_m": view.height_m.astype(np.float16),
+        "item": view.item,
+        "width_m": np.float32(view.width_m),
+        "kinds": coarse(kinds),
+        "place_m": np.full((cells, cells, 3), np.nan, np.float16),
+        "damaged": np.bool_(damaged),
+        "product": np.int32(-1),
+        "scene": np.int32(-1),
+    }
 
 
 def coarse(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -171,7 +209,7 @@ def coarse(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def stacked(rows: Sequence[Row]) -> LabelledViews:
     """Rows as one."""
-    return LabelledViews(*(np.stack(column) for column in zip(*rows, strict=True)))
+    return LabelledViews(**{name: np.stack([row[name] for row in rows]) for name in rows[0]})
 
 
 def _view_of_target(sample: LabelledView, size: int, seed: int) -> View:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.kinds import KINDS
+from damage_perception.network.embedding import Embedding
+from damage_perception.verdict.difference import Difference, probability
 from damage_perception.verdict.regions import Region
 from damage_perception.verdict.report import Reason
 
@@ -26,6 +28,8 @@ class Sighting:
     kinds     (kinds,) confidence per kind, 0..1
     faults    what makes the view unfit to judge by; NONE where it counts
     regions   damage found in the view
+    embedding   to compare the view by; None where the model or the backend gave none
+    difference  from the references of the item's sku; None where it was not compared
     """
 
     camera: str
@@ -36,6 +40,8 @@ class Sighting:
     kinds: NDArray[np.float32]
     faults: Reason
     regions: tuple[Region, ...]
+    embedding: Embedding | None = None
+    difference: Difference | None = None
 
     @property
     def usable(self) -> bool:
@@ -72,6 +78,48 @@ class Evidence:
             oldest = min(of_camera, key=lambda s: (s.usable, s.stamp_ns))
             self.sightings = [s for s in self.sightings if s is not oldest]
 
+    def compare(self, sku: str, compared: Callable[[Sighting, Embedding], Sighting]) -> None:
+        """Replaces the sightings that were not yet compared with references of ``sku``."""
+        self.sightings = [
+            compared(s, s.embedding)
+            if s.embedding and (s.difference is None or s.difference.sku != sku)
+            else s
+            for s in self.sightings
+        ]
+
+    def _differences(self) -> list[Difference]:
+        return [s.difference for s in self.sightings if s.usable and s.difference is not None]
+
+    @property
+    def mismatch(self) -> bool:
+        """Whether the item was compared and is none of the sku of the references."""
+        found = self._differences()
+        return bool(found) and float(np.mean([d.same for d in found])) < 0
+
+    @property
+    def compared(self) -> bool:
+        """Whether references speak in the confidence."""
+        return bool(self._differences()) and not self.mismatch
+
+    def anomaly(self) -> float:
+        """Probability of damage from the references alone, 0..1; NaN where none speaks."""
+        if not self.compared:
+            return float("nan")
+        means = [
+            np.mean([s.difference.log_odds for s in seen if s.difference])
+            for seen in self.of_cameras().values()
+            if any(s.difference for s in seen)
+        ]
+        return probability(float(max(means)))
+
+    def descriptor(self) -> NDArray[np.float32] | None:
+        """(D,) mean descriptor of the usable sightings; None where there is none."""
+        found = [s.embedding.descriptor for s in self.sightings if s.usable and s.embedding]
+        if not found:
+            return None
+        mean = np.mean(found, axis=0)
+        return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-6), np.float32)
+
     def of_cameras(self) -> dict[str, list[Sighting]]:
         """The usable sightings by camera."""
         cameras: dict[str, list[Sighting]] = {}
@@ -81,8 +129,15 @@ class Evidence:
         return cameras
 
     def logit(self) -> float:
-        """Fused calibrated log odds of damage; NaN without a usable sighting."""
-        means = [np.mean([s.logit for s in seen]) for seen in self.of_cameras().values()]
+        """Fused calibrated log odds of damage; NaN without a usable sighting.
+
+        Of both signals where references speak, otherwise of the damage network alone.
+        """
+        joined = self.compared
+        means = [
+            np.mean([s.difference.joined if joined and s.difference else s.logit for s in seen])
+            for seen in self.of_cameras().values()
+        ]
         return float(max(means)) if means else float("nan")
 
     def kinds(self) -> NDArray[np.float32]:

@@ -11,7 +11,9 @@ from damage_perception.verdict.evidence import Evidence
 from damage_perception.verdict.report import Reason, Verdict
 
 # Faults of the station as a whole with which no item passes, whatever was seen before.
-BLOCKING: Final = Reason.STALE_CAMERA | Reason.BACKEND_FAULT | Reason.MALFORMED_INPUT
+BLOCKING: Final = (
+    Reason.STALE_CAMERA | Reason.BACKEND_FAULT | Reason.MALFORMED_INPUT | Reason.SKU_MISMATCH
+)
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,9 @@ class VerdictPolicy:
     deadline_ns        after the item was first seen, the report goes out whatever is known
     leave_ns           an item not seen for so long, in frames that came, has left
     join_radius_m      sightings nearer to one another than this are of one item
+    compared_threshold the same as threshold, for items that were compared with references; 0: the
+                       same value, too
+    require_sku        whether an item that does not look like its announced sku cannot pass
     """
 
     threshold: float
@@ -30,12 +35,18 @@ class VerdictPolicy:
     deadline_ns: int = 1_000_000_000
     leave_ns: int = 300_000_000
     join_radius_m: float = 0.08
+    compared_threshold: float = 0.0
+    require_sku: bool = True
 
     def __post_init__(self) -> None:
         if not 0.0 < self.threshold <= 1.0:
             raise ValueError(f"threshold is {self.threshold}; expected 0 < threshold <= 1")
         if self.frames_per_camera < 1:
             raise ValueError(f"frames_per_camera is {self.frames_per_camera}; expected 1 or more")
+
+    def threshold_of(self, compared: bool) -> float:
+        """The threshold of an item that was compared with references, or of one that was not."""
+        return (self.compared_threshold if compared else 0.0) or self.threshold
 
     def suffices(self, evidence: Evidence, cameras: frozenset[str]) -> bool:
         """Whether every one of ``cameras`` has delivered its usable frames."""
@@ -56,8 +67,10 @@ class VerdictPolicy:
         if np.isnan(logit):
             return Verdict.UNKNOWN, evidence.faults | missing | Reason.NO_EVIDENCE, logit
         confidence = float(1 / (1 + np.exp(-logit)))
-        if confidence >= self.threshold:
+        if confidence >= self.threshold_of(evidence.compared):
             return Verdict.DIVERT, Reason.DAMAGE, confidence
+        if self.require_sku and evidence.mismatch:
+            missing |= Reason.SKU_MISMATCH
         if self.suffices(evidence, cameras) and not missing & BLOCKING:
             return Verdict.PASS, Reason.NONE, confidence
         return Verdict.UNKNOWN, evidence.faults | missing, confidence

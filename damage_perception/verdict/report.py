@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 
 import numpy as np
 from numpy.typing import NDArray
 
+from damage_perception.verdict.difference import Identity, ReferenceStatus
 from damage_perception.verdict.regions import Region
 
 
@@ -36,6 +37,7 @@ class Reason(IntFlag):
     NOT_FOUND = 1024
     LEFT = 2048
     STOPPED = 4096
+    SKU_MISMATCH = 8192
 
     def words(self) -> list[str]:
         """Names of the reasons set, lower case."""
@@ -44,7 +46,10 @@ class Reason(IntFlag):
 
 @dataclass(frozen=True)
 class Report:
-    """The verdict on one item; fields as in DamageReport.msg, times in nanoseconds."""
+    """The verdict on one item; fields as in DamageReport.msg, times in nanoseconds.
+
+    identity  the sku it looks like, where none was announced or the announced one does not match
+    """
 
     item_id: str
     sku: str
@@ -63,3 +68,6 @@ class Report:
     model_id: str
     calibration_id: str
     backend: str
+    anomaly_score: float = float("nan")
+    references: ReferenceStatus = ReferenceStatus.NO_SKU
+    identity: Identity = field(default_factory=Identity)

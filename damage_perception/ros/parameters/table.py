@@ -131,6 +131,31 @@ TABLE: Final[tuple[Parameter, ...]] = (
         bounds=(0.1, 100.0),
     ),
     Parameter(
+        "gallery",
+        "string",
+        "",
+        "",
+        "References of pristine products: a folder, or the URI of an object store; empty: none.",
+        _SETUP,
+    ),
+    Parameter(
+        "identify",
+        "bool",
+        True,
+        "",
+        "Whether an item without an announced sku is compared with the enrolled one that it looks "
+        "like.",
+        _LIVE,
+    ),
+    Parameter(
+        "require_sku",
+        "bool",
+        VerdictPolicy.require_sku,
+        "",
+        "Whether an item that does not look like its announced sku cannot pass.",
+        _LIVE,
+    ),
+    Parameter(
         "frames_per_camera",
         "integer",
         VerdictPolicy.frames_per_camera,

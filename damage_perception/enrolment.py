@@ -1,0 +1,110 @@
+"""Which views may become references of a product: pristine ones, sharp ones, of that product."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from damage_perception.evaluation.prediction import find_target
+from damage_perception.frame import Frame
+from damage_perception.gallery.bank import Bank
+from damage_perception.inspector import Inspector
+from damage_perception.network import Assessment, DamageNetwork, Embedding
+from damage_perception.station import StationError
+from damage_perception.verdict.quality import faults
+from damage_perception.verdict.report import Reason
+from damage_perception.view import View
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """An item that is shown to be enrolled.
+
+    name    of the image, for people
+    faults  what makes the view unfit to judge by
+    """
+
+    name: str
+    view: View
+    assessment: Assessment
+    embedding: Embedding
+    faults: Reason
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The views that may become references, and by name why the others may not."""
+
+    accepted: tuple[Shown, ...]
+    refused: Mapping[str, str]
+
+
+def show(name: str, frame: Frame, inspector: Inspector) -> Shown:
+    """The item in the middle of ``frame``. Raises ValueError saying why there is none."""
+    try:
+        result = inspector.judge(frame)
+    except StationError as error:
+        raise ValueError(str(error)) from error
+    target = find_target(result.items, frame)
+    if target is None:
+        raise ValueError("no item was found")
+    assessment, view = result.assessments[target], result.views[target]
+    if assessment is None:
+        raise ValueError(f"inference failed: {inspector.backend_problem}")
+    if assessment.embedding is None:
+        card = inspector.network.card
+        raise ValueError(f"model {card.model_id} compares nothing with references")
+    found = faults(view, result.items[target], inspector.quality)
+    return Shown(name, view, assessment, assessment.embedding, found)
+
+
+def select(
+    shown: Sequence[Shown],
+    known: Sequence[Embedding],
+    network: DamageNetwork,
+    threshold: float,
+) -> Selection:
+    """Sorts out what is damaged, unfit or of another product.
+
+    known      references that the sku has already; where it has none, the views vouch for one
+               another
+    threshold  confidence of damage at or above which a view is refused
+    """
+    accepted, refused = [], {}
+    for one in shown:
+        if problem := _problem(one, threshold):
+            refused[one.name] = problem
+        else:
+            accepted.append(one)
+    fit = list(accepted)
+    for one in fit:
+        others = list(known) or [other.embedding for other in fit if other is not one]
+        if others and not same_product(one.embedding, others, network):
+            accepted.remove(one)
+            refused[one.name] = "it looks like another product than " + (
+                "the references of this sku" if known else "the other views"
+            )
+    return Selection(tuple(accepted), refused)
+
+
+def same_product(
+    embedding: Embedding, references: Sequence[Embedding], network: DamageNetwork
+) -> bool:
+    """Whether a view shows the product of ``references``. Raises BackendError."""
+    card = network.card.references
+    cells = Bank.of(references).cells.astype(np.float32)
+    return card is not None and network.compare(embedding, cells).same_logit >= card.least_same
+
+
+def _problem(shown: Shown, threshold: float) -> str:
+    """Why a view by itself may not become a reference; empty where it may."""
+    if shown.faults:
+        return f"it is unfit to judge by: {', '.join(shown.faults.words())}"
+    if not len(shown.embedding.cells):
+        return "the item is too small in the image"
+    confidence = shown.assessment.probability
+    if confidence >= threshold:
+        return f"it looks damaged, with a confidence of {confidence:.2f}"
+    return ""

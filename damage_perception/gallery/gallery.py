@@ -1,0 +1,68 @@
+"""The references in use, as one thread reads them: what never changes once it is made."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from damage_perception.gallery.bank import Bank
+from damage_perception.gallery.descriptor_index import DescriptorIndex
+from damage_perception.gallery.reference import Reference
+from damage_perception.network.comparison import Identification
+from damage_perception.verdict.difference import Identity
+
+class Gallery:
+    """A snapshot of active references, to compare items with and to identify them by.
+
+    Whoever wants other references makes another snapshot: readers never wait.
+
+    references      of one model
+    identification  how sure a sku is, of that model
+    """
+
+    def __init__(self, references: Sequence[Reference], identification: Identification) -> None:
+        self._identification = identification
+        self._by_sku: dict[str, list[Reference]] = defaultdict(list)
+        for reference in references:
+            self._by_sku[reference.sku].append(reference)
+        self._banks = {
+            sku: Bank.of([reference.embedding for reference in of_sku])
+            for sku, of_sku in self._by_sku.items()
+        }
+
+    def __len__(self) -> int:
+        return sum(len(of_sku) for of_sku in self._by_sku.values())
+
+    @property
+    def skus(self) -> tuple[str, ...]:
+        """All that can be compared."""
+        return tuple(self._by_sku)
+
+    def bank(self, sku: str) -> Bank | None:
+        """What views of ``sku`` are compared with; None where it has no reference."""
+        return self._banks.get(sku)
+
+    def references(self, sku: str) -> tuple[Reference, ...]:
+        """The references of ``sku``, in the order of ``Bank.reference``."""
+        return tuple(self._by_sku.get(sku, ()))
+
+    def identify(self, descriptor: NDArray[np.float32]) -> Identity:
+        """The sku that a descriptor (D,) looks like most."""
+        best = self._index.nearest(descriptor, 2)
+        if not best:
+            return Identity()
+        second = best[1][1] if len(best) > 1 else -1.0
+        return Identity(best[0][0], self._identification.confidence(best[0][1], second))
+
+    @cached_property
+    def _index(self) -> DescriptorIndex:
+        every = [reference for of_sku in self._by_sku.values() for reference in of_sku]
+        descriptors = [reference.embedding.descriptor for reference in every]
+        return DescriptorIndex(
+            np.array(descriptors, np.float32).reshape(len(every), -1),
+            [reference.sku for reference in every],
+        )

@@ -1,0 +1,117 @@
+"""Holds the evidence of items against a gallery: comparison, mismatch, identification."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from damage_perception.frame import Frame
+from damage_perception.gallery.gallery import Gallery
+from damage_perception.network.damage_network import DamageNetwork
+from damage_perception.network.embedding import Embedding
+from damage_perception.network.session import BackendError
+from damage_perception.verdict.difference import (
+    Difference,
+    Identity,
+    ReferenceStatus,
+    probability,
+)
+from damage_perception.verdict.evidence import Evidence, Sighting
+from damage_perception.verdict.policy import VerdictPolicy
+from damage_perception.verdict.regions import Region, find_regions
+from damage_perception.view import View
+
+# Dense embeddings are so many pixels of a view apart.
+_CELL_STRIDE: Final = 16
+# Cells of the network's maps along one of them.
+_MAP_CELLS: Final = 4
+
+
+@dataclass
+class References:
+    """What a gallery says of items.
+
+    gallery   references to compare with; None: nothing is compared
+    identify  whether an item without an announced sku is compared with what it looks like
+    problem   why the newest comparison failed; empty where it did not
+    """
+
+    network: DamageNetwork
+    gallery: Gallery | None = None
+    identify: bool = True
+    problem: str = ""
+
+    def compare(
+        self,
+        evidence: Evidence,
+        sku: str,
+        policy: VerdictPolicy,
+        seen: tuple[Frame, View] | None = None,
+    ) -> None:
+        """Compares what was seen of an item with the references of ``sku``.
+
+        seen  frame and view of the newest sighting, to say where it differs
+        """
+        bank = self.gallery.bank(sku) if self.gallery is not None and sku else None
+        card = self.network.card.references
+        if bank is None or card is None:
+            return
+        cells = bank.cells.astype(np.float32)
+        threshold = policy.threshold_of(compared=True)
+
+        def compared(sighting: Sighting, embedding: Embedding) -> Sighting:
+            try:
+                found = self.network.compare(embedding, cells)
+            except BackendError as error:
+                self.problem = str(error)
+                return sighting
+            self.problem = ""
+            joined = card.fusion.join(sighting.logit, found.log_odds)
+            same = found.same_logit - card.least_same
+            regions = sighting.regions
+            differs = same >= 0 and probability(joined) >= threshold
+            if differs and not regions and seen is not None:
+                regions = _regions(found.change, embedding, sighting, *seen)
+            difference = Difference(sku, found.log_odds, joined, same)
+            return replace(sighting, difference=difference, regions=regions)
+
+        evidence.compare(sku, compared)
+
+    def identity(self, evidence: Evidence) -> Identity:
+        """The sku that an item looks like."""
+        descriptor = evidence.descriptor() if self.gallery is not None and self.identify else None
+        if self.gallery is None or descriptor is None:
+            return Identity()
+        return self.gallery.identify(descriptor)
+
+    def status(self, evidence: Evidence, sku: str) -> ReferenceStatus:
+        """What became of comparing an item with the references of ``sku``; empty: not known."""
+        if not sku:
+            return ReferenceStatus.NO_SKU
+        if evidence.mismatch:
+            return ReferenceStatus.MISMATCH
+        if evidence.compared:
+            return ReferenceStatus.USED
+        if self.gallery is not None and self.gallery.bank(sku) is None:
+            return ReferenceStatus.UNKNOWN_SKU
+        return ReferenceStatus.UNAVAILABLE
+
+
+def _regions(
+    change: NDArray[np.float32],
+    embedding: Embedding,
+    sighting: Sighting,
+    frame: Frame,
+    view: View,
+) -> tuple[Region, ...]:
+    """Where a comparison found a change, as regions of the kind that the network holds likest."""
+    cells = len(view.item) // _CELL_STRIDE
+    maps = np.zeros((len(sighting.kinds), cells, cells), np.float32)
+    kind = int(np.argmax(sighting.kinds))
+    maps[kind, embedding.where[:, 0], embedding.where[:, 1]] = change
+    # At the resolution of the network's own maps, for which regions have a least size.
+    fine = maps.repeat(_MAP_CELLS, axis=1).repeat(_MAP_CELLS, axis=2)
+    return find_regions(fine, view.window, frame)

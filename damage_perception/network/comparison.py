@@ -1,0 +1,94 @@
+"""What a model card knows of comparing views with references, and how both signals are joined."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Log odds of damage = scale * logit + offset, fitted on items of their own (Platt 1999)."""
+
+    scale: float
+    offset: float
+
+    def log_odds(self, logit: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Calibrated log odds, same shape."""
+        return self.scale * logit.astype(np.float64) + self.offset
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """Log odds of damage from those of both signals: a weighted sum, fitted on validation items.
+
+    used  whether joining was no worse than the better signal alone; otherwise ``join`` gives the
+          supervised signal as it is
+    """
+
+    supervised: float
+    references: float
+    offset: float
+    used: bool
+
+    def join(self, supervised: float, references: float) -> float:
+        """Calibrated log odds of damage from calibrated log odds of both."""
+        if not self.used:
+            return supervised
+        return self.supervised * supervised + self.references * references + self.offset
+
+
+@dataclass(frozen=True)
+class Identification:
+    """Log odds that the sku of the nearest reference is the right one.
+
+    They follow from its cosine and from its lead on that of the next sku.
+    """
+
+    cosine: float
+    lead: float
+    offset: float
+
+    def confidence(self, best: float, second: float) -> float:
+        """0..1, from the cosines of the best and of the second sku; below 0.5: none of these."""
+        odds = self.cosine * best + self.lead * (best - second) + self.offset
+        return float(0.5 * (1 + np.tanh(0.5 * odds)))
+
+
+@dataclass(frozen=True)
+class ReferenceCard:
+    """What a model card says of references.
+
+    calibration      of the logits of the comparison
+    least_same       logit below which the references are not of the product that a view shows
+    good_scores      (N,) sorted joined confidences of the highest-scoring good validation items
+    good_count       how many good items were compared in all
+    """
+
+    calibration: Calibration
+    fusion: Fusion
+    identification: Identification
+    least_same: float
+    good_scores: NDArray[np.float64]
+    good_count: int
+
+    @staticmethod
+    def parse(content: Mapping[str, Any]) -> ReferenceCard:
+        """From the section ``references`` of a card. Raises KeyError, TypeError, ValueError."""
+        calibration, good = content["calibration"], content["good_items"]
+        fusion, identification = content["fusion"], content["identification"]
+        return ReferenceCard(
+            Calibration(float(calibration["scale"]), float(calibration["offset"])),
+            Fusion(
+                *(float(fusion[name]) for name in ("supervised", "references", "offset")),
+                used=bool(fusion["used"]),
+            ),
+            Identification(*(float(identification[name]) for name in ("cosine", "lead", "offset"))),
+            float(content["least_same"]),
+            np.sort(np.asarray(good["highest_confidences"], np.float64)),
+            int(good["count"]),
+        )

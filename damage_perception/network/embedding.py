@@ -1,0 +1,41 @@
+"""What the network says of a view for comparing it with others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Embedding:
+    """What the network says of a view for comparing it.
+
+    cells       (n, C) float32, dense embeddings of the cells that lie on the item
+    where       (n, 2) uint8, row and column of each cell in the grid of the view
+    descriptor  (D,) float32, unit vector, alike for pieces of one product
+    """
+
+    cells: NDArray[np.float32]
+    where: NDArray[np.uint8]
+    descriptor: NDArray[np.float32]
+
+    @staticmethod
+    def of(
+        cells: NDArray[np.float32], descriptor: NDArray[np.float32], item: NDArray[np.uint8]
+    ) -> Embedding:
+        """From what the network gives of a view: cells (G, G, C), descriptor (D,), item (S, S)."""
+        where = np.argwhere(on_item(item, len(cells)))
+        chosen = cells[where[:, 0], where[:, 1]].astype(np.float32)
+        return Embedding(chosen, where.astype(np.uint8), descriptor.astype(np.float32))
+
+
+def on_item(item: NDArray[np.uint8], cells: int) -> NDArray[np.bool_]:
+    """(cells, cells) of which half lies on the item; where none does, those with most of it.
+
+    item  (S, S) uint8, 1 on the item
+    """
+    share = cv2.resize(item.astype(np.float32), (cells, cells), interpolation=cv2.INTER_AREA)
+    return np.asarray((share >= min(0.5, float(share.max()))) & (share > 0))

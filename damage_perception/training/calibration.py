@@ -1,0 +1,44 @@
+"""From logits of calibration views to what the model card says of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+# The card keeps the top of the distribution of good items, where operating points lie.
+KEPT_SCORES_SHARE = 0.1
+
+
+def fit_logistic(features: NDArray[np.floating], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Weights of (N, F) features, and last the offset, of log odds, by maximum likelihood."""
+    x = np.column_stack((features, np.ones(len(features)))).astype(np.float64)
+    y = truth.astype(np.float64)
+
+    def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        odds = x @ weights
+        gradient = x.T @ (0.5 * (1 + np.tanh(0.5 * odds)) - y)
+        return float(np.mean(np.logaddexp(0, odds) - y * odds)), gradient / len(y)
+
+    start = np.zeros(x.shape[1])
+    return np.asarray(minimize(loss, start, jac=True, method="BFGS").x, np.float64)
+
+
+def fit_calibration(
+    logits: NDArray[np.floating], damaged: NDArray[np.bool_]
+) -> tuple[float, float]:
+    """Scale and offset of Platt scaling (1999), by maximum likelihood."""
+    scale, offset = fit_logistic(logits[:, None], damaged)
+    return float(scale), float(offset)
+
+
+def good_items(log_odds: NDArray[np.floating], damaged: NDArray[np.bool_]) -> dict[str, Any]:
+    """The section ``good_items`` of a card, from calibrated log odds."""
+    good = np.sort(0.5 * (1 + np.tanh(0.5 * log_odds[~damaged].astype(np.float64))))
+    kept = good[-max(1, int(len(good) * KEPT_SCORES_SHARE)) :]
+    return {
+        "count": len(good),
+        "highest_confidences": [round(float(score), 6) for score in kept],
+    }

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from damage_perception.evaluation.prediction import find_target
 from damage_perception.frame import Frame
 from damage_perception.gallery.bank import Bank
+from damage_perception.gallery.reference import Change, GalleryError, NewReference, State
+from damage_perception.gallery.store import GalleryStore
 from damage_perception.inspector import Inspector
 from damage_perception.network import Assessment, DamageNetwork, Embedding
 from damage_perception.station import StationError
 from damage_perception.verdict.quality import faults
 from damage_perception.verdict.report import Reason
 from damage_perception.view import View
+
+_TOO_SMALL: Final = "the item is too small in the image"
+# Views that are embedded again in one pass, and written in one change.
+_BATCH: Final = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,8 +110,70 @@ def _problem(shown: Shown, threshold: float) -> str:
     if shown.faults:
         return f"it is unfit to judge by: {', '.join(shown.faults.words())}"
     if not len(shown.embedding.cells):
-        return "the item is too small in the image"
+        return _TOO_SMALL
     confidence = shown.assessment.probability
     if confidence >= threshold:
         return f"it looks damaged, with a confidence of {confidence:.2f}"
     return ""
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """What became of views that were to be enrolled; no change where all were refused."""
+
+    change: Change | None
+    accepted: tuple[Shown, ...]
+    refused: Mapping[str, str]
+
+
+def enrol(
+    store: GalleryStore,
+    sku: str,
+    shown: Sequence[Shown],
+    inspector: Inspector,
+    by: str,
+    why: str = "",
+    force: bool = False,
+) -> Enrolled:
+    """Adds the views that pass ``select`` to the references of ``sku``.
+
+    force  whoever asks vouches for the views: whether they are damaged or of another product is
+           not asked
+
+    Raises GalleryError, and BackendError.
+    """
+    network = inspector.network
+    known = store.references(sku, model_id=network.card.model_id)
+    if force:
+        usable = tuple(one for one in shown if len(one.embedding.cells))
+        names = {one.name for one in shown} - {one.name for one in usable}
+        chosen = Selection(usable, dict.fromkeys(names, _TOO_SMALL))
+    else:
+        embeddings = [reference.embedding for reference in known]
+        chosen = select(shown, embeddings, network, inspector.policy.threshold)
+    if not chosen.accepted:
+        return Enrolled(None, (), chosen.refused)
+    new = [NewReference(one.view, one.embedding, one.name) for one in chosen.accepted]
+    change = store.enroll(sku, network.card.model_id, new, by, why)
+    return Enrolled(change, chosen.accepted, chosen.refused)
+
+
+def embed_again(store: GalleryStore, network: DamageNetwork, by: str) -> int:
+    """Embeds the kept views of all references that lack an embedding of ``network``; how many.
+
+    Raises GalleryError, and BackendError.
+    """
+    states = (State.ACTIVE, State.CANDIDATE)
+    model_id = network.card.model_id
+    have = {r.reference_id for r in store.references(states=states, model_id=model_id)}
+    lacking = [
+        r.reference_id for r in store.references(states=states) if r.reference_id not in have
+    ]
+    for start in range(0, len(lacking), _BATCH):
+        views = store.views(lacking[start : start + _BATCH])
+        assessed = zip(views, network.assess(list(views.values())), strict=True)
+        embeddings = {name: said.embedding for name, said in assessed if said.embedding is not None}
+        if len(embeddings) < len(views):
+            raise GalleryError(f"model {model_id} compares nothing with references")
+        store.reembed(model_id, embeddings, by)
+    return len(lacking)

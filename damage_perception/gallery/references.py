@@ -56,8 +56,7 @@ class References:
         seen  frame and view of the newest sighting, to say where it differs
         """
         bank = self.gallery.bank(sku) if self.gallery is not None and sku else None
-        card = self.network.card.references
-        if bank is None or card is None:
+        if bank is None or (card := self.network.card.references) is None:
             return
         cells = bank.cells.astype(np.float32)
         threshold = policy.threshold_of(compared=True)

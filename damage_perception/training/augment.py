@@ -61,27 +61,30 @@ class Variation:
     shared: int
 
 
-def draw_as_is(views: LabelledViews, row: int, size: int) -> Drawn:
-    """A view as it was rendered, resized where need be."""
+def draw(
+    views: LabelledViews,
+    row: int,
+    size: int,
+    variation: Variation | None = None,
+    spoil: np.random.Generator | None = None,
+) -> Drawn:
+    """A view at ``size``; as it was rendered, or varied; with damage written in by ``spoil``."""
     images = _stored(views, row)
+    if spoil is not None:
+        color, height, item, width, _, place = images
+        color, height, codes = _spoilt(color, height, item, float(width), spoil)
+        images = (color, height, item, width, codes, place)
+    if variation is not None:
+        return _varied(images, size, variation, views)
     if len(images[0]) == size:
         *whole, place = images
         return Drawn((*whole, _cells(place)))
     return Drawn(_warped(images, size, np.eye(2), np.zeros(2)))
 
 
-def draw(
-    views: LabelledViews,
-    row: int,
-    size: int,
-    variation: Variation,
-    spoil: np.random.Generator | None = None,
-) -> Drawn:
-    """A view, varied; with damage written into it where ``spoil`` is given."""
+def _varied(images: Images, size: int, variation: Variation, views: LabelledViews) -> Drawn:
     rng, shared = variation.own, np.random.default_rng(variation.shared)
-    color, height, item, width, codes, place = _stored(views, row)
-    if spoil is not None:
-        color, height, codes = _spoilt(color, height, item, float(width), spoil)
+    color, height, item, width, codes, place = images
     # Quarter turns lose no corner of the view, as production loses none.
     upright = rng.integers(4) * np.pi / 2 + rng.normal(0, 0.05)
     angle = upright if rng.random() < UPRIGHT_SHARE else rng.uniform(0, 2 * np.pi)

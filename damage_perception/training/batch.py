@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from damage_perception.kinds import KINDS
-from damage_perception.training.augment import Drawn, Variation, draw, draw_as_is
+from damage_perception.training.augment import Drawn, Variation, draw
 from damage_perception.training.views import UNKNOWN_KIND, LabelledViews
 
 
@@ -80,9 +80,7 @@ def draw_batch(
     """
     spoil = spoil or {}
     drawn: list[Drawn] = [
-        draw_as_is(views, int(row), size)
-        if variations is None
-        else draw(views, int(row), size, variations[i], spoil.get(i))
+        draw(views, int(row), size, variations[i] if variations else None, spoil.get(i))
         for i, row in enumerate(rows)
     ]
     color, height, item, width, codes, place = (

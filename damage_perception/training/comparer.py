@@ -52,8 +52,10 @@ class _Difference(nn.Module):
 
     def forward(self, state: Tensor, match: Tensor, best: Tensor) -> tuple[Tensor, Tensor]:
         seen = torch.cat((state, match, (state - match).abs(), best.unsqueeze(2)), dim=2)
-        features = self.features(seen)
-        return features, self.logit(features).squeeze(2)
+        # As a matrix: so each layer is exported under its name, for a training to begin from.
+        features = self.features(seen.flatten(0, 1))
+        logits = self.logit(features).reshape(state.shape[:2])
+        return features.reshape(*state.shape[:2], -1), logits
 
 
 class Comparer(nn.Module):
@@ -61,7 +63,7 @@ class Comparer(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.sharpness = nn.Parameter(torch.tensor(3.0))
+        self.sharpness = nn.Parameter(torch.tensor(20.0))
         self.forth = _Difference(96, 64)
         self.back = _Difference(64, 32)
         pooled = 2 * (64 + 1) + 2 * (32 + 1)
@@ -91,7 +93,7 @@ class Comparer(nn.Module):
         likeness = parts @ known.transpose(1, 2)
         likeness = likeness + _NEVER * (1 - on_references).unsqueeze(1)
         likeness = likeness + _NEVER * (1 - on_view).unsqueeze(2)
-        logits = likeness * self.sharpness.exp()
+        logits = likeness * self.sharpness
         matching = logits.log_softmax(dim=2)
         state, looks = view[..., PART_CHANNELS:], references[..., PART_CHANNELS:]
         best, best_back = likeness.amax(dim=2), likeness.amax(dim=1)

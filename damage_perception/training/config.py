@@ -8,6 +8,9 @@ from typing import Any
 
 import yaml
 
+# In how many scenes a product is shown, each the reference of the others.
+SCENES, VALIDATION_SCENES = 3, 8
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -93,8 +96,11 @@ class TrainingConfig:
             if not file.exists():
                 raise ValueError(f"{path} names {file}, which does not exist")
         config: TrainingConfig = _build(TrainingConfig, {**content, "stages": stages}, path)
-        if config.train_views % 2:
-            raise ValueError(f"{path}: train_views is {config.train_views}; views come in pairs")
+        if config.train_views % (2 * SCENES):
+            raise ValueError(
+                f"{path}: train_views is {config.train_views}; expected a multiple of "
+                f"{2 * SCENES}, the pairs of {SCENES} scenes for every product"
+            )
         return config
 
 

@@ -1,31 +1,32 @@
-"""The weights of a shipped graph, for a training to go on from."""
+"""The weights of a shipped model, for a training to go on from."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import onnx
 import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from damage_perception.network import ModelCard
 from damage_perception.training.model import DamageNet
 
 _PREFIX = "model."
 
 
-def start_from(graph: Path, model: DamageNet, inputs: tuple[Tensor, ...]) -> None:
-    """Gives ``model`` the weights of an exported graph.
+def start_from(card: ModelCard, model: DamageNet, inputs: tuple[Tensor, ...]) -> None:
+    """Gives ``model`` the weights of an exported model.
 
     inputs  a batch of views as in DamageNet.forward
 
     The export folds normalisation into the convolution before it. It is unfolded with the
     statistics of ``inputs``, so that the network says what it said, and learns as it did.
 
-    Raises ValueError where the graph is of a network with other layers or widths.
+    Raises ValueError where the model is a network with other layers or widths.
     """
+    graphs = [card.graph("fp32"), *([card.comparer] if card.comparer else [])]
     stored = {
         entry.name.removeprefix(_PREFIX): torch.from_numpy(numpy_helper.to_array(entry).copy())
+        for graph in graphs
         for entry in onnx.load(str(graph)).graph.initializer
     }
     folded = {
@@ -41,7 +42,7 @@ def start_from(graph: Path, model: DamageNet, inputs: tuple[Tensor, ...]) -> Non
         if name not in stored or stored[name].shape != values.shape:
             found = tuple(stored[name].shape) if name in stored else "missing"
             raise ValueError(
-                f"{graph} is of another network: {name} is {found}, expected "
+                f"{card.path} is of another network: {name} is {found}, expected "
                 f"{tuple(values.shape)}; set `widths` to those in its card"
             )
         state[name] = stored[name]

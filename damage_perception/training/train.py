@@ -24,7 +24,12 @@ from damage_perception.network import ModelCard
 from damage_perception.simulation.split import Split
 from damage_perception.training.augment import Variation
 from damage_perception.training.batch import Batch, draw_batch
-from damage_perception.training.config import Stage, TrainingConfig
+from damage_perception.training.config import (
+    SCENES,
+    VALIDATION_SCENES,
+    Stage,
+    TrainingConfig,
+)
 from damage_perception.training.curves import draw_curves
 from damage_perception.training.export import export
 from damage_perception.training.losses import (
@@ -44,8 +49,6 @@ from damage_perception.training.views import LabelledViews, render_views
 WARM_UP_STEPS = 100
 # Views whose statistics normalise a shipped graph again.
 START_VIEWS = 64
-# In how many scenes a product is shown, each the reference of the others.
-SCENES, VALIDATION_SCENES = 3, 8
 # Seeds of the splits lie so far apart that no view is drawn twice.
 CALIBRATION_SEED = 500_000_000
 CHECKPOINT = "checkpoint.pt"
@@ -170,7 +173,7 @@ def _fit(
     views = LabelledViews.load(work / "train")
     validation = LabelledViews.load(work / "validation")
     if config.start is not None and not checkpoint.exists():
-        _take_weights(run, ModelCard.load(config.start).graph("fp32"), views, config)
+        _take_weights(run, ModelCard.load(config.start), views, config)
     first = 0
     for stage in config.stages:
         steps = math.ceil(stage.samples / config.batch)
@@ -186,10 +189,10 @@ def _fit(
         first += steps
 
 
-def _take_weights(run: Run, graph: Path, views: LabelledViews, config: TrainingConfig) -> None:
+def _take_weights(run: Run, card: ModelCard, views: LabelledViews, config: TrainingConfig) -> None:
     rows = np.arange(min(len(views), START_VIEWS))
     first = draw_batch(views, rows, config.view_size).to(run.model.device)
-    start_from(graph, run.model, first.inputs)
+    start_from(card, run.model, first.inputs)
     run.averaged.load_state_dict(run.model.state_dict())
 
 

@@ -141,7 +141,7 @@ def test_the_item_that_the_data_set_marks_is_scored(folder):
     assert covers(items[find_target(items, frame, damage=mask > 0)], SIDE)
     label = next(iter(ImageFolder(folder))).label
     record = next(record for record in ImageFolder(folder) if record.name == "two")
-    assert predict(record, label, red_inspector(), 0.8).confidence > 0.8
+    assert predict(record, label, red_inspector()).confidence > 0.8
 
 
 def test_an_item_marked_where_none_was_found_is_not_located(folder):
@@ -149,7 +149,7 @@ def test_an_item_marked_where_none_was_found_is_not_located(folder):
     items[200:230, 250:300] = 1
     write(folder, "i5", True, items=items)
     record = next(record for record in ImageFolder(folder) if record.name == "i5")
-    prediction = predict(record, record.label, red_inspector(), 0.8)
+    prediction = predict(record, record.label, red_inspector())
     assert (prediction.error, prediction.confidence) == ("not located", 0.0)
     assert "none of them the labelled one" in prediction.cause
 

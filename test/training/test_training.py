@@ -13,9 +13,10 @@ pytest.importorskip("embreex", reason="training data needs embreex")
 from damage_perception.network import DamageNetwork, OnnxRuntimeSession  # noqa: E402
 from damage_perception.network.damage_network import SELF_TEST_TOLERANCE  # noqa: E402
 from damage_perception.simulation.split import Split  # noqa: E402
-from damage_perception.training.augment import draw_batch  # noqa: E402
+from damage_perception.training.augment import Variation  # noqa: E402
+from damage_perception.training.batch import draw_batch  # noqa: E402
+from damage_perception.training.calibration import fit_calibration  # noqa: E402
 from damage_perception.training.config import TrainingConfig  # noqa: E402
-from damage_perception.training.export import fit_calibration  # noqa: E402
 from damage_perception.training.graphs import Exported  # noqa: E402
 from damage_perception.training.model import DamageNet, Preprocess  # noqa: E402
 from damage_perception.training.optimizer import MuonAdamW  # noqa: E402
@@ -34,6 +35,21 @@ stages:
   - {view_size: 64, samples: 16, learning_rate: 0.001}
   - {view_size: 128, samples: 8, learning_rate: 0.001}
 """
+
+
+def views_of(color, height_m, item, kinds, damaged):
+    count, cells = len(damaged), kinds.shape[1]
+    return LabelledViews(
+        color=color,
+        height_m=height_m,
+        item=item,
+        width_m=np.full(count, 0.4, np.float32),
+        kinds=kinds,
+        place_m=np.full((count, cells, cells, 3), np.nan, np.float16),
+        damaged=np.asarray(damaged),
+        product=np.full(count, -1, np.int32),
+        scene=np.full(count, -1, np.int32),
+    )
 
 
 def inputs(size=64, count=2):
@@ -77,7 +93,8 @@ def test_a_view_without_depth_or_scale_is_like_one_without_height():
 def test_the_network_answers_at_every_size_it_is_trained_at():
     model = DamageNet().eval()
     for size in (64, 128):
-        maps, item, kinds = model(*inputs(size))
+        maps, item, kinds, cells, descriptor = model(*inputs(size))
+        assert cells.shape == (2, size // 16, size // 16, 128) and descriptor.shape == (2, 128)
         assert maps.shape == (2, 6, size // 4, size // 4)
         assert item.shape == (2,) and kinds.shape == (2, 6)
 
@@ -88,8 +105,8 @@ def test_a_view_and_its_mirror_image_are_judged_alike():
     color, height, item, width = box_with_dent()
     mirrored = (color.flip(2), height.flip(2), item.flip(2), width)
     with torch.no_grad():
-        maps, item_logit, kinds = exported(color, height, item, width)
-        other_maps, other_item_logit, other_kinds = exported(*mirrored)
+        maps, item_logit, kinds, *_ = exported(color, height, item, width)
+        other_maps, other_item_logit, other_kinds, *_ = exported(*mirrored)
     assert torch.allclose(maps, other_maps.flip(3), atol=1e-5)
     assert torch.allclose(item_logit, other_item_logit, atol=1e-5)
     assert torch.allclose(kinds, other_kinds, atol=1e-5)
@@ -102,8 +119,11 @@ def test_the_optimizer_moves_every_weight_and_goes_on_from_its_state():
     def steps(model, optimizer, count):
         for _ in range(count):
             model.zero_grad(set_to_none=True)
-            maps, item, kinds = model(color, *shape)
-            (maps.square().mean() + item.sum() + kinds.square().sum()).backward()
+            maps, item, kinds, cells, descriptor = model(color, *shape)
+            found = model.comparer(cells[:2].flatten(1, 2), cells[2:].flatten(1, 2))
+            loss = maps.square().mean() + item.sum() + kinds.square().sum()
+            loss = loss + descriptor[:, :64].sum() + found.item.square().sum() + found.same.sum()
+            (loss + found.change.square().sum() + found.missing.square().sum()).backward()
             optimizer.step(0.01)
 
     torch.manual_seed(0)
@@ -129,15 +149,13 @@ def test_varied_views_keep_damage_where_it_is():
     kinds = np.zeros((count, size // 4, size // 4), np.uint8)
     color[:, 40:56, 12:28] = 200
     kinds[:, 10:14, 3:7] = 3
-    views = LabelledViews(
-        color,
-        np.zeros((count, size, size), np.float16),
-        np.ones((count, size, size), np.uint8),
-        np.full(count, 0.4, np.float32),
-        kinds,
-        np.ones(count, bool),
+    shape = (count, size, size)
+    views = views_of(
+        color, np.zeros(shape, np.float16), np.ones(shape, np.uint8), kinds, np.ones(count, bool)
     )
-    batch = draw_batch(views, np.arange(count), 96, np.random.default_rng(0).spawn(count))
+    rngs = np.random.default_rng(0).spawn(count)
+    varied = [Variation(rng, seed) for seed, rng in enumerate(rngs)]
+    batch = draw_batch(views, np.arange(count), 96, varied)
     bright = batch.inputs[0].float().mean(dim=3) > 110
     cells = bright.view(count, 24, 4, 24, 4).float().mean(dim=(2, 4)) > 0.5
     labelled = batch.maps[:, 2] > 0
@@ -149,15 +167,18 @@ def test_varied_views_keep_damage_where_it_is():
 def test_twins_are_varied_alike():
     color = np.random.default_rng(1).integers(0, 255, (1, 64, 64, 3), np.uint8)
     height = np.random.default_rng(1).random((1, 64, 64)).astype(np.float16)
-    views = LabelledViews(
+    views = views_of(
         *(np.repeat(part, 2, axis=0) for part in (color, height, color[..., 0] // 200)),
-        np.full(2, 0.4, np.float32),
         np.zeros((2, 16, 16), np.uint8),
-        np.array([True, False]),
+        [True, False],
     )
+
+    def twice(seed):
+        return [Variation(np.random.default_rng(seed), seed) for _ in range(2)]
+
     seen = set()
     for seed in range(60):
-        batch = draw_batch(views, np.arange(2), 64, [np.random.default_rng(seed) for _ in range(2)])
+        batch = draw_batch(views, np.arange(2), 64, twice(seed))
         assert all(torch.equal(part[0], part[1]) for part in batch.inputs)
         heights = batch.inputs[1][0]
         seen.add("no depth" if (heights == -10).all() else "depth")
@@ -172,14 +193,8 @@ def test_damage_is_written_into_pristine_views_anew_each_time():
     item[:, 24:104, 24:104] = 1
     height = np.where(item, 0.1, 0).astype(np.float16)
     height[:, 30:36, 30:36] = -10
-    views = LabelledViews(
-        rng.integers(90, 200, (1, 128, 128, 3), np.uint8),
-        height,
-        item,
-        np.full(1, 0.4, np.float32),
-        np.zeros((1, 32, 32), np.uint8),
-        np.zeros(1, bool),
-    )
+    color = rng.integers(90, 200, (1, 128, 128, 3), np.uint8)
+    views = views_of(color, height, item, np.zeros((1, 32, 32), np.uint8), [False])
     rows = np.zeros(12, np.intp)
     spoil = {place: np.random.default_rng(place) for place in range(1, 12)}
     batch = draw_batch(views, rows, 128, None, spoil)
@@ -200,13 +215,12 @@ def test_views_of_another_configuration_are_not_mixed_in(tmp_path):
 
 
 def test_damage_that_is_not_drawn_is_not_learned_as_none():
-    views = LabelledViews(
+    views = views_of(
         np.zeros((1, 64, 64, 3), np.uint8),
         np.zeros((1, 64, 64), np.float16),
         np.ones((1, 64, 64), np.uint8),
-        np.full(1, 0.4, np.float32),
         np.full((1, 16, 16), UNKNOWN_KIND, np.uint8),
-        np.ones(1, bool),
+        [True],
     )
     batch = draw_batch(views, np.arange(1), 64)
     assert batch.damaged.tolist() == [1.0]
@@ -263,7 +277,7 @@ def test_training_goes_on_where_it_stopped_and_ends_in_a_model(tmp_path):
     views = LabelledViews.load(tmp_path / "work" / "train")
     batch = draw_batch(views, np.arange(len(views)), 128)
     again = DamageNet()
-    start_from(network.card.graph("fp32"), again, batch.inputs)
+    start_from(network.card, again, batch.inputs)
     outputs = OnnxRuntimeSession(network.card.graph("fp32")).run(
         dict(
             zip(
@@ -274,11 +288,11 @@ def test_training_goes_on_where_it_stopped_and_ends_in_a_model(tmp_path):
         )
     )
     with torch.no_grad():
-        maps, item_logit, _ = Exported(again).eval()(*batch.inputs)
+        maps, item_logit, *_ = Exported(again).eval()(*batch.inputs)
     assert np.allclose(item_logit.numpy(), outputs["item_logit"], atol=1e-3)
     assert np.allclose(maps.numpy(), outputs["maps"], atol=1e-3)
     with pytest.raises(ValueError, match="another network"):
-        start_from(network.card.graph("fp32"), DamageNet((16, 32, 64, 96, 128)), batch.inputs)
+        start_from(network.card, DamageNet((16, 32, 64, 96, 128)), batch.inputs)
 
 
 @pytest.mark.slow
@@ -306,7 +320,8 @@ def test_a_site_goes_on_from_a_shipped_model_with_its_own_pictures(tmp_path, cap
     assert DamageNetwork.load(card).card.model_id != began_from
     assert "int8" not in content["graphs"] and "self-test" in content["left_out"]["int8"]
     left = {path.name for path in card.parent.iterdir()}
-    named = {entry["file"] for entry in (*content["graphs"].values(), content["self_test"])}
+    entries = (*content["graphs"].values(), content["self_test"], content["references"]["comparer"])
+    named = {entry["file"] for entry in entries}
     assert left == {card.name, *named}
 
 

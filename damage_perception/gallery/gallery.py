@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from damage_perception.gallery.descriptor_index import DescriptorIndex
 from damage_perception.gallery.reference import Reference
 from damage_perception.network.comparison import Identification
 from damage_perception.verdict.difference import Identity
+
 
 class Gallery:
     """A snapshot of active references, to compare items with and to identify them by.
@@ -33,6 +33,10 @@ class Gallery:
             sku: Bank.of([reference.embedding for reference in of_sku])
             for sku, of_sku in self._by_sku.items()
         }
+        descriptors = [reference.embedding.descriptor for reference in references]
+        if descriptors:
+            names = [reference.sku for reference in references]
+            self._index = DescriptorIndex(np.stack(descriptors), names)
 
     def __len__(self) -> int:
         return sum(len(of_sku) for of_sku in self._by_sku.values())
@@ -52,17 +56,8 @@ class Gallery:
 
     def identify(self, descriptor: NDArray[np.float32]) -> Identity:
         """The sku that a descriptor (D,) looks like most."""
-        best = self._index.nearest(descriptor, 2)
-        if not best:
+        if not self._by_sku:
             return Identity()
+        best = self._index.nearest(descriptor, 2)
         second = best[1][1] if len(best) > 1 else -1.0
         return Identity(best[0][0], self._identification.confidence(best[0][1], second))
-
-    @cached_property
-    def _index(self) -> DescriptorIndex:
-        every = [reference for of_sku in self._by_sku.values() for reference in of_sku]
-        descriptors = [reference.embedding.descriptor for reference in every]
-        return DescriptorIndex(
-            np.array(descriptors, np.float32).reshape(len(every), -1),
-            [reference.sku for reference in every],
-        )

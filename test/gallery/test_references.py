@@ -1,0 +1,126 @@
+"""Items held against references: compared, mistaken for others, identified, or neither."""
+
+import numpy as np
+import pytest
+from color_network import color_inspector, embedding, gallery
+from image_folder import CAMERA, box_scene
+
+from damage_perception.frame import CameraModel, Frame
+from damage_perception.gallery.bank import Bank, coreset
+from damage_perception.verdict.difference import ReferenceStatus
+from damage_perception.verdict.report import Reason, Verdict
+from damage_perception.verdict.tracker import Announcement
+
+BOX = (110, 80, 90, 70)
+GREEN, BLUE = (60, 150, 60), (60, 60, 150)
+
+
+def frame(color, stamp_ns=1):
+    image, depth = box_scene(BOX)
+    x, y, width, height = BOX
+    noise = np.random.default_rng(0).integers(-12, 12, (height, width, 3))
+    image[y : y + height, x : x + width] = np.clip(np.array(color) + noise, 0, 255)
+    values = {name: CAMERA[name] for name in ("width", "height", "fx", "fy", "cx", "cy")}
+    return Frame(image, depth.astype(np.float32) / 1000, CameraModel(**values), stamp_ns=stamp_ns)
+
+
+def judged(color, sku="", references=None, **changes):
+    inspector = color_inspector()
+    inspector.references.gallery = references
+    for name, value in changes.items():
+        setattr(inspector.network, name, value)
+    result = inspector.judge(frame(color), sku)
+    assert len(result.reports) == 1
+    return result.reports[0]
+
+
+def test_an_item_like_its_references_passes_and_one_that_differs_does_not():
+    known = gallery(green=[GREEN])
+    same, other = judged(GREEN, "green", known), judged((60, 118, 60), "green", known)
+    assert same.references is other.references is ReferenceStatus.USED
+    assert same.verdict is Verdict.PASS and same.anomaly_score < 0.1 < other.anomaly_score
+    assert judged((60, 118, 60)).confidence < other.confidence
+
+
+def test_what_only_the_references_see_is_shown_where_it_is():
+    inspector = color_inspector()
+    inspector.references.gallery = gallery(green=[GREEN])
+    [alone] = inspector.judge(frame((60, 92, 92))).reports
+    [compared] = inspector.judge(frame((60, 92, 92)), "green").reports
+    assert alone.verdict is Verdict.PASS
+    assert compared.verdict is Verdict.DIVERT and compared.anomaly_score > 0.5
+    assert compared.regions and compared.regions[0].position_m is not None
+
+
+@pytest.mark.parametrize(
+    ("sku", "references", "status"),
+    [
+        ("", {"green": [GREEN]}, ReferenceStatus.USED),
+        ("green", {"green": [GREEN]}, ReferenceStatus.USED),
+        ("red", {"green": [GREEN]}, ReferenceStatus.UNKNOWN_SKU),
+        ("blue", {"green": [GREEN], "blue": [BLUE]}, ReferenceStatus.MISMATCH),
+        ("green", {}, ReferenceStatus.UNKNOWN_SKU),
+        ("", {}, ReferenceStatus.NO_SKU),
+    ],
+)
+def test_the_report_says_what_became_of_the_references(sku, references, status):
+    report = judged(GREEN, sku, gallery(**references))
+    assert report.references is status
+    assert np.isfinite(report.anomaly_score) == (status is ReferenceStatus.USED)
+
+
+def test_without_a_gallery_nothing_is_compared_and_nothing_else_changes():
+    report = judged(GREEN, "green")
+    assert report.references is ReferenceStatus.UNAVAILABLE
+    assert report.verdict is Verdict.PASS and np.isnan(report.anomaly_score)
+
+
+def test_an_item_of_another_sku_is_not_passed_nor_judged_by_its_references():
+    known = gallery(green=[GREEN], blue=[BLUE])
+    report, alone = judged(GREEN, "blue", known), judged(GREEN)
+    assert report.verdict is Verdict.UNKNOWN and Reason.SKU_MISMATCH in report.reasons
+    assert report.confidence == alone.confidence
+    assert report.identity.sku == "green"
+
+
+def test_an_unnamed_item_is_identified_or_none_of_these():
+    known = gallery(green=[GREEN, (50, 140, 60)], blue=[BLUE])
+    found, other = judged(GREEN, "", known), judged((150, 150, 150), "", known)
+    assert (found.identity.sku, found.sku) == ("green", "")
+    assert found.identity.confidence > 0.5 > other.identity.confidence
+    assert other.identity.sku == "" and other.references is ReferenceStatus.NO_SKU
+
+
+def test_a_comparison_that_fails_costs_the_references_and_not_the_verdict():
+    report = judged(GREEN, "green", gallery(green=[GREEN]), comparing=False)
+    assert report.verdict is Verdict.PASS
+    assert report.references is ReferenceStatus.UNAVAILABLE
+
+
+def test_an_item_announced_after_it_was_seen_is_compared_all_the_same():
+    inspector = color_inspector()
+    inspector.configure(
+        type(inspector.policy)(0.8, frames_per_camera=2, deadline_ns=10**9), inspector.quality
+    )
+    inspector.references.gallery = gallery(green=[GREEN], blue=[BLUE])
+    assert inspector.observe(frame(GREEN, 10**6), 10**6) == []
+    inspector.announce(Announcement("a", "green"), 2 * 10**6)
+    [report] = inspector.observe(frame(GREEN, 3 * 10**6), 3 * 10**6)
+    assert (report.item_id, report.references) == ("a", ReferenceStatus.USED)
+
+
+def test_a_coreset_leaves_no_cell_far_away():
+    rng = np.random.default_rng(0)
+    groups = rng.normal(0, 10, (20, 128))
+    cells = (groups[rng.integers(20, size=500)] + rng.normal(0, 0.1, (500, 128))).astype("f4")
+    chosen = cells[coreset(cells, 20)]
+    apart = np.linalg.norm(cells[:, None] - chosen[None], axis=2).min(axis=1)
+    assert apart.max() < 5
+
+
+def test_a_bank_is_bounded_and_knows_whose_its_cells_are():
+    bank = Bank.of([embedding(GREEN, 12), embedding(BLUE, 16)], most=10)
+    assert bank.cells.shape == (10, 3) and set(bank.reference) == {0, 1}
+    assert len(Bank.of([embedding(GREEN, 12), embedding(BLUE, 16)]).cells) == 28
+    with pytest.raises(ValueError, match="at least one cell"):
+        Bank.of([embedding(GREEN, 0)])

@@ -53,7 +53,7 @@ class ColorNetwork(RedNetwork):
         nearest = apart.min(axis=1)
         change = np.clip(nearest / 20, 0, 1).astype(np.float32)
         far = float(nearest.mean())
-        return Comparison(far / 2 - 4, 40 - far, change, np.zeros(len(references), np.float32))
+        return Comparison(far / 2 - 4, 36 - far, change, np.zeros(len(references), np.float32))
 
 
 def gallery(**colors):

@@ -21,6 +21,7 @@ class RedNetwork:
     class card:
         model_id = "red"
         calibration_id = "none"
+        references = None
 
     def assess(self, views):
         if self.broken:

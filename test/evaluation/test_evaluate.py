@@ -6,6 +6,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+from color_network import color_inspector
 from image_folder import CAMERA, HEIGHT, WIDTH, box_scene, write_camera, write_image, write_labels
 from red_network import PLANE, red_inspector
 
@@ -193,3 +194,53 @@ def test_without_items_there_is_no_target():
     values = {name: CAMERA[name] for name in ("width", "height", "fx", "fy", "cx", "cy")}
     frame = Frame(np.zeros((HEIGHT, WIDTH, 3), np.uint8), None, CameraModel(**values))
     assert find_target((), frame) is None
+
+
+def color_folder(path, skus=("green", "blue")):
+    """Products by colour, of each a reference, a good query and one that differs from both."""
+    path.mkdir()
+    write_camera(path)
+    rows = []
+    for sku in skus:
+        tint = {"green": (60, 150, 60), "blue": (60, 60, 150)}[sku]
+        for name, role, shade in (("r", "reference", 0), ("g", "query", 0), ("d", "query", 40)):
+            color, depth = box_scene(BOX)
+            x, y, width, height = BOX
+            noise = np.random.default_rng(0).integers(-12, 12, (height, width, 3))
+            color[y : y + height, x : x + width] = np.array(tint) + noise + (0, -shade, shade // 2)
+            write_image(path, f"{sku}_{name}", color, depth)
+            kind = "hole" if name == "d" else "none"
+            rows.append((f"{sku}_{name}", sku, role, int(name == "d"), kind))
+    write_labels(path, *rows)
+    return ImageFolder(path)
+
+
+def test_references_of_the_data_set_make_a_signal_of_their_own(tmp_path):
+    dataset = color_folder(tmp_path / "data")
+    metrics = evaluate(dataset, color_inspector(), tmp_path / "out", references=True)
+    assert metrics["references"]["auroc"] == 1.0
+    assert metrics["joined"]["auroc"] == metrics["auroc"]
+    assert metrics["supervised"]["auroc"] < 1.0
+    assert (metrics["enrolled"], metrics["compared"]) == (2, 4)
+    found = metrics["identification"]
+    assert (found["skus"], found["top1"]) == (2, 1.0) and 0 <= found["rejected"] < 1
+    keys = set(metrics["supervised"])
+    assert keys == set(metrics["joined"]) == set(metrics["references"]) and keys <= set(metrics)
+
+
+def test_wrong_references_are_noticed_and_leave_the_verdict_to_the_network(tmp_path):
+    dataset = color_folder(tmp_path / "data")
+    wrong = evaluate(dataset, color_inspector(), tmp_path / "wrong", wrong_references=True)
+    none = evaluate(dataset, color_inspector(), tmp_path / "none")
+    assert wrong["mismatched"] == 4 and wrong["compared"] == 0
+    assert wrong["joined"]["auroc"] == none["auroc"]
+
+
+def test_references_that_are_not_there_are_asked_for_in_vain(folder, tmp_path):
+    with pytest.raises(DatasetError, match="compares nothing"):
+        evaluate(ImageFolder(folder), red_inspector(), tmp_path / "out", references=True)
+    rows = [("green_g", "green", "query", 0, "none")]
+    dataset = color_folder(tmp_path / "other", ("green",))
+    write_labels(dataset.path, *rows)
+    with pytest.raises(DatasetError, match="no row of role reference"):
+        evaluate(ImageFolder(dataset.path), color_inspector(), tmp_path / "out", references=True)

@@ -44,8 +44,8 @@ def test_an_item_like_its_references_passes_and_one_that_differs_does_not():
 
 def test_what_only_the_references_see_is_shown_where_it_is():
     inspector = color_inspector()
-    inspector.references.gallery = gallery(green=[GREEN])
     [alone] = inspector.judge(frame((60, 92, 92))).reports
+    inspector.references.gallery = gallery(green=[GREEN])
     [compared] = inspector.judge(frame((60, 92, 92)), "green").reports
     assert alone.verdict is Verdict.PASS
     assert compared.verdict is Verdict.DIVERT and compared.anomaly_score > 0.5

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from damage_perception import __version__
-from damage_perception.cli import live, recorded, workshop
+from damage_perception.cli import enroll, gallery, live, recorded, workshop
 from damage_perception.cli.terminal import Failure, fail
 
 app = typer.Typer(
@@ -17,9 +17,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for commands in (live.COMMANDS, recorded.COMMANDS, workshop.COMMANDS):
+for commands in (live.COMMANDS, recorded.COMMANDS, enroll.COMMANDS, workshop.COMMANDS):
     for command in commands:
         app.command()(command)
+app.add_typer(gallery.app)
 
 
 def _print_version(wanted: bool) -> None:
@@ -65,8 +66,17 @@ def _is_expected(error: Exception) -> bool:
     """Whether the error says what is wrong outside the program."""
     # Imported here, so that --help does not wait for them.
     from damage_perception.dataset import DatasetError
+    from damage_perception.gallery.reference import GalleryError
     from damage_perception.network import BackendError, ModelCardError
     from damage_perception.station import StationError
 
-    expected = (Failure, DatasetError, BackendError, ModelCardError, StationError, OSError)
+    expected = (
+        Failure,
+        DatasetError,
+        GalleryError,
+        BackendError,
+        ModelCardError,
+        StationError,
+        OSError,
+    )
     return isinstance(error, expected)

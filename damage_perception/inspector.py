@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -74,6 +74,7 @@ class Inspector:
     camera_faults    what is wrong with a camera as a whole (stale, malformed images); the caller
                      keeps it, and reports that lack evidence carry it
     backend_problem  why the newest inference failed; empty where it did not, or there was none yet
+    reported         is told what every report comes from; None: nobody asks, and no view is kept
     references       what items are compared with; nothing until it is given a gallery
     """
 
@@ -83,6 +84,7 @@ class Inspector:
     quality: QualityLimits = field(default_factory=QualityLimits)
     camera_faults: dict[str, Reason] = field(default_factory=dict)
     backend_problem: str = ""
+    reported: Callable[[Report, Evidence], None] | None = None
     references: References = field(init=False)
 
     def __post_init__(self) -> None:
@@ -202,6 +204,7 @@ class Inspector:
             faults=found,
             regions=regions,
             embedding=assessment.embedding if assessment else None,
+            view=view if self.reported else None,
         )
         return _Look(item, view, assessment, sighting)
 
@@ -210,7 +213,10 @@ class Inspector:
         missing = due.missing
         for name in cameras:
             missing |= self.camera_faults.get(name, Reason.NONE)
-        return self._decide(replace(due, missing=missing), self.policy, cameras)
+        report = self._decide(replace(due, missing=missing), self.policy, cameras)
+        if self.reported is not None:
+            self.reported(report, due.evidence)
+        return report
 
     def _decide(self, due: Due, policy: VerdictPolicy, cameras: frozenset[str]) -> Report:
         evidence = due.evidence

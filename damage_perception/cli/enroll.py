@@ -1,11 +1,10 @@
 """Commands that put references into a gallery: enroll, reembed."""
 
-import getpass
 from typing import Annotated
 
 import typer
 
-from damage_perception.cli.gallery import GalleryOption
+from damage_perception.cli.gallery import GalleryOption, WhyOption, app, open_gallery, user
 from damage_perception.cli.pipeline import (
     ModelOption,
     PipelineOptions,
@@ -30,7 +29,7 @@ def enroll(
     sku: Annotated[str, typer.Argument(help="The product; what controllers announce it as.")],
     source: SourceArgument,
     gallery: GalleryOption,
-    why: Annotated[str, typer.Option(help="For the log.")] = "",
+    why: WhyOption = "",
     force: Annotated[
         bool,
         typer.Option(
@@ -50,21 +49,20 @@ def enroll(
     from damage_perception.dataset import DatasetError
     from damage_perception.enrolment import enrol, show
     from damage_perception.gallery.reference import check_sku
-    from damage_perception.gallery.store import GalleryStore
     from damage_perception.source import open_source
 
     check_sku(sku)
     frames = open_source(source, camera, Topics(color_topic, depth_topic, info_topic))
     options = PipelineOptions(model, station, None, None, threads, precision)
     inspector = load_inspector(options, frames.cameras)
-    store = GalleryStore.open(gallery)
+    store = open_gallery(gallery, create=True)
     views, unread = [], {}
     for record in shown(frames, "looking", len(frames)):
         try:
             views.append(show(record.name, record.frame(), inspector))
         except (DatasetError, ValueError) as error:
             unread[record.name] = str(error)
-    done = enrol(store, sku, views, inspector, getpass.getuser(), why, force)
+    done = enrol(store, sku, views, inspector, user(), why, force)
     for name, reason in {**unread, **done.refused}.items():
         console.print(f"refused {name}: {reason}", style="yellow", markup=False)
     if done.change is None:
@@ -73,6 +71,7 @@ def enroll(
     console.print(f"undo with: damage-perception gallery undo {done.change.change_id}")
 
 
+@app.command()
 def reembed(
     gallery: GalleryOption,
     model: ModelOption = None,
@@ -81,14 +80,12 @@ def reembed(
 ) -> None:
     """Embed the kept views of all references again, with another model."""
     from damage_perception.enrolment import embed_again
-    from damage_perception.gallery.store import GalleryStore
     from damage_perception.network import DamageNetwork
     from damage_perception.share import default_model_card
 
     network = DamageNetwork.load(model or default_model_card(), threads, precision.value)
-    count = embed_again(GalleryStore.open(gallery, create=False), network, getpass.getuser())
+    count = embed_again(open_gallery(gallery), network, user())
     console.print(f"{count} references embedded by {network.card.model_id}", markup=False)
 
 
 COMMANDS = (enroll,)
-GALLERY_COMMANDS = (reembed,)

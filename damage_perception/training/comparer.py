@@ -76,6 +76,7 @@ class Comparer(nn.Module):
         references: Tensor,
         on_view: Tensor | None = None,
         on_references: Tensor | None = None,
+        told: Tensor | None = None,
     ) -> Comparison:
         """Compares.
 
@@ -83,22 +84,26 @@ class Comparer(nn.Module):
         references     (B, K, CELL_CHANNELS)
         on_view        (B, n) 1 on the item, 0 on cells that do not count; None: all count
         on_references  (B, K) the same of the references
+        told           (B, n, K) 1 where two cells are known to show the same part; the match of a
+                       cell of which this is known is not looked for. None: nothing is known
         """
         on_view = torch.ones_like(view[..., 0]) if on_view is None else on_view
         on_references = (
             torch.ones_like(references[..., 0]) if on_references is None else on_references
         )
         parts = functional.normalize(view[..., :PART_CHANNELS], dim=2)
-        known = functional.normalize(references[..., :PART_CHANNELS], dim=2)
-        likeness = parts @ known.transpose(1, 2)
+        held = functional.normalize(references[..., :PART_CHANNELS], dim=2)
+        likeness = parts @ held.transpose(1, 2)
         likeness = likeness + _NEVER * (1 - on_references).unsqueeze(1)
         likeness = likeness + _NEVER * (1 - on_view).unsqueeze(2)
         logits = likeness * self.sharpness
         matching = logits.log_softmax(dim=2)
         state, looks = view[..., PART_CHANNELS:], references[..., PART_CHANNELS:]
         best, best_back = likeness.amax(dim=2), likeness.amax(dim=1)
-        features, change = self.forth(state, matching.exp() @ looks, best.clamp(min=-1))
-        back = logits.softmax(dim=1).transpose(1, 2)
+        match, back = matching.exp(), logits.softmax(dim=1).transpose(1, 2)
+        if told is not None:
+            match, back = _as_told(match, told), _as_told(back, told.transpose(1, 2))
+        features, change = self.forth(state, match @ looks, best.clamp(min=-1))
         features_back, missing = self.back(looks, back @ state, best_back.clamp(min=-1))
         item = torch.cat(
             (
@@ -111,6 +116,12 @@ class Comparer(nn.Module):
         return Comparison(
             self.item(item).squeeze(1), self.same(same).squeeze(1), change, missing, matching
         )
+
+
+def _as_told(match: Tensor, told: Tensor) -> Tensor:
+    """Shares of the matches of each cell, evenly on those that are known where there are any."""
+    count = told.sum(dim=2, keepdim=True)
+    return torch.where(count > 0, told / count.clamp(min=1), match)
 
 
 def _pooled(features: Tensor, logits: Tensor, on: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

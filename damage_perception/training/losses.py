@@ -16,7 +16,11 @@ from damage_perception.training.model import DamageNet, Outputs
 # and it is from the maps that the network learns where to look.
 MAP_POSITIVE_WEIGHT = 10.0
 MAP_LOSS, OVERLAP_LOSS, KIND_LOSS = 10.0, 1.0, 0.5
-CHANGE_LOSS, PART_LOSS, SAME_LOSS, PRODUCT_LOSS = 2.0, 1.0, 0.5, 0.5
+CHANGE_LOSS, PART_LOSS, SAME_LOSS, PRODUCT_LOSS = 2.0, 1.0, 0.3, 0.5
+# Of the views, whose matches are told.
+TOLD_SHARE = 0.5
+# Against the comparison: damage is known already where a training goes on.
+DAMAGE_LOSS = 0.3
 # References of a view in training and validation.
 MOST_REFERENCES = 3
 # Cells of two views show one part of the product where they lie no farther apart, in cells.
@@ -54,7 +58,9 @@ def forward(model: DamageNet, batch: Batch) -> Outputs:
 def whole_loss(model: DamageNet, batch: Batch, memory: Memory) -> Tensor:
     """The sum of all that is to be learned from a batch."""
     outputs = forward(model, batch)
-    loss = damage_loss(outputs, batch) + PRODUCT_LOSS * product_loss(outputs, batch, memory)
+    loss = DAMAGE_LOSS * damage_loss(outputs, batch) + PRODUCT_LOSS * product_loss(
+        outputs, batch, memory
+    )
     views, references = find_references(batch)
     if len(views):
         cells = cells_of(outputs, batch)
@@ -155,24 +161,33 @@ def cells_of(outputs: Outputs, batch: Batch) -> Cells:
     )
 
 
-def compare(model: DamageNet, cells: Cells, views: Tensor, references: Tensor) -> Comparison:
+def compare(
+    model: DamageNet,
+    cells: Cells,
+    views: Tensor,
+    references: Tensor,
+    told: Tensor | None = None,
+) -> Comparison:
     """How ``views`` (V,) compare with ``references`` (V, R), rows of ``cells``."""
     bank = cells.embedding[references].flatten(1, 2)
     on_bank = (cells.on[references] * (references >= 0).unsqueeze(2)).flatten(1, 2)
-    return model.comparer(cells.embedding[views], bank, cells.on[views], on_bank)
+    return model.comparer(cells.embedding[views], bank, cells.on[views], on_bank, told)
 
 
 def comparison_loss(
     model: DamageNet, cells: Cells, batch: Batch, views: Tensor, references: Tensor
 ) -> Tensor:
     """Of the item, where it changed, which part is which, and whether it is the same product."""
-    found = compare(model, cells, views, references)
+    reach = PART_REACH * batch.width_m[views] / batch.place_m.shape[1]
+    near = same_part(cells, views, references, reach)
+    # Half of the views are told which part is which: comparing is learned before matching is.
+    told = near.float() * (torch.rand(len(views), 1, 1, device=near.device) < TOLD_SHARE)
+    found = compare(model, cells, views, references, told)
     item = functional.binary_cross_entropy_with_logits(found.item, batch.damaged[views])
     changed, on = cells.changed[views], cells.on[views]
     weight = on * (1 + (MAP_POSITIVE_WEIGHT - 1) * changed)
     change = functional.binary_cross_entropy_with_logits(found.change, changed, weight)
-    reach = PART_REACH * batch.width_m[views] / batch.place_m.shape[1]
-    part = _part_loss(found.matching, cells, views, references, reach)
+    part = _part_loss(found.matching, cells, views, near)
     same = functional.binary_cross_entropy_with_logits(found.same, torch.ones_like(found.same))
     # Half a batch on there is another product, unless one product is all there is.
     other = references.roll(len(views) // 2, dims=0)
@@ -185,18 +200,20 @@ def comparison_loss(
     return item + CHANGE_LOSS * change + PART_LOSS * part + SAME_LOSS * same
 
 
-def _part_loss(
-    matching: Tensor, cells: Cells, views: Tensor, references: Tensor, reach_m: Tensor
-) -> Tensor:
-    """Each undamaged cell is to be matched with the cells that show its part of the product.
+def same_part(cells: Cells, views: Tensor, references: Tensor, reach_m: Tensor) -> Tensor:
+    """(V, m, K) whether a cell of a view and one of its references show one part of the product.
 
-    reach_m  (V,) distance within which two cells show one part
+    reach_m  (V,) distance within which they do
     """
     there = cells.place_m[references].flatten(1, 2)
     # NaN, where no place is known, is near nothing.
     near = torch.cdist(cells.place_m[views], there) < reach_m.view(-1, 1, 1)
     on_bank = (cells.on[references] * (references >= 0).unsqueeze(2)).flatten(1, 2)
-    near = near & (on_bank > 0).unsqueeze(1)
+    return near & (on_bank > 0).unsqueeze(1)
+
+
+def _part_loss(matching: Tensor, cells: Cells, views: Tensor, near: Tensor) -> Tensor:
+    """Each undamaged cell is to be matched with the cells that show its part of the product."""
     hit = matching.masked_fill(~near, -12.0).logsumexp(dim=2)
     weight = cells.on[views] * (1 - cells.changed[views]) * near.any(dim=2)
     return -(hit * weight).sum() / weight.sum().clamp(min=1)

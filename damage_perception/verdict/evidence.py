@@ -14,6 +14,7 @@ from damage_perception.network.embedding import Embedding
 from damage_perception.verdict.difference import Difference, probability
 from damage_perception.verdict.regions import Region
 from damage_perception.verdict.report import Reason
+from damage_perception.view import View
 
 # Frames of one camera that are kept; an item that lies for hours must not fill the memory.
 KEPT_PER_CAMERA: Final = 20
@@ -30,6 +31,7 @@ class Sighting:
     regions   damage found in the view
     embedding   to compare the view by; None where the model or the backend gave none
     difference  from the references of the item's sku; None where it was not compared
+    view        that was assessed; None where nobody asks for it
     """
 
     camera: str
@@ -42,6 +44,7 @@ class Sighting:
     regions: tuple[Region, ...]
     embedding: Embedding | None = None
     difference: Difference | None = None
+    view: View | None = None
 
     @property
     def usable(self) -> bool:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
+from damage_perception.gallery.gallery import Gallery
 from damage_perception.inspector import Inspector
 from damage_perception.network.damage_network import DamageNetwork
 from damage_perception.ros import qos
 from damage_perception.ros.diagnostics import CameraState, DetectorState, diagnostic_array
+from damage_perception.ros.gallery_keeper import GalleryKeeper
+from damage_perception.ros.gallery_services import GalleryServices
 from damage_perception.ros.health import Health
 from damage_perception.ros.messages import nanoseconds_of
 from damage_perception.ros.outputs import Outputs
@@ -23,6 +26,7 @@ from damage_perception.ros.parameters.documents import NODE
 from damage_perception.ros.parameters.parameter import Value
 from damage_perception.ros.parameters.server import ParameterServer
 from damage_perception.ros.reception import Reception
+from damage_perception.ros.reported_items import ReportedItem
 from damage_perception.ros.services import Services
 from damage_perception.ros.settings import (
     mounted_cameras,
@@ -39,6 +43,9 @@ from damage_perception.station import Station
 from damage_perception.verdict.tracker import Announcement
 from damage_perception_msgs.msg import ItemAnnouncement
 
+# Items are compared from the first on, unless the gallery takes longer than this to be read.
+_GALLERY_PATIENCE_S: Final = 10.0
+
 
 class DetectorNode(LifecycleNode):
     """Converts, schedules and reports; the inspector decides.
@@ -53,6 +60,8 @@ class DetectorNode(LifecycleNode):
         self._inspector: Inspector | None = None
         self._outputs: Outputs | None = None
         self._requests: Services | None = None
+        self._gallery_requests: GalleryServices | None = None
+        self._keeper: GalleryKeeper | None = None
         self._pairing: Pairing | None = None
         self._reception: Reception | None = None
         self._worker: Worker | None = None
@@ -81,10 +90,15 @@ class DetectorNode(LifecycleNode):
         network = DamageNetwork.load(card, values["threads"], values["precision"])
         policy = policy_of(values, network.card)
         self._inspector = Inspector(network, cameras, policy, quality_of(values))
+        self._inspector.references.identify = values["identify"]
         self._health = Health()
         self._outputs = Outputs(self, self._now_ns, self._station_of, self._health)
         self._requests = Services(
             self, self._now_ns, lambda: self._settings.values, lambda: self._worker
+        )
+        self._keeper = self._keep_gallery(values["gallery"], self._inspector, self._outputs)
+        self._gallery_requests = GalleryServices(
+            self, self._now_ns, lambda: self._settings.values, lambda: self._worker, self._keeper
         )
         self.get_logger().info(
             f"model {network.card.model_id} on {network.backend}, threshold "
@@ -122,6 +136,9 @@ class DetectorNode(LifecycleNode):
                 "~/announcements", qos.EVENT_MEND, self.get_logger().error
             ),
         )
+        if self._keeper is not None:
+            # What it read while there was no worker to tell.
+            self._inspector.references.gallery = self._keeper.gallery
         self._worker = Worker(
             self._inspector,
             self._pairing,
@@ -161,10 +178,45 @@ class DetectorNode(LifecycleNode):
         self._worker = self._reception = self._pairing = None
 
     def _free(self) -> None:
-        for part in (self._requests, self._outputs):
+        if self._keeper is not None:
+            self._keeper.stop()
+        for part in (self._requests, self._gallery_requests, self._outputs):
             if part is not None:
                 part.destroy()
         self._inspector = self._outputs = self._requests = None
+        self._gallery_requests = self._keeper = None
+
+    def _keep_gallery(
+        self, uri: str, inspector: Inspector, outputs: Outputs
+    ) -> GalleryKeeper | None:
+        """The keeper of the gallery at ``uri``, at work; None where that is empty."""
+        if not uri:
+            return None
+        logger = self.get_logger()
+        keeper = GalleryKeeper(
+            uri,
+            inspector.network,
+            self._use_gallery,
+            outputs.publish_packaging_change,
+            logger.info,
+            logger.warning,
+        )
+        inspector.reported = lambda report, evidence: keeper.report(
+            ReportedItem.of(report, evidence, inspector.policy.threshold)
+        )
+        keeper.start(_GALLERY_PATIENCE_S)
+        return keeper
+
+    def _use_gallery(self, gallery: Gallery | None) -> None:
+        """Compares with ``gallery`` from the next frame on; from any thread."""
+
+        def use(inspector: Inspector) -> None:
+            inspector.references.gallery = gallery
+
+        if self._worker is not None:
+            self._worker.call(use)
+        elif self._inspector is not None:
+            use(self._inspector)
 
     def _now_ns(self) -> int:
         return int(self.get_clock().now().nanoseconds)
@@ -250,6 +302,8 @@ class DetectorNode(LifecycleNode):
             self._inspector.policy.threshold,
             self._health.snapshot(),
             [self._camera_state(name) for name in self._inspector.cameras],
+            self._keeper.state if self._keeper is not None else None,
+            self._inspector.references.problem,
         )
 
     def _camera_state(self, name: str) -> CameraState:
@@ -270,6 +324,7 @@ class DetectorNode(LifecycleNode):
 def _configure(values: dict[str, Value], inspector: Inspector) -> None:
     """Gives the inspector the limits that ``values`` hold."""
     inspector.configure(policy_of(values, inspector.network.card), quality_of(values))
+    inspector.references.identify = bool(values["identify"])
     inspector.cameras = {
         name: replace(camera, station=with_limits(camera.station, values, name))
         for name, camera in inspector.cameras.items()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from std_msgs.msg import Header
 
+from damage_perception.ros.gallery_keeper import GalleryState
 from damage_perception.ros.health import Snapshot
 from damage_perception.ros.messages import stamp_of
 from damage_perception.ros.pairing import Drop
@@ -32,7 +33,11 @@ class CameraState:
 
 @dataclass(frozen=True)
 class DetectorState:
-    """What the running detector says of itself."""
+    """What the running detector says of itself.
+
+    gallery      None: the node has none
+    comparing    why the newest comparison with references failed; empty where it did not
+    """
 
     backend: str
     model_id: str
@@ -40,6 +45,8 @@ class DetectorState:
     threshold: float
     snapshot: Snapshot
     cameras: Sequence[CameraState]
+    gallery: GalleryState | None = None
+    comparing: str = ""
 
 
 def diagnostic_array(
@@ -60,6 +67,7 @@ def diagnostic_array(
     if state is not None:
         active = lifecycle == "active"
         statuses += [_camera_status(node_name, camera, active) for camera in state.cameras]
+        statuses.append(_gallery_status(node_name, state.gallery, state.comparing))
     level = DiagnosticStatus.OK if transport.fit else DiagnosticStatus.WARN
     statuses.append(_status(node_name, "transport", level, transport.text, {}))
     return DiagnosticArray(header=Header(stamp=stamp_of(now_ns)), status=statuses)
@@ -109,6 +117,31 @@ def _camera_status(node: str, camera: CameraState, active: bool) -> DiagnosticSt
     values = {"age_ms": f"{camera.age_ms:.0f}"}
     values |= {f"dropped_{cause.value}": str(count) for cause, count in camera.drops.items()}
     return _status(node, f"camera {camera.name}", level, message, values)
+
+
+def _gallery_status(node: str, gallery: GalleryState | None, comparing: str) -> DiagnosticStatus:
+    level = DiagnosticStatus.OK
+    if gallery is None:
+        return _status(node, "gallery", level, "none: items are not compared with references", {})
+    message = f"{gallery.references} references of {gallery.skus} skus in use"
+    problem = "; ".join(filter(None, (gallery.problem, comparing)))
+    if gallery.changed:
+        level = DiagnosticStatus.WARN
+        message = (
+            f"the packaging of {', '.join(gallery.changed)} seems to have changed: look at the "
+            "candidates and call ~/review_candidates"
+        )
+    if problem:
+        level, message = DiagnosticStatus.WARN, problem
+    values = {
+        "gallery": gallery.uri,
+        "skus": str(gallery.skus),
+        "references": str(gallery.references),
+        "candidates": str(gallery.candidates),
+        "packaging_changed": ", ".join(gallery.changed),
+        "problem": problem,
+    }
+    return _status(node, "gallery", level, message, values)
 
 
 def _status(

@@ -21,6 +21,7 @@ class Inspection:
     """A job: attempts, each with the usual number of frames, until every item is decided.
 
     name          first part of the items' ids, unique while the node runs
+    sku           of the item, or the largest of them; empty where not known
     requested_ns  images taken before do not count
     deadline_ns   when the answer is due at the latest
     done          called once, with the reports and an error, one of the two empty
@@ -29,11 +30,13 @@ class Inspection:
     def __init__(
         self,
         name: str,
+        sku: str,
         requested_ns: int,
         deadline_ns: int,
         done: Callable[[list[Report], str], None],
     ) -> None:
         self._name = name
+        self._sku = sku
         self._requested_ns = requested_ns
         self._deadline_ns = deadline_ns
         self._done = done
@@ -44,7 +47,7 @@ class Inspection:
 
     def advance(self, inspector: Inspector, capture: Capture | None, now_ns: int) -> bool:
         """Takes the newest frame; whether the request is answered."""
-        attempt = self._attempt or self._begin(inspector)
+        attempt = self._attempt or self._begin(inspector, now_ns)
         # A station may have been calibrated meanwhile.
         attempt.cameras = inspector.cameras
         if capture is not None and capture.handled and capture.taken_ns >= self._requested_ns:
@@ -55,7 +58,7 @@ class Inspection:
             self._last = self._reports + attempt.tick(_END_NS)
             if self._last and all(r.verdict is not Verdict.UNKNOWN for r in self._last):
                 return self._answer(self._last)
-            attempt = self._begin(inspector)
+            attempt = self._begin(inspector, now_ns)
         if now_ns < self._deadline_ns:
             return False
         reports = self._last or self._reports + attempt.tick(_END_NS)
@@ -65,7 +68,7 @@ class Inspection:
         """Answers with an error."""
         self._done([], why)
 
-    def _begin(self, inspector: Inspector) -> Inspector:
+    def _begin(self, inspector: Inspector, now_ns: int) -> Inspector:
         """A fresh attempt with the node's limits, apart from the items that the node follows."""
         self._attempt = Inspector(
             inspector.network,
@@ -74,6 +77,10 @@ class Inspection:
             inspector.quality,
             inspector.camera_faults,
         )
+        # The same object, so that references that change meanwhile count.
+        self._attempt.references = inspector.references
+        if self._sku:
+            self._attempt.announce(Announcement(self._name, self._sku), now_ns)
         self._frames.clear()
         self._reports = []
         return self._attempt

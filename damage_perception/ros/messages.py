@@ -13,10 +13,11 @@ from std_msgs.msg import Header
 
 from damage_perception.frame import CameraModel
 from damage_perception.kinds import CODES
+from damage_perception.ros.packaging_changes import Noticed
 from damage_perception.verdict.difference import ReferenceStatus
 from damage_perception.verdict.regions import Region
 from damage_perception.verdict.report import Report
-from damage_perception_msgs.msg import DamageRegion, DamageReport
+from damage_perception_msgs.msg import DamageRegion, DamageReport, PackagingChange
 
 NANOSECONDS = 1_000_000_000
 
@@ -67,6 +68,16 @@ def report_message(report: Report, now_ns: int) -> DamageReport:
         message.position_valid = True
         message.position = _point(report.position_m)
     return message
+
+
+def packaging_change_message(noticed: Noticed, text: str, now_ns: int) -> PackagingChange:
+    """The message of a change of packaging, noticed at ``now_ns``; ``text`` is for people."""
+    return PackagingChange(
+        header=Header(stamp=stamp_of(now_ns)),
+        sku=noticed.sku,
+        item_ids=list(noticed.item_ids),
+        message=text,
+    )
 
 
 def image_message(pixels: NDArray[np.generic], header: Header) -> Image:

@@ -17,10 +17,15 @@ from damage_perception.overlay import draw_overlay
 from damage_perception.ros import qos
 from damage_perception.ros.health import Health
 from damage_perception.ros.markers import markers_of
-from damage_perception.ros.messages import image_message, report_message
+from damage_perception.ros.messages import (
+    image_message,
+    packaging_change_message,
+    report_message,
+)
+from damage_perception.ros.packaging_changes import Noticed
 from damage_perception.station import Item, Station, StationError
 from damage_perception.verdict.report import Report
-from damage_perception_msgs.msg import DamageReport
+from damage_perception_msgs.msg import DamageReport, PackagingChange
 
 _LAST_REPORTS: Final = Duration(seconds=0.5)
 
@@ -51,6 +56,10 @@ class Outputs:
         )
         self._overlay = node.create_lifecycle_publisher(Image, "~/overlay", qos.VISUALS)
         self._markers = node.create_lifecycle_publisher(MarkerArray, "~/markers", qos.VISUALS)
+        # Told also where the node is not active any more when it is noticed.
+        self._packaging_changes = node.create_publisher(
+            PackagingChange, "~/packaging_changes", qos.LASTING
+        )
 
     def publish(self, reports: Sequence[Report], newest: Mapping[str, Frame]) -> None:
         """Publishes ``reports``; ``newest`` holds the newest frame of each camera."""
@@ -69,11 +78,16 @@ class Outputs:
             for report, message in zip(reports, messages, strict=True):
                 self._publish_overlay(report, message.header, newest)
 
+    def publish_packaging_change(self, noticed: Noticed, text: str) -> None:
+        """Publishes a change of packaging, with a line for people; from any thread."""
+        self._packaging_changes.publish(packaging_change_message(noticed, text, self._now_ns()))
+
     def destroy(self) -> None:
         """Takes the publishers off the node, once the last reports have arrived."""
         self._reports.wait_for_all_acked(_LAST_REPORTS)
         for publisher in (self._reports, self._overlay, self._markers):
             self._node.destroy_lifecycle_publisher(publisher)
+        self._node.destroy_publisher(self._packaging_changes)
 
     def _publish_overlay(self, report: Report, header: Header, newest: Mapping[str, Frame]) -> None:
         cameras = report.cameras or tuple(newest)

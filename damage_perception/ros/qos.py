@@ -19,6 +19,10 @@ IMAGE_PROFILES: Final[dict[str, QoSProfile]] = {
 }
 # Reports, announcements: nothing may be lost, nothing old may come late.
 EVENTS: Final = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE, durability=_VOLATILE)
+# What is true until it is dealt with: who comes late hears of it, too.
+LASTING: Final = QoSProfile(
+    depth=10, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
+)
 # Pictures for people.
 VISUALS: Final = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE, durability=_VOLATILE)
 

@@ -10,6 +10,7 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.lifecycle import LifecycleNode
 from rclpy.task import Future
 
+from damage_perception.ros.answers import resolver
 from damage_perception.ros.calibration import CalibratedCamera, Calibration
 from damage_perception.ros.inspection import Inspection
 from damage_perception.ros.messages import nanoseconds_of, report_message
@@ -73,7 +74,8 @@ class Services:
             return response
         name = f"inspect-{next(_numbers)}"
         answer: Future = Future()
-        job = Inspection(name, now_ns, now_ns + wait_ns, self._resolve(answer))
+        done = resolver(self._node, answer)
+        job = Inspection(name, request.sku, now_ns, now_ns + wait_ns, done)
         if not self._begin(job):
             response.message = _INACTIVE
             return response
@@ -97,7 +99,11 @@ class Services:
             return response
         answer: Future = Future()
         job = Calibration(
-            cameras, now_ns, now_ns + _CALIBRATION_NS, station_file(values), self._resolve(answer)
+            cameras,
+            now_ns,
+            now_ns + _CALIBRATION_NS,
+            station_file(values),
+            resolver(self._node, answer),
         )
         if not self._begin(job):
             response.message = _INACTIVE
@@ -122,17 +128,6 @@ class Services:
             return False
         worker.add(job)
         return True
-
-    def _resolve(self, answer: Future) -> Callable[[Any, str], None]:
-        """Completes ``answer`` from the worker's thread, and has the executor notice."""
-
-        def done(result: Any, text: str) -> None:
-            answer.set_result((result, text))
-            executor = self._node.executor
-            if executor is not None:
-                executor.wake()
-
-        return done
 
 
 def _uncalibratable(cameras: list[str], values: Mapping[str, Any]) -> str:

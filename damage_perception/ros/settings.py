@@ -26,7 +26,7 @@ def nanoseconds(values: Values, name: str) -> int:
 
 def policy_of(values: Values, card: ModelCard) -> VerdictPolicy:
     """The verdict policy. Raises ParameterError where the card cannot show the rate asked for."""
-    threshold = compared = values["damage_threshold"]
+    threshold, compared = values["damage_threshold"], 0.0
     if threshold == 0:
         rate = values["false_diverts_per_1000"]
         try:

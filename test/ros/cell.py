@@ -34,18 +34,25 @@ RED = (230, 20, 20)
 CONFIGURE, CLEANUP, ACTIVATE, DEACTIVATE = 1, 2, 3, 4
 
 
-def scene(box=(110, 80, 90, 70), damaged=False):
-    """Colour (H, W, 3) and depth in metres (H, W) of a textured box on the table; None: empty."""
+def scene(box=(110, 80, 90, 70), damaged=False, tint=(1.0, 1.0, 1.0), hole=False):
+    """Colour (H, W, 3) and depth in metres (H, W) of a textured box on the table; None: empty.
+
+    tint  of the box, RGB
+    hole  a black spot, which the tiny network alone takes for no damage
+    """
     rng = np.random.default_rng(1)
     color = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
     color += rng.integers(0, 20, color.shape, np.uint8)
     depth = np.full((HEIGHT, WIDTH), TABLE_M, np.float32)
     if box is not None:
         x, y, width, height = box
-        color[y : y + height, x : x + width] = rng.integers(60, 190, (height, width, 1))
+        texture = rng.integers(60, 190, (height, width, 1))
+        color[y : y + height, x : x + width] = texture * np.array(tint)
         depth[y : y + height, x : x + width] = TABLE_M - ITEM_HEIGHT_M
         if damaged:
             color[y + 20 : y + 50, x + 25 : x + 60] = RED
+        if hole:
+            color[y + 20 : y + 50, x + 25 : x + 60] = 0
     return color, depth
 
 
@@ -156,10 +163,19 @@ class Cell:
             if message is not None:
                 publisher.publish(message)
 
-    def show(self, box=(110, 80, 90, 70), damaged=False, frames=5, period_s=0.04, **given):
+    def show(
+        self,
+        box=(110, 80, 90, 70),
+        damaged=False,
+        frames=5,
+        period_s=0.04,
+        tint=(1.0, 1.0, 1.0),
+        hole=False,
+        **given,
+    ):
         """Publishes a scene several times; the stamps in nanoseconds."""
         stamps = []
-        color, depth = scene(box, damaged)
+        color, depth = scene(box, damaged, tint, hole)
         for _ in range(frames):
             stamps.append(self.now_ns())
             messages = self.messages(color, depth, stamps[-1])

@@ -188,7 +188,9 @@ def test_an_inspection_is_answered_with_or_without_a_plane(plane, verdict):
     with Bench(plane=plane) as bench:
         requested_ns = now_ns()
         bench.worker.add(
-            Inspection("asked", requested_ns, requested_ns + 400 * MS, lambda *a: answers.append(a))
+            Inspection(
+                "asked", "", requested_ns, requested_ns + 400 * MS, lambda *a: answers.append(a)
+            )
         )
         for seed in range(200):
             bench.show(clutter(seed) if plane is None else None)

@@ -1,4 +1,7 @@
-"""A tiny network with the contract of the shipped one, that calls red on the item damage."""
+"""A tiny network with the contract of the shipped one, that calls red on the item damage.
+
+Where it compares with references, it compares mean colours: one for each cell of the view.
+"""
 
 import hashlib
 
@@ -11,16 +14,18 @@ from onnx import TensorProto, helper, numpy_helper
 from damage_perception.kinds import KINDS
 
 VIEW_SIZE = 64
+CELL_CHANNELS = 128
 
 
-def write_model(folder, fewest=1, view_size=VIEW_SIZE):
+def write_model(folder, fewest=1, view_size=VIEW_SIZE, references=False):
     """Writes graph, self-test and card into ``folder``; the path of the card.
 
-    fewest  views of a pass with less than which the graph fails; the self-test has two
+    fewest      views of a pass with less than which the graph fails; the self-test has two
+    references  whether the model compares with them
     """
     folder.mkdir(parents=True, exist_ok=True)
     graph = folder / "tiny.onnx"
-    onnx.save(_graph(view_size, fewest), str(graph))
+    onnx.save(_graph(view_size, fewest, references), str(graph))
     self_test = folder / "tiny_selftest.npz"
     rng = np.random.default_rng(0)
     shape = (2, view_size, view_size)
@@ -43,12 +48,23 @@ def write_model(folder, fewest=1, view_size=VIEW_SIZE):
         "calibration": {"id": "tiny-calibration", "scale": 1.0, "offset": 0.0},
         "good_items": {"count": 1000, "highest_confidences": np.linspace(0.2, 0.5, 100).tolist()},
     }
+    if references:
+        comparer = folder / "tiny_compare.onnx"
+        onnx.save(_comparer(), str(comparer))
+        card["references"] = {
+            "comparer": {"file": comparer.name, "sha256": _sha256(comparer)},
+            "calibration": {"scale": 1.0, "offset": 0.0},
+            "fusion": {"supervised": 1.0, "references": 2.4, "offset": 0.0, "used": True},
+            "identification": {"cosine": 20.0, "lead": 10.0, "offset": -18.0},
+            "least_same": 0.0,
+            "good_items": card["good_items"],
+        }
     path = folder / "tiny.yaml"
     path.write_text(yaml.safe_dump(card))
     return path
 
 
-def _graph(size, fewest):
+def _graph(size, fewest, references):
     """Redness on the item, averaged over 4 x 4 pixels; the most of it decides."""
     constants = {
         "rgb": np.array([1.0, -1.0, -1.0], np.float32).reshape(1, 1, 1, 3) / 255,
@@ -86,6 +102,9 @@ def _graph(size, fewest):
         node("Unsqueeze", ["peak", "last"], ["column"]),
         node("Mul", ["column", "kind_slopes"], ["kind_logits"]),
     ]
+    if references:
+        constants |= _embedding_constants()
+        nodes += _embedding_nodes()
     value = helper.make_tensor_value_info
     square = ["N", size, size]
     graph = helper.make_graph(
@@ -101,9 +120,105 @@ def _graph(size, fewest):
             value("maps", TensorProto.FLOAT, ["N", len(KINDS), size // 4, size // 4]),
             value("item_logit", TensorProto.FLOAT, ["N"]),
             value("kind_logits", TensorProto.FLOAT, ["N", len(KINDS)]),
+            *(
+                [
+                    value("cells", TensorProto.FLOAT, ["N", size // 16, size // 16, CELL_CHANNELS]),
+                    value("descriptor", TensorProto.FLOAT, ["N", CELL_CHANNELS]),
+                ]
+                if references
+                else []
+            ),
         ],
         [numpy_helper.from_array(array, name) for name, array in constants.items()],
     )
+    return _model(graph)
+
+
+def _embedding_constants():
+    first = np.eye(3, CELL_CHANNELS, dtype=np.float32)
+    differences = np.array([[1, 0, -1], [-1, 1, 0], [0, -1, 1]], np.float32)
+    bias = np.zeros(CELL_CHANNELS, np.float32)
+    bias[3] = 0.02
+    return {
+        "full_scale": np.array(255.0, np.float32),
+        "first_channels": first,
+        "color_differences": differences @ first,
+        # Of what is grey, which has no colour to tell it by.
+        "grey": bias,
+        "sides": np.array([2, 3], np.int64),
+    }
+
+
+def _embedding_nodes():
+    """Mean colours of 16 x 16 pixels; what the whole view's colour is, without its brightness."""
+    node = helper.make_node
+    return [
+        node("Div", ["pixels", "full_scale"], ["bright"]),
+        node("Transpose", ["bright"], ["planes"], perm=[0, 3, 1, 2]),
+        node("AveragePool", ["planes"], ["means"], kernel_shape=[16, 16], strides=[16, 16]),
+        node("Transpose", ["means"], ["colors"], perm=[0, 2, 3, 1]),
+        node("MatMul", ["colors", "first_channels"], ["cells"]),
+        node("ReduceMean", ["planes", "sides"], ["mean"], keepdims=0),
+        node("MatMul", ["mean", "color_differences"], ["tone"]),
+        node("Add", ["tone", "grey"], ["toned"]),
+        node("LpNormalization", ["toned"], ["descriptor"], axis=-1, p=2),
+    ]
+
+
+def _comparer():
+    """The cell farthest from all references decides on damage, the mean on the product."""
+    constants = {
+        "first": np.array([0], np.int64),
+        "second": np.array([1], np.int64),
+        "last": np.array([2], np.int64),
+        "visible": np.array(2.0, np.float32),
+        "none": np.array(0.0, np.float32),
+        "all": np.array(1.0, np.float32),
+        "damage_slope": np.array(20.0, np.float32),
+        "damage_offset": np.array(-3.0, np.float32),
+        "same_slope": np.array(-8.0, np.float32),
+        "same_offset": np.array(3.0, np.float32),
+    }
+    node = helper.make_node
+    nodes = [
+        node("Unsqueeze", ["view", "second"], ["each"]),
+        node("Unsqueeze", ["references", "first"], ["every"]),
+        node("Sub", ["each", "every"], ["differences"]),
+        node("Abs", ["differences"], ["distances"]),
+        node("ReduceSum", ["distances", "last"], ["distance"], keepdims=0),
+        node("ReduceMin", ["distance", "second"], ["nearest"], keepdims=0),
+        node("ReduceMin", ["distance", "first"], ["matched"], keepdims=0),
+        node("Mul", ["nearest", "visible"], ["seen"]),
+        node("Clip", ["seen", "none", "all"], ["change"]),
+        node("Mul", ["matched", "visible"], ["unseen"]),
+        node("Clip", ["unseen", "none", "all"], ["missing"]),
+        node("ReduceMax", ["nearest", "first"], ["farthest"], keepdims=1),
+        node("Mul", ["farthest", "damage_slope"], ["steep"]),
+        node("Add", ["steep", "damage_offset"], ["item_logit"]),
+        node("ReduceMean", ["nearest", "first"], ["average"], keepdims=1),
+        node("Mul", ["average", "same_slope"], ["other"]),
+        node("Add", ["other", "same_offset"], ["same_logit"]),
+    ]
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        nodes,
+        "tiny_compare",
+        [
+            value("view", TensorProto.FLOAT, ["n", CELL_CHANNELS]),
+            value("references", TensorProto.FLOAT, ["K", CELL_CHANNELS]),
+        ],
+        [
+            value("item_logit", TensorProto.FLOAT, [1]),
+            value("same_logit", TensorProto.FLOAT, [1]),
+            value("change", TensorProto.FLOAT, ["n"]),
+            value("missing", TensorProto.FLOAT, ["K"]),
+        ],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    return _model(graph)
+
+
+def _model(graph):
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
     model.ir_version = 9
     onnx.checker.check_model(model)

@@ -1,0 +1,187 @@
+"""The detector's services around its gallery: enrol, confirm, review, undo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.lifecycle import LifecycleNode
+from rclpy.task import Future
+
+from damage_perception.gallery.reference import GalleryError, check_sku
+from damage_perception.ros import gallery_requests as requests
+from damage_perception.ros.answers import resolver
+from damage_perception.ros.enrolment import Enrolment
+from damage_perception.ros.gallery_keeper import GalleryKeeper
+from damage_perception.ros.gallery_requests import Outcome
+from damage_perception.ros.messages import nanoseconds_of
+from damage_perception.ros.worker import Worker
+from damage_perception_msgs.srv import (
+    ConfirmItem,
+    EnrollReference,
+    ReviewCandidates,
+    UndoGalleryChange,
+)
+
+_INACTIVE: Final = "the node is not active: configure and activate it first"
+_NO_GALLERY: Final = "the node has no gallery: set the parameter gallery"
+_USUAL_VIEWS: Final = 3
+_MOST_VIEWS: Final = 32
+_USUAL_WAIT_NS: Final = 5_000_000_000
+
+
+class GalleryServices:
+    """The services from creation to ``destroy``.
+
+    values  the node's parameters as they are now
+    worker  the running worker; None while the node is not active
+    keeper  of the gallery; None: the node has none
+    """
+
+    def __init__(
+        self,
+        node: LifecycleNode,
+        now_ns: Callable[[], int],
+        values: Callable[[], Mapping[str, Any]],
+        worker: Callable[[], Worker | None],
+        keeper: GalleryKeeper | None,
+    ) -> None:
+        self._node = node
+        self._now_ns = now_ns
+        self._values = values
+        self._worker = worker
+        self._keeper = keeper
+        # A callback that waits keeps the others of its group from running.
+        group = ReentrantCallbackGroup()
+        self._services = [
+            node.create_service(kind, name, callback, callback_group=group)
+            for kind, name, callback in (
+                (EnrollReference, "~/enroll_reference", self._enroll),
+                (ConfirmItem, "~/confirm_item", self._confirm),
+                (ReviewCandidates, "~/review_candidates", self._review),
+                (UndoGalleryChange, "~/undo_gallery_change", self._undo),
+            )
+        ]
+
+    def destroy(self) -> None:
+        """Takes the services off the node."""
+        for service in self._services:
+            self._node.destroy_service(service)
+
+    async def _enroll(
+        self, request: EnrollReference.Request, response: EnrollReference.Response
+    ) -> EnrollReference.Response:
+        keeper, worker = self._keeper, self._worker()
+        if keeper is None or worker is None:
+            response.message = _NO_GALLERY if keeper is None else _INACTIVE
+            return response
+        response.message = self._unenrollable(request, keeper)
+        if response.message:
+            return response
+        now_ns = self._now_ns()
+        cameras = [request.camera] if request.camera else list(self._values()["cameras"])
+        wait_ns = nanoseconds_of(request.timeout)
+        taken: Future = Future()
+        worker.add(
+            Enrolment(
+                cameras,
+                request.views or _USUAL_VIEWS,
+                now_ns,
+                now_ns + (wait_ns if wait_ns > 0 else _USUAL_WAIT_NS),
+                resolver(self._node, taken),
+            )
+        )
+        images, response.message = await taken
+        if images is None:
+            return response
+        inspector, frames = images
+        sku, by, force = request.sku, request.by, request.force
+
+        def enroll() -> Outcome:
+            store = keeper.store(create=True)
+            return requests.enroll_frames(store, sku, frames, inspector, by, force)
+
+        outcome = await self._ask(keeper, enroll, response)
+        response.refused = list(outcome.refused)
+        response.accepted = len(outcome.change.reference_ids) if outcome.change else 0
+        return response
+
+    async def _confirm(
+        self, request: ConfirmItem.Request, response: ConfirmItem.Response
+    ) -> ConfirmItem.Response:
+        keeper = self._keeper
+        if keeper is None:
+            response.message = _NO_GALLERY
+            return response
+
+        def confirm() -> Outcome:
+            item = keeper.items.get(request.item_id)
+            store = keeper.store(create=True)
+            outcome = requests.confirm(store, request.item_id, item, keeper.network, request.by)
+            keeper.items.remove(request.item_id)
+            return outcome
+
+        await self._ask(keeper, confirm, response)
+        return response
+
+    async def _review(
+        self, request: ReviewCandidates.Request, response: ReviewCandidates.Response
+    ) -> ReviewCandidates.Response:
+        keeper = self._keeper
+        if keeper is None:
+            response.message = _NO_GALLERY
+            return response
+
+        def review() -> Outcome:
+            store = keeper.store()
+            return requests.review(store, request.sku, request.accept, request.by, request.why)
+
+        outcome = await self._ask(keeper, review, response)
+        response.candidates = len(outcome.change.reference_ids) if outcome.change else 0
+        return response
+
+    async def _undo(
+        self, request: UndoGalleryChange.Request, response: UndoGalleryChange.Response
+    ) -> UndoGalleryChange.Response:
+        keeper = self._keeper
+        if keeper is None:
+            response.message = _NO_GALLERY
+            return response
+
+        def undo() -> Outcome:
+            return requests.undo(keeper.store(), request.change_id, request.by, request.why)
+
+        await self._ask(keeper, undo, response)
+        return response
+
+    async def _ask(
+        self, keeper: GalleryKeeper, request: Callable[[], Outcome], response: Any
+    ) -> Outcome:
+        """What became of ``request``, told in the fields that every response has."""
+        answer: Future = Future()
+        done = resolver(self._node, answer)
+        keeper.ask(request, lambda outcome: done(outcome, ""))
+        result, _ = await answer
+        outcome: Outcome = result
+        response.success = outcome.change is not None
+        response.message = outcome.message
+        response.change_id = outcome.change.change_id if outcome.change else ""
+        if outcome.change is None:
+            self._node.get_logger().warning(f"gallery: {outcome.message}")
+        return outcome
+
+    def _unenrollable(self, request: EnrollReference.Request, keeper: GalleryKeeper) -> str:
+        """Why a request cannot be met; empty where it can."""
+        cameras = self._values()["cameras"]
+        if request.camera and request.camera not in cameras:
+            return f"camera {request.camera!r} is not one of {', '.join(cameras)}"
+        if request.views > _MOST_VIEWS:
+            return f"views is {request.views}; expected {_MOST_VIEWS} at most"
+        try:
+            check_sku(request.sku)
+        except GalleryError as error:
+            return str(error)
+        if keeper.network.card.references is None:
+            return f"model {keeper.network.card.model_id} compares nothing with references"
+        return ""

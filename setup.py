@@ -37,6 +37,7 @@ setup(
     ],
     extras_require={
         "evaluation": ["matplotlib", "scikit-learn"],
+        "gallery": ["faiss-cpu", "lancedb", "pyarrow"],
         "simulation": ["embreex"],
         "training": [
             "matplotlib",

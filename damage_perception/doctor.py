@@ -96,6 +96,8 @@ MODULES: Final = (
     Module("rosbags", "rosbags.highlevel", "rosbag2 and MCAP files", "pip install rosbags"),
     Module("scikit-learn", "sklearn", "evaluate", _EVALUATION),
     Module("matplotlib", "matplotlib", "evaluate and train", _EVALUATION),
+    Module("lancedb", "lancedb", "references in a gallery", "pip install lancedb"),
+    Module("faiss", "faiss", "galleries of more than 100,000 references", "pip install faiss-cpu"),
     Module("embreex", "embreex", "simulate, train and the demo", _SIMULATION),
     Module("torch", "torch", "training", _TRAINING),
     Module("pycocotools", "pycocotools", "training on annotations in COCO format", _TRAINING),

@@ -21,7 +21,12 @@ ROOT = Path(__file__).resolve().parent.parent
 MESSAGES = ROOT / "damage_perception_msgs"
 
 # Where the name that is imported is not that of the distribution on PyPI.
-DISTRIBUTIONS = {"cv2": "opencv-python-headless", "sklearn": "scikit-learn", "yaml": "pyyaml"}
+DISTRIBUTIONS = {
+    "cv2": "opencv-python-headless",
+    "faiss": "faiss-cpu",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
 # What ROS brings and PyPI does not.
 ROS = {"ament_index_python", "cv_bridge", "launch", "launch_ros", "rclpy"}
 IN_PACKAGE_XML = {

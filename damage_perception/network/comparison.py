@@ -84,8 +84,10 @@ class ReferenceCard:
         return ReferenceCard(
             Calibration(float(calibration["scale"]), float(calibration["offset"])),
             Fusion(
-                *(float(fusion[name]) for name in ("supervised", "references", "offset")),
-                used=bool(fusion["used"]),
+                float(fusion["supervised"]),
+                float(fusion["references"]),
+                float(fusion["offset"]),
+                bool(fusion["used"]),
             ),
             Identification(*(float(identification[name]) for name in ("cosine", "lead", "offset"))),
             float(content["least_same"]),

@@ -171,7 +171,8 @@ def compare(
     """How ``views`` (V,) compare with ``references`` (V, R), rows of ``cells``."""
     bank = cells.embedding[references].flatten(1, 2)
     on_bank = (cells.on[references] * (references >= 0).unsqueeze(2)).flatten(1, 2)
-    return model.comparer(cells.embedding[views], bank, cells.on[views], on_bank, told)
+    found: Comparison = model.comparer(cells.embedding[views], bank, cells.on[views], on_bank, told)
+    return found
 
 
 def comparison_loss(

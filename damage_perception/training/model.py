@@ -175,7 +175,8 @@ class DamageNet(nn.Module):
 
     def forward(self, color: Tensor, height_m: Tensor, item: Tensor, width_m: Tensor) -> Outputs:
         """What the network says of some views."""
-        return self.judge(*self.preprocess(color, height_m, item, width_m), width_m)
+        rgb, shape = self.preprocess(color, height_m, item, width_m)
+        return self.judge(rgb, shape, width_m)
 
     def judge(
         self, rgb: Tensor, shape: Tensor, width_m: Tensor, embedded: int | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +18,7 @@ from damage_perception.ros.diagnostics import CameraState, DetectorState, diagno
 from damage_perception.ros.gallery_keeper import GalleryKeeper
 from damage_perception.ros.gallery_services import GalleryServices
 from damage_perception.ros.health import Health
-from damage_perception.ros.messages import nanoseconds_of
+from damage_perception.ros.messages import announcement_of
 from damage_perception.ros.outputs import Outputs
 from damage_perception.ros.pairing import Pairing
 from damage_perception.ros.parameters.documents import NODE
@@ -29,18 +28,17 @@ from damage_perception.ros.reception import Reception
 from damage_perception.ros.reported_items import ReportedItem
 from damage_perception.ros.services import Services
 from damage_perception.ros.settings import (
+    configure,
     mounted_cameras,
     nanoseconds,
     policy_of,
     quality_of,
-    with_limits,
 )
 from damage_perception.ros.transitions import explained
 from damage_perception.ros.transport import image_transport
 from damage_perception.ros.worker import Worker
 from damage_perception.share import default_model_card
 from damage_perception.station import Station
-from damage_perception.verdict.tracker import Announcement
 from damage_perception_msgs.msg import ItemAnnouncement
 
 # Items are compared from the first on, unless the gallery takes longer than this to be read.
@@ -239,7 +237,7 @@ class DetectorNode(LifecycleNode):
                 nanoseconds(values, "pairing_tolerance_ms"),
                 nanoseconds(values, "source_timeout_ms"),
             )
-        update = partial(_configure, values)
+        update = partial(configure, values)
         if self._worker is not None:
             self._worker.call(update)
         else:
@@ -247,8 +245,9 @@ class DetectorNode(LifecycleNode):
 
     def _announce(self, message: ItemAnnouncement) -> None:
         now_ns, worker = self._now_ns(), self._worker
+        cameras: Any = self._settings.values["cameras"]
         try:
-            announcement = self._announcement_of(message, now_ns)
+            announcement = announcement_of(message, cameras, now_ns)
         except ValueError as error:
             self.get_logger().error(str(error))
             return
@@ -261,21 +260,6 @@ class DetectorNode(LifecycleNode):
 
         if worker is not None:
             worker.call(announce)
-
-    def _announcement_of(self, message: ItemAnnouncement, now_ns: int) -> Announcement:
-        cameras: Any = self._settings.values["cameras"]
-        if message.camera and message.camera not in cameras:
-            raise ValueError(
-                f"item {message.item_id!r} is announced for camera {message.camera!r}; expected "
-                f"one of {', '.join(cameras)}, or none"
-            )
-        return Announcement(
-            item_id=message.item_id,
-            sku=message.sku,
-            deadline_ns=nanoseconds_of(message.deadline),
-            camera=message.camera,
-            stamp_ns=nanoseconds_of(message.header.stamp) or now_ns,
-        )
 
     def _publish_diagnostics(self) -> None:
         # Under a namespace, nodes of the same name have to be told apart.
@@ -319,13 +303,3 @@ class DetectorNode(LifecycleNode):
             self._reception.silent_topics(name) if stale else (),
             self._worker.problem(name),
         )
-
-
-def _configure(values: dict[str, Value], inspector: Inspector) -> None:
-    """Gives the inspector the limits that ``values`` hold."""
-    inspector.configure(policy_of(values, inspector.network.card), quality_of(values))
-    inspector.references.identify = bool(values["identify"])
-    inspector.cameras = {
-        name: replace(camera, station=with_limits(camera.station, values, name))
-        for name, camera in inspector.cameras.items()
-    }

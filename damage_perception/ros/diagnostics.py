@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from std_msgs.msg import Header
 
-from damage_perception.ros.gallery_keeper import GalleryState
+from damage_perception.ros.gallery_state import GalleryState
 from damage_perception.ros.health import Snapshot
 from damage_perception.ros.messages import stamp_of
 from damage_perception.ros.pairing import Drop

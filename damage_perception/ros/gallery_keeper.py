@@ -8,7 +8,6 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from queue import Empty, Queue
 from typing import Any, Final
@@ -18,6 +17,12 @@ from damage_perception.gallery.reference import Action, GalleryError, Reference,
 from damage_perception.gallery.store import GalleryStore
 from damage_perception.network import BackendError, DamageNetwork
 from damage_perception.ros.gallery_requests import Outcome, propose
+from damage_perception.ros.gallery_state import (
+    GalleryState,
+    changed_skus,
+    fewer_candidates,
+    same,
+)
 from damage_perception.ros.packaging_changes import Noticed, PackagingChanges
 from damage_perception.ros.reported_items import ReportedItem, ReportedItems
 from damage_perception.verdict.difference import ReferenceStatus
@@ -33,24 +38,6 @@ _STOP_S: Final = 10.0
 _MOST_WAITING: Final = 50
 # In the log of the gallery, who proposed what the node proposed.
 _NODE: Final = "damage_detector"
-
-
-@dataclass(frozen=True)
-class GalleryState:
-    """What is known of the gallery, as it stands in the diagnostics.
-
-    skus, references  in use
-    candidates        that wait for a review
-    changed           skus whose packaging seems to have changed
-    problem           why the gallery is not in use, or not all of it; empty where it is
-    """
-
-    uri: str
-    skus: int = 0
-    references: int = 0
-    candidates: int = 0
-    changed: tuple[str, ...] = ()
-    problem: str = ""
 
 
 class GalleryKeeper:
@@ -179,9 +166,9 @@ class GalleryKeeper:
             return
         references = store.references(model_id=card.model_id)
         summaries = store.summaries()
-        changed = _changed_skus(self._references, references)
-        changed |= _fewer_candidates(self._summaries, summaries)
-        if not _same(self._references, references):
+        changed = changed_skus(self._references, references)
+        changed |= fewer_candidates(self._summaries, summaries)
+        if not same(self._references, references):
             gallery = Gallery(references, card.references.identification) if references else None
             self.gallery = gallery
             self._hand_over(gallery)
@@ -276,30 +263,3 @@ class GalleryKeeper:
             tuple(sorted(self._packaging.pending)),
             "; ".join(filter(None, self._problems.values())),
         )
-
-
-def _by_sku(references: Sequence[Reference]) -> dict[str, set[str]]:
-    skus: dict[str, set[str]] = {}
-    for reference in references:
-        skus.setdefault(reference.sku, set()).add(reference.reference_id)
-    return skus
-
-
-def _changed_skus(before: Sequence[Reference], after: Sequence[Reference]) -> set[str]:
-    """Skus that are compared with other references than before."""
-    old, new = _by_sku(before), _by_sku(after)
-    return {sku for sku in old.keys() | new.keys() if old.get(sku) != new.get(sku)}
-
-
-def _fewer_candidates(before: Sequence[SkuSummary], after: Sequence[SkuSummary]) -> set[str]:
-    """Skus whose candidates were accepted or rejected."""
-    new = {summary.sku: summary.candidates for summary in after}
-    return {old.sku for old in before if new.get(old.sku, 0) < old.candidates}
-
-
-def _same(before: Sequence[Reference], after: Sequence[Reference]) -> bool:
-    """Whether both are the same references with the same embeddings, which are read once."""
-    return len(before) == len(after) and all(
-        old.reference_id == new.reference_id and old.embedding is new.embedding
-        for old, new in zip(before, after, strict=True)
-    )

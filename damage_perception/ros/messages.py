@@ -1,8 +1,9 @@
-"""Reports and images as ROS messages."""
+"""Reports, announcements and images as ROS messages."""
 
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
@@ -17,7 +18,13 @@ from damage_perception.ros.packaging_changes import Noticed
 from damage_perception.verdict.difference import ReferenceStatus
 from damage_perception.verdict.regions import Region
 from damage_perception.verdict.report import Report
-from damage_perception_msgs.msg import DamageRegion, DamageReport, PackagingChange
+from damage_perception.verdict.tracker import Announcement
+from damage_perception_msgs.msg import (
+    DamageRegion,
+    DamageReport,
+    ItemAnnouncement,
+    PackagingChange,
+)
 
 NANOSECONDS = 1_000_000_000
 
@@ -68,6 +75,25 @@ def report_message(report: Report, now_ns: int) -> DamageReport:
         message.position_valid = True
         message.position = _point(report.position_m)
     return message
+
+
+def announcement_of(message: ItemAnnouncement, cameras: Sequence[str], now_ns: int) -> Announcement:
+    """What a message that came at ``now_ns`` announces.
+
+    Raises ValueError where its item has no id, or is for none of ``cameras``.
+    """
+    if message.camera and message.camera not in cameras:
+        raise ValueError(
+            f"item {message.item_id!r} is announced for camera {message.camera!r}; expected "
+            f"one of {', '.join(cameras)}, or none"
+        )
+    return Announcement(
+        item_id=message.item_id,
+        sku=message.sku,
+        deadline_ns=nanoseconds_of(message.deadline),
+        camera=message.camera,
+        stamp_ns=nanoseconds_of(message.header.stamp) or now_ns,
+    )
 
 
 def packaging_change_message(noticed: Noticed, text: str, now_ns: int) -> PackagingChange:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from damage_perception.inspector import MountedCamera
+from damage_perception.inspector import Inspector, MountedCamera
 from damage_perception.network.model_card import ModelCard
 from damage_perception.ros.parameters.check import ParameterError, plane_of, pose_of
 from damage_perception.station import RegionOfInterest, Station, load_stations
@@ -55,6 +55,16 @@ def quality_of(values: Values) -> QualityLimits:
         bright=values["bright_level"],
         max_lost_share=values["max_lost_share"],
     )
+
+
+def configure(values: Values, inspector: Inspector) -> None:
+    """Gives a running inspector the limits that ``values`` hold."""
+    inspector.configure(policy_of(values, inspector.network.card), quality_of(values))
+    inspector.references.identify = values["identify"]
+    inspector.cameras = {
+        name: replace(camera, station=with_limits(camera.station, values, name))
+        for name, camera in inspector.cameras.items()
+    }
 
 
 def mounted_cameras(values: Values) -> dict[str, MountedCamera]:

@@ -34,8 +34,12 @@ class Inspected:
     error: str = ""
 
 
-def inspect_source(source: Source, inspector: Inspector, out: Path) -> Iterator[Inspected]:
+def inspect_source(
+    source: Source, inspector: Inspector, out: Path, sku: str = ""
+) -> Iterator[Inspected]:
     """Judges every frame of ``source`` and writes it into the folder ``out`` before the next one.
+
+    sku  of all items, where it is known; the inspector's references of it are compared with
 
     reports.jsonl     one line per frame: name, stamp_ns, frame_id, camera, and by index its items
                       and their reports. A frame that could not be read or has no plane to stand
@@ -51,7 +55,7 @@ def inspect_source(source: Source, inspector: Inspector, out: Path) -> Iterator[
         for record in source:
             try:
                 frame = record.frame()
-                result = inspector.judge(frame)
+                result = inspector.judge(frame, sku)
             except (DatasetError, StationError) as error:
                 line = {"name": record.name, "error": str(error), "items": [], "reports": []}
                 inspected = Inspected(record.name, (), str(error))

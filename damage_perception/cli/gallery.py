@@ -14,8 +14,10 @@ from rich.text import Text
 from damage_perception.cli.terminal import Failure, console
 
 if TYPE_CHECKING:
+    from damage_perception.gallery.gallery import Gallery
     from damage_perception.gallery.reference import Change
     from damage_perception.gallery.store import GalleryStore
+    from damage_perception.network import DamageNetwork
 
 DAY_S: Final = 24 * 3600
 VARIABLE: Final = "DAMAGE_PERCEPTION_GALLERY"
@@ -51,6 +53,25 @@ def open_gallery(uri: str, create: bool = False) -> "GalleryStore":
     from damage_perception.gallery.store import GalleryStore
 
     return GalleryStore.open(uri, create)
+
+
+def load_gallery(uri: str, network: "DamageNetwork") -> "Gallery":
+    """The active references at ``uri``, to compare with by ``network``.
+
+    Raises GalleryError where there are none, and Failure where they are of other models only.
+    """
+    from damage_perception.gallery.gallery import Gallery
+
+    card, store = network.card, open_gallery(uri)
+    references = store.references(model_id=card.model_id)
+    if card.references is None:
+        raise Failure(f"model {card.model_id} compares nothing with references")
+    if not references and store.references():
+        raise Failure(
+            f"no reference in {uri} is of model {card.model_id}: "
+            f"damage-perception gallery reembed --gallery {uri}"
+        )
+    return Gallery(references, card.references.identification)
 
 
 def user() -> str:

@@ -2,11 +2,12 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Optional
 
 import typer
 from rich.table import Table
 
+from damage_perception.cli.gallery import load_gallery
 from damage_perception.cli.pipeline import (
     ModelOption,
     PipelineOptions,
@@ -34,6 +35,12 @@ from damage_perception.topics import CAMERA_INFO, COLOR, DEPTH, Topics
 def inspect(
     source: SourceArgument,
     out: Annotated[Path, typer.Option(help="Folder for reports and pictures.")],
+    gallery: Annotated[
+        Optional[str], typer.Option(help="References to compare with: a folder, or an address.")
+    ] = None,
+    sku: Annotated[
+        str, typer.Option(help="Of all items; without it they are identified by the gallery.")
+    ] = "",
     camera: CameraOption = None,
     model: ModelOption = None,
     station: StationOption = None,
@@ -51,9 +58,11 @@ def inspect(
     frames = open_frames(source, out, camera, Topics(color_topic, depth_topic, info_topic))
     options = PipelineOptions(model, station, threshold, false_diverts_per_1000, threads, precision)
     inspector = load_inspector(options, frames.cameras)
+    if gallery is not None:
+        inspector.references.gallery = load_gallery(gallery, inspector.network)
     verdicts: Counter[str] = Counter()
     failed = []
-    for inspected in shown(inspect_source(frames, inspector, out), "inspecting", len(frames)):
+    for inspected in shown(inspect_source(frames, inspector, out, sku), "inspecting", len(frames)):
         verdicts.update(verdict.name.lower() for verdict in inspected.verdicts)
         if inspected.error:
             failed.append(inspected)

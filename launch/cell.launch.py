@@ -1,12 +1,12 @@
 """The detector in a robot cell: ``ros2 launch damage_perception cell.launch.py``."""
 
 from ament_index_python.packages import get_package_share_path
-from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch.substitutions import EnvironmentVariable, LaunchConfiguration
 from launch_ros.actions import LifecycleNode
 from launch_ros.parameter_descriptions import ParameterValue
 
-from launch import LaunchDescription
+from launch import LaunchContext, LaunchDescription
 
 CONFIG = get_package_share_path("damage_perception") / "config"
 # Fast DDS 2 (Jazzy) reads the first, Fast DDS 3 (Kilted) the second.
@@ -37,27 +37,41 @@ def generate_launch_description() -> LaunchDescription:
                 default_value="true",
                 description="Configure and activate at once; false where a manager does it.",
             ),
+            DeclareLaunchArgument(
+                "gallery",
+                default_value="",
+                description="References of pristine products: a folder, or the URI of an object "
+                "store; empty: as the parameter file says.",
+            ),
             # A site's own profile stays.
             *(
                 SetEnvironmentVariable(name, EnvironmentVariable(name, default_value=profile))
                 for name in PROFILE_VARIABLES
             ),
-            # Without name and namespace here, values of the parameter file would win over these.
-            LifecycleNode(
-                package="damage_perception",
-                executable="damage_detector",
-                name="damage_detector",
-                namespace=LaunchConfiguration("namespace"),
-                parameters=[
-                    LaunchConfiguration("params_file"),
-                    {"use_sim_time": _flag("use_sim_time"), "autostart": _flag("autostart")},
-                ],
-                arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
-                output="screen",
-                emulate_tty=True,
-            ),
+            OpaqueFunction(function=_detector),
         ]
     )
+
+
+def _detector(context: LaunchContext) -> list[LifecycleNode]:
+    """The node; an empty argument leaves the parameter file's gallery as it is."""
+    values = {"use_sim_time": _flag("use_sim_time"), "autostart": _flag("autostart")}
+    gallery = LaunchConfiguration("gallery")
+    if gallery.perform(context):
+        values["gallery"] = ParameterValue(gallery, value_type=str)
+    return [
+        # Without name and namespace here, values of the parameter file would win over these.
+        LifecycleNode(
+            package="damage_perception",
+            executable="damage_detector",
+            name="damage_detector",
+            namespace=LaunchConfiguration("namespace"),
+            parameters=[LaunchConfiguration("params_file"), values],
+            arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
+            output="screen",
+            emulate_tty=True,
+        )
+    ]
 
 
 def _flag(name: str) -> ParameterValue:

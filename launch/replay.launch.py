@@ -68,7 +68,7 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 "loop", default_value="false", description="Begin again at the end."
             ),
-            # Brings its own arguments: namespace, params_file, use_sim_time, log_level.
+            # Brings its own arguments: namespace, params_file, use_sim_time, log_level, gallery.
             IncludeLaunchDescription(PythonLaunchDescriptionSource(str(LAUNCH / "cell.launch.py"))),
             replay,
             RegisterEventHandler(

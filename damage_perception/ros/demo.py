@@ -17,15 +17,18 @@ from typing import IO, Any, Final
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from damage_perception.ros.demo_summary import SUMMARY, Tally, remove_earlier_run
+from damage_perception.network.model_card import ModelCard, ModelCardError
+from damage_perception.ros.demo_summary import GALLERY, SUMMARY, Tally, remove_earlier_run
 from damage_perception.ros.isolation import isolated_environment
-from damage_perception.share import shared_folder
+from damage_perception.share import default_model_card, shared_folder
 
 # Without any event for so long, the demo has failed.
 _PATIENCE_S: Final = 90.0
 # The controller answers the last items within this after the cell has ended.
 _LAST_ANSWERS_S: Final = 5.0
 _STOP_S: Final = 10.0
+# Pristine pieces of each product that are enrolled, each turned another way.
+_REFERENCES: Final = 2
 _CELL: Final = "simulated_cell_node"
 _STYLES: Final = {"pass": "green", "divert": "red", "unknown": "yellow", None: "magenta"}
 
@@ -96,7 +99,9 @@ def run_demo(
     model: Path | None = None,
     console: Console | None = None,
 ) -> bool:
-    """Runs the demo and leaves summary.json and pictures in ``out``.
+    """Runs the demo and leaves summary.json, pictures and the gallery in ``out``.
+
+    Where the model compares with references, those of every product are enrolled first.
 
     seed   of the products and damage shown
     model  card of the model; the shipped one where it is None
@@ -108,13 +113,22 @@ def run_demo(
     if _is_of_a_demo(out):
         remove_earlier_run(out)
     events: Queue[dict[str, Any]] = Queue()
-    tally = Tally(items)
-    with _processes(out, items, seed, model, events) as processes, _progress(console) as progress:
+    card = _card_of(model)
+    references = _REFERENCES if card is not None and card.references is not None else 0
+    tally = Tally(items, card if references else None)
+    with (
+        _processes(out, items, seed, model, references, events) as processes,
+        _progress(console) as progress,
+    ):
         rendering = progress.add_task("rendering items", total=items)
+        enrolling = progress.add_task("enrolling products", total=items, visible=references > 0)
         deciding = progress.add_task("deciding items", total=items)
         for event in _events(events, processes):
             if event.get("event") == "rendered":
                 progress.advance(rendering)
+            elif event.get("event") == "enrolled":
+                tally.enrolled(event)
+                progress.advance(enrolling)
             elif event.get("event") == "item":
                 tally.shown(event)
             elif "action" in event:
@@ -129,15 +143,22 @@ def run_demo(
 
 @contextmanager
 def _processes(
-    out: Path, items: int, seed: int, model: Path | None, events: Queue[dict[str, Any]]
+    out: Path,
+    items: int,
+    seed: int,
+    model: Path | None,
+    references: int,
+    events: Queue[dict[str, Any]],
 ) -> Iterator[dict[str, _Process]]:
     environment = isolated_environment()
     parameters = shared_folder("config") / "demo.yaml"
     detector = ["--params-file", str(parameters), "-p", "autostart:=true"]
     if model is not None:
         detector += ["-p", f"model:={model}"]
+    if references:
+        detector += ["-p", f"gallery:={out / GALLERY}"]
     controller = ["-p", f"items:={items}", "-p", f"overlays:={out}"]
-    cell = ["-p", f"items:={items}", "-p", f"seed:={seed}"]
+    cell = ["-p", f"items:={items}", "-p", f"seed:={seed}", "-p", f"references:={references}"]
     processes: dict[str, _Process] = {}
     try:
         for name, arguments in (
@@ -177,6 +198,14 @@ def _events(
         raise DemoError(f"nothing happened for {_PATIENCE_S:.0f} s:\n{words}")
 
 
+def _card_of(model: Path | None) -> ModelCard | None:
+    """None where it cannot be read: the detector says why."""
+    try:
+        return ModelCard.load(model or default_model_card())
+    except ModelCardError:
+        return None
+
+
 def _read_events(stream: IO[str], events: Queue[dict[str, Any]]) -> None:
     for line in stream:
         if line.startswith("{"):
@@ -206,10 +235,14 @@ def _line(answer: Mapping[str, Any]) -> str:
     verdict = answer["verdict"]
     if verdict is None:
         return f"{answer['item_id']}  [magenta]no report by its deadline[/]"
-    confidence = answer["confidence"]
-    number = "     " if confidence is None else f"{confidence:.3f}"
+    number, compared = _number(answer["confidence"]), _number(answer["anomaly"])
     what = ", ".join(answer["reasons"]) if verdict == "unknown" else answer["kind"]
     return (
         f"{answer['item_id']}  [{_STYLES[verdict]}]{verdict:<7}[/]  confidence {number}  "
+        f"references {compared}  "
         f"{what:<14} {answer['latency_ms']:5.0f} ms"
     )
+
+
+def _number(value: float | None) -> str:
+    return "     " if value is None else f"{value:.3f}"

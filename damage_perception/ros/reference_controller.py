@@ -19,6 +19,7 @@ from damage_perception.kinds import KINDS, NONE
 from damage_perception.ros import qos
 from damage_perception.ros.item_pictures import ItemPictures
 from damage_perception.ros.messages import nanoseconds_of
+from damage_perception.verdict.difference import ReferenceStatus
 from damage_perception.verdict.report import Reason, Verdict
 from damage_perception_msgs.msg import DamageReport, ItemAnnouncement
 
@@ -82,6 +83,8 @@ class ReferenceController(Node):
             reasons=Reason(report.reasons).words(),
             confidence=_number(report.confidence),
             threshold=_number(report.threshold),
+            anomaly=_number(report.anomaly_score),
+            references=ReferenceStatus(report.references).name.lower(),
             kind=strongest if verdict is Verdict.DIVERT else NONE,
             latency_ms=(now_ns - stamp_ns) / 1e6,
             frames_used=report.frames_used,

@@ -1,7 +1,8 @@
 """A simulated cell on the camera's topics: items come, are announced, and go.
 
-Renders first, has the detector learn the empty station, then shows every item for some frames. The
-ground truth goes to standard output as JSON lines, so that nothing but images reaches the detector.
+Renders first, has the detector learn the empty station, and enrol pristine pieces of the products
+where it has a gallery, then shows every item for some frames. The ground truth goes to standard
+output as JSON lines, so that nothing but images, names and skus reaches the detector.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import cycle, islice
 from typing import Any, Final
 
 import rclpy
+from rclpy.client import Client
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from std_msgs.msg import Header
@@ -24,7 +26,7 @@ from damage_perception.ros.camera_publisher import CameraPublisher
 from damage_perception.ros.messages import NANOSECONDS, stamp_of
 from damage_perception.simulation.cell import CellItem, CellStream
 from damage_perception_msgs.msg import ItemAnnouncement
-from damage_perception_msgs.srv import CalibrateStation
+from damage_perception_msgs.srv import CalibrateStation, EnrollReference
 
 _DEADLINE_NS: Final = NANOSECONDS
 # Gives up where nobody listens, or the station cannot be learned, for so long.
@@ -36,7 +38,11 @@ class CellFailure(RuntimeError):
 
 
 class SimulatedCell(Node):
-    """Publishes a script of frames at a fixed rate; ``finished`` when it is over."""
+    """Publishes a script of frames at a fixed rate; ``finished`` when it is over.
+
+    Of its parameters, ``references`` says how many pristine pieces of each product are enrolled
+    before the items come; 0: none, for a detector without a gallery.
+    """
 
     def __init__(self) -> None:
         super().__init__("simulated_cell")
@@ -44,22 +50,28 @@ class SimulatedCell(Node):
         self._items = int(self._parameter("items", 24))
         self._item_frames = int(self._parameter("item_frames", 6))
         self._empty_frames = int(self._parameter("empty_frames", 5))
+        self._references = int(self._parameter("references", 0))
         detector = str(self._parameter("detector", "damage_detector"))
         self._camera = CameraPublisher(self, str(self._parameter("camera", "camera")))
         self._announcements = self.create_publisher(
             ItemAnnouncement, f"{detector}/announcements", qos.EVENTS
         )
         self._calibration = self.create_client(CalibrateStation, f"{detector}/calibrate_station")
+        self._enrolment = self.create_client(EnrollReference, f"{detector}/enroll_reference")
         self._stream = CellStream(int(self._parameter("seed", 1)))
         self._empty = cycle(self._stream.empty)
         self._rendered: list[CellItem] = []
+        self._pristine: dict[str, tuple[Frame, ...]] = {}
         self._script: Iterator[Frame] = iter(())
         self.finished = False
 
     def render(self) -> None:
-        """Renders every item, telling of each."""
-        for item in islice(self._stream, self._items):
+        """Renders every item and its references, telling of each."""
+        for number, item in enumerate(islice(self._stream, self._items)):
             self._rendered.append(item)
+            if self._references and item.truth.sku not in self._pristine:
+                frames = self._stream.pristine(number, self._references)
+                self._pristine[item.truth.sku] = frames
             _tell(event="rendered", item_id=item.item_id)
 
     def start(self) -> None:
@@ -77,6 +89,7 @@ class SimulatedCell(Node):
     def _play(self) -> Iterator[Frame]:
         yield from self._await_listeners()
         yield from self._calibrate()
+        yield from self._enroll()
         for item in self._rendered:
             self._announce(item)
             yield from islice(cycle(item.frames), self._item_frames)
@@ -94,18 +107,34 @@ class SimulatedCell(Node):
             yield next(self._empty)
 
     def _calibrate(self) -> Iterator[Frame]:
-        if not self._calibration.wait_for_service(_PATIENCE_S):
-            raise CellFailure(f"no service {self._calibration.srv_name}: start the detector")
-        answer = self._calibration.call_async(CalibrateStation.Request())
-        end_s = time.monotonic() + _PATIENCE_S
-        while not answer.done():
-            if time.monotonic() > end_s:
-                raise CellFailure(f"{self._calibration.srv_name} gave no answer")
-            yield next(self._empty)
-        result: Any = answer.result()
+        result = yield from self._call(self._calibration, CalibrateStation.Request(), self._empty)
         if not result.success:
             raise CellFailure(f"the station could not be learned: {result.message}")
         _tell(event="calibrated", distance_m=list(result.distance_m))
+
+    def _enroll(self) -> Iterator[Frame]:
+        for sku, frames in self._pristine.items():
+            request = EnrollReference.Request(sku=sku, views=len(frames), by=self.get_name())
+            result = yield from self._call(self._enrolment, request, cycle(frames))
+            if not (result.success or result.refused):
+                raise CellFailure(f"{sku} could not be enrolled: {result.message}")
+            _tell(event="enrolled", sku=sku, accepted=result.accepted, refused=result.refused)
+        if self._pristine:
+            yield from islice(self._empty, self._empty_frames)
+
+    def _call(
+        self, client: Client, request: Any, shown: Iterator[Frame]
+    ) -> Generator[Frame, None, Any]:
+        """Shows frames until a service has answered; the answer."""
+        if not client.wait_for_service(_PATIENCE_S):
+            raise CellFailure(f"no service {client.srv_name}: start the detector")
+        answer = client.call_async(request)
+        end_s = time.monotonic() + _PATIENCE_S
+        while not answer.done():
+            if time.monotonic() > end_s:
+                raise CellFailure(f"{client.srv_name} gave no answer")
+            yield next(shown)
+        return answer.result()
 
     def _announce(self, item: CellItem) -> None:
         now_ns = self.get_clock().now().nanoseconds

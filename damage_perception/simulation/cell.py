@@ -17,7 +17,7 @@ from damage_perception.simulation.light import sample_lighting
 from damage_perception.simulation.mesh import vector
 from damage_perception.simulation.product import Product, sample_product
 from damage_perception.simulation.render import Rendering, render
-from damage_perception.simulation.scene import Truth, sample_scene
+from damage_perception.simulation.scene import Scene, Truth, sample_scene
 from damage_perception.simulation.sensor import Sensor
 from damage_perception.simulation.split import Split, generator
 from damage_perception.simulation.surroundings import Surroundings
@@ -96,16 +96,7 @@ class CellStream:
         product = self._product(rng)
         damaged = bool(rng.random() < self._damaged_share)
         for _ in range(_ATTEMPTS):
-            scene = sample_scene(
-                self._split,
-                rng,
-                damaged=damaged,
-                kind=_kind(rng, product) if damaged else None,
-                product=product,
-                azimuth=self._azimuth,
-                surroundings=self._surroundings,
-                place_m=(float(rng.normal(0, 0.03)), float(rng.normal(0, 0.03))),
-            )
+            scene = self._scene(rng, product, _kind(rng, product) if damaged else None)
             taken, _ = expose(
                 scene, self.camera, self._pose, self._sensor, rng, metered=self._level
             )
@@ -120,6 +111,32 @@ class CellStream:
             (taken.frame, *self._expose(drawn, rng, self._exposures - 1)),
             drawn.kinds,
             drawn.items,
+        )
+
+    def pristine(self, number: int, count: int) -> tuple[Frame, ...]:
+        """As many other pieces of the product of an item, undamaged, each turned another way."""
+        product = self._product(generator(self._split, "cellitem", self._seed, number))
+        rng = generator(self._split, "pristine", self._seed, number)
+        frames = []
+        for _ in range(count):
+            scene = self._scene(rng, product, None)
+            taken, _ = expose(
+                scene, self.camera, self._pose, self._sensor, rng, metered=self._level
+            )
+            frames.append(taken.frame)
+        return tuple(frames)
+
+    def _scene(self, rng: np.random.Generator, product: Product, kind: str | None) -> Scene:
+        """A piece at rest near the middle of the station; ``kind`` None: undamaged."""
+        return sample_scene(
+            self._split,
+            rng,
+            damaged=kind is not None,
+            kind=kind,
+            product=product,
+            azimuth=self._azimuth,
+            surroundings=self._surroundings,
+            place_m=(float(rng.normal(0, 0.03)), float(rng.normal(0, 0.03))),
         )
 
     def _expose(

@@ -12,8 +12,8 @@ ament = pytest.importorskip("ament_index_python.packages")
 pytestmark = pytest.mark.ros
 
 ARGUMENTS = {
-    "cell": {"namespace", "params_file", "use_sim_time", "log_level", "autostart"},
-    "demo": {"items", "seed"},
+    "cell": {"namespace", "params_file", "use_sim_time", "log_level", "autostart", "gallery"},
+    "demo": {"items", "seed", "gallery"},
     "replay": {
         "source",
         "camera_file",
@@ -23,6 +23,7 @@ ARGUMENTS = {
         "gap_s",
         "loop",
         "namespace",
+        "gallery",
     },
 }
 

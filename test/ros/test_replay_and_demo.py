@@ -180,6 +180,35 @@ def test_the_demo_reports_every_item_and_leaves_its_summary(environment, tiny_ca
     assert len(list(out.glob("*_overlay.jpg"))) == 3 and (out / "photo.jpg").exists()
 
 
+def test_the_demo_enrols_its_products_and_says_what_references_change(environment, tmp_path):
+    pytest.importorskip("embreex", reason="embreex is needed to render the simulated cell")
+    pytest.importorskip("lancedb", reason="lancedb is not installed")
+    from tiny_model import write_model
+
+    from damage_perception.gallery.store import GalleryStore
+
+    out = tmp_path / "demo"
+    card = write_model(tmp_path / "model", references=True)
+    with (tmp_path / "terminal").open("w") as terminal:
+        complete = run_demo(out, items=3, model=card, console=Console(file=terminal))
+    shown = (tmp_path / "terminal").read_text()
+    assert complete, shown
+    references = json.loads((out / "summary.json").read_text())["references"]
+    assert references["enrolled"] + references["refused"] == 6
+    kept = GalleryStore.open(out / "gallery", create=False).references()
+    assert len(kept) == references["enrolled"]
+    items = [json.loads(line) for line in (out / "items.jsonl").read_text().splitlines()]
+    enrolled = {reference.sku for reference in kept}
+    for item in items:
+        assert (item["answer"]["references"] != "unknown_sku") == (item["sku"] in enrolled)
+    used = [item for item in items if item["answer"]["references"] == "used"]
+    assert references["items_compared"] == len(used)
+    assert set(references["without_them"]) == {
+        "diverted", "missed", "false_diverts", "unknown", "auroc"
+    }  # fmt: skip
+    assert "with references" in shown and "items compared" in shown
+
+
 def test_a_demo_whose_detector_cannot_work_fails_with_its_words(environment, tmp_path):
     pytest.importorskip("embreex", reason="embreex is needed to render the simulated cell")
     # Of no demo, since none has been here.

@@ -1,0 +1,51 @@
+"""What a report would have said without references, worked out from what it says with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import log
+from typing import Any, Final
+
+from damage_perception.network.model_card import ModelCard
+from damage_perception.ros.parameters import parameters_of
+from damage_perception.verdict.difference import probability
+
+# A report has confidences in single precision; nearer to 0 or 1 they say nothing.
+_LEAST: Final = 1e-7
+_MISMATCH: Final = "sku_mismatch"
+
+
+class WithoutReferences:
+    """Takes the references out of reports on items that one camera saw.
+
+    The confidence is that of a weighted sum of log odds, whose weights the card has, and the other
+    of its two parts is the report's anomaly score.
+    """
+
+    def __init__(self, card: ModelCard) -> None:
+        assert card.references is not None
+        self._fusion = card.references.fusion
+        rate: Any = parameters_of(())["false_diverts_per_1000"].default
+        self._threshold = card.operating_point(rate).threshold
+
+    def answer(self, answer: Mapping[str, Any]) -> dict[str, Any]:
+        """The controller's answer as it would have been, by its confidence and its verdict."""
+        confidence, verdict = self._confidence(answer), answer["verdict"]
+        unseen = verdict == "unknown" and answer["reasons"] != [_MISMATCH]
+        if confidence is not None and not unseen:
+            verdict = "divert" if confidence >= self._threshold else "pass"
+        return {"confidence": confidence, "verdict": verdict}
+
+    def _confidence(self, answer: Mapping[str, Any]) -> float | None:
+        confidence, anomaly = answer["confidence"], answer["anomaly"]
+        fusion = self._fusion
+        if confidence is None or anomaly is None or not (fusion.used and fusion.supervised):
+            return None if confidence is None else float(confidence)
+        joined, by_references = _log_odds(confidence), _log_odds(anomaly)
+        rest = joined - fusion.references * by_references - fusion.offset
+        return probability(rest / fusion.supervised)
+
+
+def _log_odds(confidence: float) -> float:
+    held = min(max(confidence, _LEAST), 1 - _LEAST)
+    return log(held / (1 - held))

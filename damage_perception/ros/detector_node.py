@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -211,10 +212,15 @@ class DetectorNode(LifecycleNode):
         def use(inspector: Inspector) -> None:
             inspector.references.gallery = gallery
 
-        if self._worker is not None:
-            self._worker.call(use)
-        elif self._inspector is not None:
-            use(self._inspector)
+        self._between_frames(use)
+
+    def _between_frames(self, action: Callable[[Inspector], None]) -> None:
+        """Has ``action`` change the inspector while it handles no frame; from any thread."""
+        worker, inspector = self._worker, self._inspector
+        if worker is not None:
+            worker.call(action)
+        elif inspector is not None:
+            action(inspector)
 
     def _now_ns(self) -> int:
         return int(self.get_clock().now().nanoseconds)
@@ -230,18 +236,12 @@ class DetectorNode(LifecycleNode):
 
     def _apply(self, values: dict[str, Value]) -> None:
         """Takes parameters that changed into the running parts."""
-        if self._inspector is None:
-            return
         if self._pairing is not None:
             self._pairing.configure(
                 nanoseconds(values, "pairing_tolerance_ms"),
                 nanoseconds(values, "source_timeout_ms"),
             )
-        update = partial(configure, values)
-        if self._worker is not None:
-            self._worker.call(update)
-        else:
-            update(self._inspector)
+        self._between_frames(partial(configure, values))
 
     def _announce(self, message: ItemAnnouncement) -> None:
         now_ns, worker = self._now_ns(), self._worker

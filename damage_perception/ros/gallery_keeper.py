@@ -168,8 +168,11 @@ class GalleryKeeper:
         summaries = store.summaries()
         changed = changed_skus(self._references, references)
         changed |= fewer_candidates(self._summaries, summaries)
-        if not same(self._references, references):
-            gallery = Gallery(references, card.references.identification) if references else None
+        active = sum(summary.active for summary in summaries)
+        # Where all are of another model, none is known to be missing.
+        usable = bool(references) or not active
+        if usable != (self.gallery is not None) or not same(self._references, references):
+            gallery = Gallery(references, card.references.identification) if usable else None
             self.gallery = gallery
             self._hand_over(gallery)
             self._log_info(
@@ -179,7 +182,7 @@ class GalleryKeeper:
         self._references, self._summaries = references, summaries
         for sku in changed:
             self._packaging.forget(sku)
-        lost = sum(summary.active for summary in summaries) - len(references)
+        lost = active - len(references)
         self._note(
             "model",
             f"{lost} of {lost + len(references)} references in gallery {store.uri} are of another "

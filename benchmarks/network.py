@@ -1,4 +1,4 @@
-"""`python -m benchmarks.network`: times the network alone, in every precision it has."""
+"""`python -m benchmarks.network`: times the network alone, in every precision, and comparing."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ import statistics
 import time
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.images import frames, station
 from benchmarks.scenarios import THREADS
+from damage_perception.gallery.bank import Bank
 from damage_perception.network import DamageNetwork, ModelCard
 from damage_perception.share import default_model_card
 from damage_perception.view import cut_items
 
 BATCHES = (1, 4)
+REFERENCES = (3, 8)
 RESULT = Path(__file__).parent / "results" / "network.json"
 
 
@@ -31,6 +35,25 @@ def network_ms(
     return statistics.median(times[passes // 10 :]) * 1e3
 
 
+def comparison_ms(references: int, passes: int = 100) -> dict[str, float]:
+    """Median time of comparing one view with so many references, and how many cells they have."""
+    network = DamageNetwork.load(default_model_card(), THREADS)
+    ((_, view),) = cut_items(frames(640, 480)[0], station(), network.view_size)
+    embedding = network.assess([view])[0].embedding
+    if embedding is None:
+        return {}
+    bank = Bank.of([embedding] * references)
+    times = []
+    for _ in range(passes):
+        start = time.perf_counter()
+        # From half precision, as references are held.
+        network.compare(embedding, bank.cells.astype(np.float32))
+        times.append(time.perf_counter() - start)
+    milliseconds = statistics.median(times[passes // 10 :]) * 1e3
+    counts = {"view_cells": len(embedding.cells), "reference_cells": len(bank.cells)}
+    return {**counts, "milliseconds": round(milliseconds, 2)}
+
+
 def main() -> None:
     """Measures, prints and writes benchmarks/results/network.json."""
     card = ModelCard.load(default_model_card())
@@ -40,7 +63,12 @@ def main() -> None:
         }
         for precision in card.graphs
     }
-    result = {"model_id": card.model_id, "threads": THREADS, "milliseconds_by_batch": found}
+    result = {
+        "model_id": card.model_id,
+        "threads": THREADS,
+        "milliseconds_by_batch": found,
+        "comparison_by_references": {str(count): comparison_ms(count) for count in REFERENCES},
+    }
     RESULT.write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result, indent=1))
 

@@ -17,7 +17,7 @@ CAMERA = CameraModel(160, 160, 160.0, 160.0, 79.5, 79.5)
 
 
 def crushed_carton(severity: float = 0.8) -> Scene:
-    rng = generator(Split.TRAIN, "scene", 5)
+    rng = generator(Split.TRAIN, "scene", 6)
     return sample_scene(
         Split.TRAIN, rng, kind="crush", form="carton", severity=severity, azimuth=0.0
     )

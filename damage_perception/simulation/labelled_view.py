@@ -144,9 +144,7 @@ def _shown_share(scene: Scene, pose: Pose, rendering: Rendering) -> float:
     return float((rendering.items == 1).sum() / max(1, hull.sum()))
 
 
-def _labelled(
-    taken: Exposure, scene: Scene, pose: Pose, truth: Truth, sensor: str
-) -> LabelledView:
+def _labelled(taken: Exposure, scene: Scene, pose: Pose, truth: Truth, sensor: str) -> LabelledView:
     drawn = taken.rendering
     surface = np.full((*drawn.items.shape, 3), np.nan, np.float32)
     shown = drawn.items == 1

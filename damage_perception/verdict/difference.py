@@ -7,7 +7,6 @@ from enum import IntEnum
 from math import tanh
 from typing import Final
 
-
 # Below it, an item is none of those enrolled.
 LEAST_CONFIDENCE: Final = 0.5
 

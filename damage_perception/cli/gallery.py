@@ -39,6 +39,9 @@ GalleryOption = Annotated[
     ),
 ]
 WhyOption = Annotated[str, typer.Option("--why", help="For the log.")]
+CandidatesArgument = Annotated[
+    Optional[list[str]], typer.Argument(help="Their ids; all candidates where none.")
+]
 SkuArgument = Annotated[str, typer.Argument(help="The product.")]
 
 app = typer.Typer(
@@ -146,9 +149,7 @@ def log(
 def accept(
     sku: SkuArgument,
     gallery: GalleryOption,
-    references: Annotated[
-        Optional[list[str]], typer.Argument(help="Their ids; all candidates where none.")
-    ] = None,
+    references: CandidatesArgument = None,
     why: WhyOption = "",
 ) -> None:
     """Make candidates of a product active."""
@@ -159,9 +160,7 @@ def accept(
 def reject(
     sku: SkuArgument,
     gallery: GalleryOption,
-    references: Annotated[
-        Optional[list[str]], typer.Argument(help="Their ids; all candidates where none.")
-    ] = None,
+    references: CandidatesArgument = None,
     why: WhyOption = "",
 ) -> None:
     """Turn candidates of a product down."""

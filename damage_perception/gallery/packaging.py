@@ -11,7 +11,6 @@ import numpy as np
 from damage_perception.gallery.bank import Bank
 from damage_perception.network import DamageNetwork, Embedding
 from damage_perception.verdict.difference import probability
-from damage_perception.view import View
 
 # Of so many newest items of a sku, at least so many and such a share have to differ.
 _WINDOW: Final = 30
@@ -27,13 +26,20 @@ DIFFERS: Final = 0.5
 class Passed:
     """An item that the damage network alone would have passed.
 
-    differs  from the references of its sku, or does not match them at all
+    differing  what it looks like, where it differs from the references of its sku or does not
+               match them at all; None where it is like them
     """
 
     item_id: str
-    view: View
+    differing: Embedding | None
+
+
+@dataclass(frozen=True, eq=False)
+class Differing:
+    """An item that differs from the references of its sku, and what it looks like."""
+
+    item_id: str
     embedding: Embedding
-    differs: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +47,7 @@ class PackagingChange:
     """Items of ``sku`` that differ from its references, but not from one another."""
 
     sku: str
-    items: tuple[Passed, ...]
+    items: tuple[Differing, ...]
 
 
 class PackagingWatch:
@@ -56,7 +62,11 @@ class PackagingWatch:
         """Takes in an item; the change of packaging that it completes. Raises BackendError."""
         seen = self._seen.setdefault(sku, deque(maxlen=_WINDOW))
         seen.append(item)
-        differing = [one for one in seen if one.differs and len(one.embedding.cells)]
+        differing = [
+            Differing(one.item_id, one.differing)
+            for one in seen
+            if one.differing is not None and len(one.differing.cells)
+        ]
         if sku in self._said or len(differing) < max(_LEAST, _SHARE * len(seen)):
             return None
         newest = differing[-_COMPARED:]
@@ -70,7 +80,7 @@ class PackagingWatch:
         self._seen.pop(sku, None)
         self._said.discard(sku)
 
-    def _alike(self, item: Passed, others: list[Passed]) -> bool:
+    def _alike(self, item: Differing, others: list[Differing]) -> bool:
         """Whether an item is whole, and the same product, by what the others look like."""
         card = self._network.card.references
         bank = Bank.of([other.embedding for other in others if other is not item])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from rclpy.callback_groups import ReentrantCallbackGroup
@@ -98,11 +99,11 @@ class GalleryServices:
         inspector, frames = images
         sku, by, force = request.sku, request.by, request.force
 
-        def enroll() -> Outcome:
+        def enroll(keeper: GalleryKeeper) -> Outcome:
             store = keeper.store(create=True)
             return requests.enroll_frames(store, sku, frames, inspector, by, force)
 
-        outcome = await self._ask(keeper, enroll, response)
+        outcome = await self._ask(enroll, response)
         response.refused = list(outcome.refused)
         response.accepted = len(outcome.change.reference_ids) if outcome.change else 0
         return response
@@ -110,58 +111,45 @@ class GalleryServices:
     async def _confirm(
         self, request: ConfirmItem.Request, response: ConfirmItem.Response
     ) -> ConfirmItem.Response:
-        keeper = self._keeper
-        if keeper is None:
-            response.message = _NO_GALLERY
-            return response
-
-        def confirm() -> Outcome:
+        def confirm(keeper: GalleryKeeper) -> Outcome:
             item = keeper.items.get(request.item_id)
             store = keeper.store(create=True)
             outcome = requests.confirm(store, request.item_id, item, keeper.network, request.by)
             keeper.items.remove(request.item_id)
             return outcome
 
-        await self._ask(keeper, confirm, response)
+        await self._ask(confirm, response)
         return response
 
     async def _review(
         self, request: ReviewCandidates.Request, response: ReviewCandidates.Response
     ) -> ReviewCandidates.Response:
-        keeper = self._keeper
-        if keeper is None:
-            response.message = _NO_GALLERY
-            return response
-
-        def review() -> Outcome:
+        def review(keeper: GalleryKeeper) -> Outcome:
             store = keeper.store()
             return requests.review(store, request.sku, request.accept, request.by, request.why)
 
-        outcome = await self._ask(keeper, review, response)
+        outcome = await self._ask(review, response)
         response.candidates = len(outcome.change.reference_ids) if outcome.change else 0
         return response
 
     async def _undo(
         self, request: UndoGalleryChange.Request, response: UndoGalleryChange.Response
     ) -> UndoGalleryChange.Response:
+        def undo(keeper: GalleryKeeper) -> Outcome:
+            return requests.undo(keeper.store(), request.change_id, request.by, request.why)
+
+        await self._ask(undo, response)
+        return response
+
+    async def _ask(self, request: Callable[[GalleryKeeper], Outcome], response: Any) -> Outcome:
+        """What became of ``request``, told in the fields that every response has."""
         keeper = self._keeper
         if keeper is None:
             response.message = _NO_GALLERY
-            return response
-
-        def undo() -> Outcome:
-            return requests.undo(keeper.store(), request.change_id, request.by, request.why)
-
-        await self._ask(keeper, undo, response)
-        return response
-
-    async def _ask(
-        self, keeper: GalleryKeeper, request: Callable[[], Outcome], response: Any
-    ) -> Outcome:
-        """What became of ``request``, told in the fields that every response has."""
+            return Outcome(_NO_GALLERY)
         answer: Future = Future()
         done = resolver(self._node, answer)
-        keeper.ask(request, lambda outcome: done(outcome, ""))
+        keeper.ask(partial(request, keeper), lambda outcome: done(outcome, ""))
         result, _ = await answer
         outcome: Outcome = result
         response.success = outcome.change is not None

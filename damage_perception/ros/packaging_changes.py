@@ -6,29 +6,16 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from damage_perception.gallery.codec import EncodedView, decode_view, encode_view
 from damage_perception.gallery.packaging import PackagingWatch, Passed
 from damage_perception.gallery.reference import NewReference
-from damage_perception.network import DamageNetwork, Embedding
+from damage_perception.network import DamageNetwork
 from damage_perception.ros.reported_items import ReportedItem
-from damage_perception.view import View, Window
 
 # Skus watched at once, the newest; a change of one that comes more rarely goes unnoticed.
 _MOST_SKUS: Final = 100
 # Views kept of each: a change is told with so many items at most.
 _VIEWS: Final = 8
-_NO_VIEW: Final = View(
-    np.zeros((0, 0, 3), np.uint8),
-    np.zeros((0, 0), np.float32),
-    np.zeros((0, 0), np.uint8),
-    0.0,
-    Window(0, 0, 0),
-)
-_NO_EMBEDDING: Final = Embedding(
-    np.zeros((0, 1), np.float32), np.zeros((0, 2), np.uint8), np.zeros(1, np.float32)
-)
 
 
 @dataclass(frozen=True)
@@ -60,10 +47,9 @@ class PackagingChanges:
             return None
         views = self._of(item.sku)
         # Views of every item would fill the memory; one that does not differ is but counted.
-        passed = Passed(item.item_id, _NO_VIEW, _NO_EMBEDDING, False)
         if item.differs:
             views.append((item.item_id, encode_view(item.view)))
-            passed = Passed(item.item_id, _NO_VIEW, item.embedding, True)
+        passed = Passed(item.item_id, item.embedding if item.differs else None)
         change = self._watch.add(item.sku, passed)
         if change is None:
             return None

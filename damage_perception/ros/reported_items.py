@@ -6,8 +6,6 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import Final
 
-import numpy as np
-
 from damage_perception.gallery.codec import (
     EncodedEmbedding,
     EncodedView,
@@ -51,7 +49,6 @@ class ReportedItem:
     @staticmethod
     def of(report: Report, evidence: Evidence, threshold: float) -> ReportedItem:
         """What ``report`` came from."""
-        means = [np.mean([s.logit for s in seen]) for seen in evidence.of_cameras().values()]
         seen = [s for s in evidence.sightings if s.usable and s.embedding and s.view]
         newest = max(seen, key=lambda s: s.stamp_ns, default=None)
         differs = None
@@ -65,7 +62,7 @@ class ReportedItem:
             bool(report.sku),
             report.verdict,
             report.references,
-            probability(float(max(means))) if means else float("nan"),
+            probability(evidence.logit_alone()),
             threshold,
             differs,
             newest.view if newest else None,

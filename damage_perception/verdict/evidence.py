@@ -136,11 +136,17 @@ class Evidence:
 
         Of both signals where references speak, otherwise of the damage network alone.
         """
-        joined = self.compared
-        means = [
-            np.mean([s.difference.joined if joined and s.difference else s.logit for s in seen])
-            for seen in self.of_cameras().values()
-        ]
+        if not self.compared:
+            return self.logit_alone()
+        return self._worst(lambda s: s.difference.joined if s.difference else s.logit)
+
+    def logit_alone(self) -> float:
+        """The same by the damage network alone."""
+        return self._worst(lambda s: s.logit)
+
+    def _worst(self, logit: Callable[[Sighting], float]) -> float:
+        """Mean over the frames of each camera, greatest of the cameras; NaN where there is none."""
+        means = [np.mean([logit(s) for s in seen]) for seen in self.of_cameras().values()]
         return float(max(means)) if means else float("nan")
 
     def kinds(self) -> NDArray[np.float32]:

@@ -29,6 +29,7 @@ class Enroller:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            env={**os.environ, "PYTHONPATH": str(HERE.parents[1])},
         )
 
     def line(self):

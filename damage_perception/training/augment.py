@@ -53,12 +53,16 @@ class Drawn:
 class Variation:
     """What a view is varied by.
 
-    own     of the view
-    shared  seed of what all views of one product have in common, or they would show another one
+    own      of the view
+    shared   seed of what all views of one product have in common, or they would show another one
+    printed  share of the views that another picture is printed over
+    swapped  share of the products whose inks are swapped
     """
 
     own: np.random.Generator
     shared: int
+    printed: float = PRINTED_SHARE
+    swapped: float = SWAPPED_SHARE
 
 
 def draw(
@@ -95,13 +99,13 @@ def _varied(images: Images, size: int, variation: Variation, views: LabelledView
     shift = rng.uniform(-LARGEST_SHIFT, LARGEST_SHIFT, 2)
     width = np.float32(width / zoom)
     printed = False
-    if rng.random() < PRINTED_SHARE:
+    if rng.random() < variation.printed:
         other = int(rng.integers(len(views)))
         if not views.damaged[other]:
             color, printed = _print_on(color, item, views.color[other], rng), True
     images = (color, height, item, width, codes, place)
     color, height, item, width, codes, place = _warped(images, size, turn, shift)
-    color = _recolor(color, rng, shared)
+    color = _recolor(color, rng, shared, variation.swapped)
     _spoil_depth(height, float(width), rng)
     if (height == UNKNOWN_HEIGHT_M).all():
         item = _roughly_outlined(item, rng)
@@ -147,7 +151,10 @@ def _cells(place: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _recolor(
-    color: NDArray[np.uint8], rng: np.random.Generator, shared: np.random.Generator
+    color: NDArray[np.uint8],
+    rng: np.random.Generator,
+    shared: np.random.Generator,
+    swapped: float,
 ) -> NDArray[np.uint8]:
     gain = rng.uniform(0.75, 1.3) * rng.uniform(0.92, 1.08, 3)
     levels = 255 * (np.arange(256)[:, None] / 255) ** rng.uniform(0.75, 1.35)
@@ -156,7 +163,7 @@ def _recolor(
     ink = shared.random()
     if ink < GREY_SHARE:
         image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    elif ink < GREY_SHARE + SWAPPED_SHARE:
+    elif ink < GREY_SHARE + swapped:
         image = np.ascontiguousarray(image[..., shared.permutation(3)])
     if rng.random() < SOFT_SHARE:
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.3))

@@ -26,11 +26,24 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Describing:
+    """How the network that tells products apart is trained: on so many samples.
+
+    products  in a batch, each shown in SCENES scenes
+    """
+
+    samples: int
+    learning_rate: float
+    products: int = 64
+
+
+@dataclass(frozen=True)
 class TrainingConfig:
     """What is trained, on how much, from which seed.
 
     train_views, validation_views, calibration_views  simulated views of each split
     stages         one after the other; the last one's view_size is the model's
+    describer      the network that tells products apart; none: it stays as it began
     widths         channels of the network at strides 4, 8, 16, 32 and 64
     batch          views of one step
     workers        processes that render
@@ -50,6 +63,7 @@ class TrainingConfig:
     validation_views: int
     calibration_views: int
     stages: tuple[Stage, ...]
+    describer: Describing | None = None
     widths: tuple[int, ...] = (24, 48, 80, 144, 208)
     batch: int = 32
     workers: int = 2
@@ -78,6 +92,10 @@ class TrainingConfig:
         stages = tuple(_build(Stage, stage, path) for stage in content.pop("stages"))
         if not stages:
             raise ValueError(f"{path}: `stages` is empty")
+        if content.get("describer") is not None:
+            if not isinstance(content["describer"], dict):
+                raise ValueError(f"{path}: expected `describer` to be a mapping")
+            content["describer"] = _build(Describing, content["describer"], path)
         if "widths" in content:
             content["widths"] = tuple(content["widths"])
         for name in ("prints", "grounds"):

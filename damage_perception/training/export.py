@@ -69,19 +69,20 @@ def export(
     calibration: LabelledViews,
     models: Path,
     start: str,
-    history: list[dict[str, float]],
+    validation: dict[str, float],
 ) -> Path:
     """Writes graphs, self-test and card into ``models``; the path of the card.
 
     calibration  views that neither training nor the choice of anything has seen
     start        id of the model that training began from, empty where there was none
+    validation   what was measured at the end of training
 
     A model that was there stays until the new one has passed its self-test. Raises ValueError where
     the fp32 graph does not give what PyTorch gives.
     """
     models.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=models) as folder:
-        training = _training(config, start, history)
+        training = _training(config, start, validation)
         card = _write_model(model, config, calibration, training, Path(folder))
         DamageNetwork.load(card, config.workers)
         made = sorted(Path(folder).iterdir(), key=lambda path: path == card)
@@ -236,9 +237,7 @@ def _contract(size: int) -> dict[str, Any]:
     }
 
 
-def _training(
-    config: TrainingConfig, start: str, history: list[dict[str, float]]
-) -> dict[str, Any]:
+def _training(config: TrainingConfig, start: str, validation: dict[str, float]) -> dict[str, Any]:
     return {
         "data": "the project's simulated cell, split train",
         "photographs": [path.name for path in (config.prints, config.grounds) if path],
@@ -249,7 +248,8 @@ def _training(
         "start": start or None,
         "samples_seen": sum(stage.samples for stage in config.stages),
         "stages": [vars(stage) for stage in config.stages],
-        "validation": history[-1] if history else {},
+        "describer": vars(config.describer) if config.describer else None,
+        "validation": validation,
     }
 
 

@@ -17,7 +17,7 @@ from damage_perception.training.model import DamageNet
 
 OPSET = 18
 # What looks at pixels and what is read as a number keep their precision.
-_UNQUANTISED = ("stem", "maps", "detail", "embed")
+_UNQUANTISED = ("stem", "maps", "detail", "embed", "head")
 
 
 class Exported(nn.Module):
@@ -41,8 +41,10 @@ class Exported(nn.Module):
         rgb, shape = self.model.preprocess(*both, widths)
         exact = self.model.gain.dtype
         # A mirror image is no view of the product: it is judged, but not compared.
-        outputs = self.model.judge(rgb.to(exact), shape.to(exact), widths, color.shape[0])
-        maps, item_logit, kind_logits, cells, descriptor = (part.float() for part in outputs)
+        rgb, shape, count = rgb.to(exact), shape.to(exact), color.shape[0]
+        outputs = self.model.judge(rgb, shape, count)
+        maps, item_logit, kind_logits, cells = (part.float() for part in outputs)
+        descriptor = self.model.describer(rgb[:count], shape[:count], width_m)
         seen, mirrored = maps.sigmoid().reshape(2, -1, *maps.shape[1:])
         return (
             (seen + mirrored.flip(3)) / 2,

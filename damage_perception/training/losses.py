@@ -1,4 +1,4 @@
-"""What the network is told to get right: damage, the comparison with references, the product."""
+"""What the damage network is told to get right: damage, and the comparison with references."""
 
 from __future__ import annotations
 
@@ -16,35 +16,13 @@ from damage_perception.training.model import DamageNet, Outputs
 # and it is from the maps that the network learns where to look.
 MAP_POSITIVE_WEIGHT = 10.0
 MAP_LOSS, OVERLAP_LOSS, KIND_LOSS = 10.0, 1.0, 0.5
-CHANGE_LOSS, PART_LOSS, SAME_LOSS, PRODUCT_LOSS = 2.0, 1.0, 0.3, 0.5
+CHANGE_LOSS, PART_LOSS, SAME_LOSS = 2.0, 1.0, 0.3
 # Of the views, whose matches are told.
 TOLD_SHARE = 0.5
-# Against the comparison: damage is known already where a training goes on.
-DAMAGE_LOSS = 0.3
 # References of a view in training and validation.
 MOST_REFERENCES = 3
 # Cells of two views show one part of the product where they lie no farther apart, in cells.
 PART_REACH = 0.8
-# Cosines of descriptors become logits by this.
-PRODUCT_SHARPNESS = 12.0
-
-
-class Memory:
-    """Descriptors of the newest views, against which those of a batch are told apart."""
-
-    def __init__(self, size: int = 1024) -> None:
-        self._size = size
-        self._descriptors: Tensor | None = None
-        self._products: Tensor | None = None
-
-    def joined(self, descriptors: Tensor, products: Tensor) -> tuple[Tensor, Tensor]:
-        """What is given, before what is remembered; it is remembered from now on."""
-        if self._descriptors is not None and self._products is not None:
-            descriptors = torch.cat((descriptors, self._descriptors))
-            products = torch.cat((products, self._products))
-        self._descriptors = descriptors[: self._size].detach()
-        self._products = products[: self._size]
-        return descriptors, products
 
 
 def forward(model: DamageNet, batch: Batch) -> Outputs:
@@ -55,12 +33,10 @@ def forward(model: DamageNet, batch: Batch) -> Outputs:
     return Outputs(*(output.float() for output in outputs))
 
 
-def whole_loss(model: DamageNet, batch: Batch, memory: Memory) -> Tensor:
+def whole_loss(model: DamageNet, batch: Batch) -> Tensor:
     """The sum of all that is to be learned from a batch."""
     outputs = forward(model, batch)
-    loss = DAMAGE_LOSS * damage_loss(outputs, batch) + PRODUCT_LOSS * product_loss(
-        outputs, batch, memory
-    )
+    loss = damage_loss(outputs, batch)
     views, references = find_references(batch)
     if len(views):
         cells = cells_of(outputs, batch)
@@ -87,26 +63,6 @@ def _dice_loss(maps: Tensor, batch: Batch) -> Tensor:
     dice = 2 * shared / (total + 1)
     present = batch.kinds
     return 1 - (dice * present).sum() / present.sum().clamp(min=1)
-
-
-def product_loss(outputs: Outputs, batch: Batch, memory: Memory) -> Tensor:
-    """Descriptors of one product from several scenes alike, of others not (Khosla 2020)."""
-    rows = batch.product >= 0
-    own, product = outputs.descriptor[rows], batch.product[rows]
-    if not len(own):
-        return outputs.descriptor.sum() * 0
-    others, other_products = memory.joined(own, product)
-    logits = PRODUCT_SHARPNESS * own @ others.T
-    scene = batch.scene[rows]
-    count = len(own)
-    same_scene = torch.zeros_like(logits, dtype=torch.bool)
-    same_scene[:, :count] = scene.unsqueeze(1) == scene
-    positive = (product.unsqueeze(1) == other_products) & ~same_scene
-    logits = logits.masked_fill(same_scene, float("-inf"))
-    found = positive.any(dim=1)
-    near = logits.masked_fill(~positive, float("-inf"))[found].logsumexp(dim=1)
-    losses = logits[found].logsumexp(dim=1) - near
-    return losses.sum() / max(1, count)
 
 
 def find_references(batch: Batch) -> tuple[Tensor, Tensor]:

@@ -14,6 +14,8 @@ from torch.nn import functional
 
 from damage_perception.kinds import KINDS
 from damage_perception.training.comparer import CELL_CHANNELS, Comparer
+from damage_perception.training.describer import Describer
+from damage_perception.training.layers import Residual, convolution
 
 # Local relief is a thousandth of the view's width where a dent begins; this makes it order one.
 RELIEF_GAIN = 80.0
@@ -22,26 +24,21 @@ CELLS = 80
 FINE_WINDOW = 3
 BROAD_WINDOW = 13
 SHAPE_CHANNELS = 5
-DESCRIPTOR_CHANNELS = 128
-# Metres that a view usually spans.
-USUAL_WIDTH_M = 0.3
 
 
 class Outputs(NamedTuple):
     """What the network says of N views of S pixels.
 
-    maps        (N, kinds, S/4, S/4) logits
-    item        (N,) logits
-    kinds       (N, kinds) logits
-    cells       (N, S/16, S/16, CELL_CHANNELS) dense embeddings, to compare with those of references
-    descriptor  (N, DESCRIPTOR_CHANNELS) unit vectors, alike for pieces of one product
+    maps   (N, kinds, S/4, S/4) logits
+    item   (N,) logits
+    kinds  (N, kinds) logits
+    cells  (N, S/16, S/16, CELL_CHANNELS) dense embeddings, to compare with those of references
     """
 
     maps: Tensor
     item: Tensor
     kinds: Tensor
     cells: Tensor
-    descriptor: Tensor
 
 
 class Preprocess(nn.Module):
@@ -94,27 +91,6 @@ class Preprocess(nn.Module):
         return (relief * RELIEF_GAIN).clamp(-2.0, 2.0)
 
 
-def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(True)
-    )
-
-
-class Residual(nn.Module):
-    """Two 3x3 convolutions beside the identity."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first = _convolution(channels, channels)
-        self.second = nn.Sequential(
-            nn.Conv2d(channels, channels, 3, 1, 1, bias=False), nn.BatchNorm2d(channels)
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Same shape out as in."""
-        return functional.relu(x + self.second(self.first(x)))
-
-
 class DamageNet(nn.Module):
     """Views -> Outputs.
 
@@ -132,15 +108,15 @@ class DamageNet(nn.Module):
         self.color_stem = nn.Conv2d(3, w4, 6, 4, 2, bias=False)
         self.shape_stem = nn.Conv2d(SHAPE_CHANNELS, w4, 6, 2, 2, bias=False)
         self.stem = nn.Sequential(nn.BatchNorm2d(w4), nn.ReLU(True))
-        self.stage8 = nn.Sequential(_convolution(w4, w8, 2), Residual(w8), Residual(w8))
-        self.stage16 = nn.Sequential(_convolution(w8, w16, 2), Residual(w16), Residual(w16))
-        self.stage32 = nn.Sequential(_convolution(w16, w32, 2), Residual(w32), Residual(w32))
-        self.stage64 = nn.Sequential(_convolution(w32, w64, 2), Residual(w64))
+        self.stage8 = nn.Sequential(convolution(w4, w8, 2), Residual(w8), Residual(w8))
+        self.stage16 = nn.Sequential(convolution(w8, w16, 2), Residual(w16), Residual(w16))
+        self.stage32 = nn.Sequential(convolution(w16, w32, 2), Residual(w32), Residual(w32))
+        self.stage64 = nn.Sequential(convolution(w32, w64, 2), Residual(w64))
         self.lateral32 = nn.Conv2d(w64, w32, 1)
         self.lateral16 = nn.Conv2d(w32, w16, 1)
         self.lateral8 = nn.Conv2d(w16, w8, 1)
         self.fuse32, self.fuse16 = Residual(w32), Residual(w16)
-        self.fuse8 = _convolution(w8, w8)
+        self.fuse8 = convolution(w8, w8)
         self.maps = nn.Conv2d(w8, len(KINDS), 1)
         # Most cells show no damage; begin from there.
         self.maps.bias = nn.Parameter(torch.full((len(KINDS),), -4.0))
@@ -158,15 +134,10 @@ class DamageNet(nn.Module):
         self.embed = nn.Sequential(
             nn.Conv2d(w16, CELL_CHANNELS, 1, bias=False), nn.BatchNorm2d(CELL_CHANNELS)
         )
-        self.describe = nn.Sequential(
-            nn.Conv2d(2 * CELL_CHANNELS + w64 + 2, 256, 1, bias=False),
-            nn.BatchNorm2d(256),
-            nn.ReLU(True),
-            nn.Conv2d(256, DESCRIPTOR_CHANNELS, 1, bias=False),
-            nn.BatchNorm2d(DESCRIPTOR_CHANNELS),
-        )
         # Learned together with what it compares, but a graph of its own.
         self.comparer = Comparer()
+        # Learned apart, and part of the same graph: it sees the same views.
+        self.describer = Describer()
 
     @property
     def device(self) -> torch.device:
@@ -176,11 +147,9 @@ class DamageNet(nn.Module):
     def forward(self, color: Tensor, height_m: Tensor, item: Tensor, width_m: Tensor) -> Outputs:
         """What the network says of some views."""
         rgb, shape = self.preprocess(color, height_m, item, width_m)
-        return self.judge(rgb, shape, width_m)
+        return self.judge(rgb, shape)
 
-    def judge(
-        self, rgb: Tensor, shape: Tensor, width_m: Tensor, embedded: int | None = None
-    ) -> Outputs:
+    def judge(self, rgb: Tensor, shape: Tensor, embedded: int | None = None) -> Outputs:
         """The same, from what `Preprocess` gives.
 
         embedded  of how many views there are to be embeddings; None: of all
@@ -203,23 +172,8 @@ class DamageNet(nn.Module):
         # teach the maps from the first step. An item is damaged where any kind is present.
         kinds = self.gain * evidence + context[:, 1:]
         cells = self.embed(self.embed16(d16[:embedded] + self.embed8(d8[:embedded])))
-        on_item = functional.avg_pool2d(shape[:embedded, 4:], shape.shape[-1] // cells.shape[-1])
-        descriptor = self._describe(cells, on_item, x64[:embedded], width_m[:embedded])
         item = kinds.logsumexp(dim=1) + context[:, 0]
-        return Outputs(maps, item, kinds, cells.permute(0, 2, 3, 1), descriptor)
-
-    def _describe(self, cells: Tensor, on_item: Tensor, x64: Tensor, width_m: Tensor) -> Tensor:
-        """(N, DESCRIPTOR_CHANNELS) of what the item looks like, and how large it is."""
-        share = on_item.mean(dim=(2, 3)).clamp(min=1e-3)
-        mean = (cells * on_item).mean(dim=(2, 3)) / share
-        greatest = (cells.relu() * on_item).amax(dim=(2, 3))
-        known = (width_m > 0).to(cells.dtype).unsqueeze(1)
-        # The side of a square as large as what is seen of the item.
-        side_m = width_m.clamp(min=0.02).unsqueeze(1) * share.float().sqrt()
-        size = ((side_m / USUAL_WIDTH_M).log().to(cells.dtype)) * known
-        pooled = torch.cat((mean, greatest, x64.mean(dim=(2, 3)), size, known), dim=1)
-        descriptor = self.describe(pooled.unsqueeze(2).unsqueeze(3)).flatten(1)
-        return functional.normalize(descriptor.float(), dim=1)
+        return Outputs(maps, item, kinds, cells.permute(0, 2, 3, 1))
 
 
 def _double(x: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ class MuonAdamW:
         decayed: list[nn.Parameter] = []
         plain: list[nn.Parameter] = []
         for name, parameter in model.named_parameters():
-            if parameter.ndim == 4 and name.startswith(_MUON_LAYERS):
+            if parameter.ndim == 4 and any(layer in name for layer in _MUON_LAYERS):
                 kernels.append(parameter)
             else:
                 (decayed if parameter.ndim > 1 else plain).append(parameter)

@@ -8,6 +8,7 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from damage_perception.network import ModelCard
+from damage_perception.training.graphs import Exported
 from damage_perception.training.model import DamageNet
 
 _PREFIX = "model."
@@ -73,6 +74,6 @@ def _unfold(model: DamageNet, folded: dict[str, Tensor], inputs: tuple[Tensor, .
                     lambda module, given, bias=bias: measure(module, bias, given[0])
                 )
             )
-    model.eval()(*inputs)
+    Exported(model).eval()(*inputs)
     for hook in hooks:
         hook.remove()

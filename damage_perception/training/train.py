@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import copy
-import json
 import math
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,9 +28,9 @@ from damage_perception.training.config import (
     TrainingConfig,
 )
 from damage_perception.training.curves import draw_curves
+from damage_perception.training.describing import fit_describer
 from damage_perception.training.export import export
 from damage_perception.training.losses import (
-    Memory,
     cells_of,
     compare,
     find_references,
@@ -41,59 +38,16 @@ from damage_perception.training.losses import (
     whole_loss,
 )
 from damage_perception.training.model import DamageNet
-from damage_perception.training.optimizer import MuonAdamW
 from damage_perception.training.own_data import load_own_views
+from damage_perception.training.run import Run, drawn_ahead, learning_rate
 from damage_perception.training.start import start_from
 from damage_perception.training.views import LabelledViews, render_views
 
-WARM_UP_STEPS = 100
 # Views whose statistics normalise a shipped graph again.
 START_VIEWS = 64
 # Seeds of the splits lie so far apart that no view is drawn twice.
 CALIBRATION_SEED = 500_000_000
 CHECKPOINT = "checkpoint.pt"
-
-
-@dataclass
-class Run:
-    """A training run in a folder: what a checkpoint holds.
-
-    start   id of the model it began from; empty: from random weights
-    memory  begins anew where a run goes on
-    """
-
-    model: DamageNet
-    averaged: DamageNet
-    optimizer: MuonAdamW
-    start: str = ""
-    step: int = 0
-    history: list[dict[str, float]] | None = None
-    memory: Memory = field(default_factory=Memory)
-
-    def save(self, path: Path) -> None:
-        """Writes a checkpoint that replaces the last one whole."""
-        temporary = path.with_suffix(".tmp")
-        torch.save(
-            {
-                "model": self.model.state_dict(),
-                "averaged": self.averaged.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "start": self.start,
-                "step": self.step,
-                "history": json.dumps(self.history or []),
-            },
-            temporary,
-        )
-        temporary.replace(path)
-
-    def resume(self, path: Path) -> None:
-        """Goes on from a checkpoint of the same configuration."""
-        state = torch.load(path, weights_only=True)
-        self.model.load_state_dict(state["model"])
-        self.averaged.load_state_dict(state["averaged"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.start, self.step = state["start"], state["step"]
-        self.history = json.loads(state["history"])
 
 
 def train(config_path: Path, work: Path, models: Path) -> Path:
@@ -117,10 +71,12 @@ def train(config_path: Path, work: Path, models: Path) -> Path:
         render("train", Split.TRAIN, config.train_views, config.seed, twins=True)
         render("validation", Split.VALIDATION, config.validation_views, config.seed)
         _fit(run, config, work, own, progress)
+        described = fit_describer(run.averaged.describer, config, work, progress)
+        measured = {**(run.history[-1] if run.history else {}), **described}
         seed = config.seed + CALIBRATION_SEED
         render("calibration", Split.VALIDATION, config.calibration_views, seed)
     calibration = LabelledViews.load(work / "calibration")
-    return export(run.averaged.cpu(), config, calibration, models, run.start, run.history or [])
+    return export(run.averaged.cpu(), config, calibration, models, run.start, measured)
 
 
 def _render(
@@ -148,13 +104,10 @@ def _render(
     )
 
 
-def _begin(config: TrainingConfig, work: Path) -> Run:
+def _begin(config: TrainingConfig, work: Path) -> Run[DamageNet]:
     """A run with the weights it goes on from: of its checkpoint, of another model, or random."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = DamageNet(config.widths).to(device)
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = MuonAdamW(model, config.weight_decay)
-    run = Run(model, copy.deepcopy(model).requires_grad_(False), optimizer, history=[])
+    run = Run.of(DamageNet(config.widths).to(device), config.weight_decay)
     if (work / CHECKPOINT).exists():
         run.resume(work / CHECKPOINT)
     elif config.start is not None:
@@ -163,7 +116,7 @@ def _begin(config: TrainingConfig, work: Path) -> Run:
 
 
 def _fit(
-    run: Run,
+    run: Run[DamageNet],
     config: TrainingConfig,
     work: Path,
     own: LabelledViews | None,
@@ -180,16 +133,19 @@ def _fit(
         task = progress.add_task(f"training at {stage.view_size} px", total=steps)
         progress.advance(task, min(steps, max(0, run.step - first)))
         for batch in _batches(views, own, stage, config, range(run.step, first + steps)):
-            loss = _step(run, batch, _learning_rate(stage, run.step - first, steps), config.ema)
+            rate = learning_rate(stage.learning_rate, run.step - first, steps)
+            loss = _step(run, batch, rate, config.ema)
             progress.advance(task)
             if run.step % config.validate_every == 0 or run.step == first + steps:
                 _validate(run, validation, stage.view_size, loss)
-                draw_curves(run.history or [], work / "curves.png")
+                draw_curves(run.history, work / "curves.png")
                 run.save(checkpoint)
         first += steps
 
 
-def _take_weights(run: Run, card: ModelCard, views: LabelledViews, config: TrainingConfig) -> None:
+def _take_weights(
+    run: Run[DamageNet], card: ModelCard, views: LabelledViews, config: TrainingConfig
+) -> None:
     rows = np.arange(min(len(views), START_VIEWS))
     first = draw_batch(views, rows, config.view_size).to(run.model.device)
     start_from(card, run.model, first.inputs)
@@ -208,11 +164,6 @@ def _own_views(config: TrainingConfig, progress: Progress) -> LabelledViews | No
     return loaded.views
 
 
-def _learning_rate(stage: Stage, step: int, steps: int) -> float:
-    warm = min(1.0, (step + 1) / WARM_UP_STEPS)
-    return stage.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * step / steps)) + 1e-6
-
-
 def _batches(
     views: LabelledViews,
     own: LabelledViews | None,
@@ -220,7 +171,7 @@ def _batches(
     config: TrainingConfig,
     steps: range,
 ) -> Iterator[Batch]:
-    """The batches of some steps, each drawn while the one before it is learned from."""
+    """The batches of some steps."""
     own_count = round(config.batch * config.own_share) if own is not None else 0
     # Of each product all views, so that each has its references in the batch.
     product_count = max(1, (config.batch - own_count) // (2 * SCENES))
@@ -251,15 +202,7 @@ def _batches(
         varied = _variations(*rng.integers(2**63, size=(2, own_count)))
         return batch.joined(draw_batch(own, chosen, stage.view_size, varied))
 
-    with ThreadPoolExecutor(1) as pool:
-        waiting = None
-        for step in steps:
-            coming = pool.submit(draw, step)
-            if waiting is not None:
-                yield waiting.result()
-            waiting = coming
-        if waiting is not None:
-            yield waiting.result()
+    return drawn_ahead(draw, steps)
 
 
 def _variations(seeds: NDArray[np.integer], shared: NDArray[np.integer]) -> list[Variation]:
@@ -277,21 +220,10 @@ def _balanced(
     return np.array([rng.choice(groups[i % len(groups)]) for i in range(count)])
 
 
-def _step(run: Run, batch: Batch, rate: float, ema: float) -> float:
+def _step(run: Run[DamageNet], batch: Batch, rate: float, ema: float) -> float:
     run.model.train()
-    loss = whole_loss(run.model, batch.to(run.model.device), run.memory)
-    run.model.zero_grad(set_to_none=True)
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(run.model.parameters(), 5.0)
-    run.optimizer.step(rate)
-    run.step += 1
-    keep = min(ema, run.step / (run.step + 10))
-    with torch.no_grad():
-        for mean, new in zip(
-            run.averaged.state_dict().values(), run.model.state_dict().values(), strict=True
-        ):
-            if mean.is_floating_point():
-                mean.lerp_(new, 1 - keep)
+    loss = whole_loss(run.model, batch.to(run.model.device))
+    run.learn(loss, rate, ema)
     return float(loss.detach())
 
 
@@ -302,14 +234,12 @@ class Predicted:
     item         (N,) logits of damage
     against      (N,) the same against references, NaN where a view has none
     same, other  (V,) logits of the references being of the product, with right ones and with wrong
-    descriptor   (N, D)
     """
 
     item: NDArray[np.float32]
     against: NDArray[np.float32]
     same: NDArray[np.float32]
     other: NDArray[np.float32]
-    descriptor: NDArray[np.float32]
 
 
 @torch.no_grad()
@@ -333,11 +263,11 @@ def predict(model: DamageNet, views: LabelledViews, size: int, batch: int = 32) 
             against[seen], same = found.item, found.same
             wrong = references.roll(len(seen) // 2, dims=0)
             other = compare(model, cells, seen, wrong).same
-        parts.append((outputs.item, against, same, other, outputs.descriptor))
+        parts.append((outputs.item, against, same, other))
     return Predicted(*(torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True)))
 
 
-def _validate(run: Run, views: LabelledViews, size: int, loss: float) -> None:
+def _validate(run: Run[DamageNet], views: LabelledViews, size: int, loss: float) -> None:
     found = predict(run.averaged, views, size)
     record = {"step": run.step, "loss": loss, "view_size": size}
     record["auroc"] = float(roc_auc_score(views.damaged, found.item))
@@ -350,19 +280,9 @@ def _validate(run: Run, views: LabelledViews, size: int, loss: float) -> None:
         record["joined"] = float(roc_auc_score(damaged[compared], joined))
         told = np.concatenate((found.same, found.other))
         record["same_product"] = float(roc_auc_score(np.arange(len(told)) < len(found.same), told))
-        record["identified"] = _identified(found.descriptor, views)
     good = ~damaged
     for code, kind in enumerate(KINDS, start=1):
         rows = good | (damaged & (views.kinds == code).any(axis=(1, 2)))
         if damaged[rows].any():
             record[kind] = float(roc_auc_score(damaged[rows], found.item[rows]))
-    assert run.history is not None
     run.history.append(record)
-
-
-def _identified(descriptor: NDArray[np.float32], views: LabelledViews) -> float:
-    """Share of the views whose nearest undamaged view of another scene is of their product."""
-    likeness = descriptor @ descriptor.T
-    likeness[np.asarray(views.scene)[:, None] == np.asarray(views.scene)] = -2
-    likeness[:, np.asarray(views.damaged)] = -2
-    return float(np.mean(views.product[likeness.argmax(axis=1)] == views.product))

@@ -98,6 +98,36 @@ def render_views(
             progress(done)
 
 
+def shrink_views(views: LabelledViews, folder: Path, size: int) -> LabelledViews:
+    """The same at ``size``, in ``folder``; if they are there already, these."""
+    if views.color.shape[1] <= size:
+        return views
+    _allocate(folder, len(views), size)
+    marker = _marker(folder, 0)
+    if not marker.exists():
+        into = {
+            field.name: np.load(folder / f"{field.name}.npy", mmap_mode="r+")
+            for field in fields(LabelledViews)
+        }
+        for name, values in into.items():
+            whole = getattr(views, name)
+            for row in range(len(views)):
+                values[row] = _shrunk(whole[row], values.shape[1:3], name)
+            values.flush()
+        marker.touch()
+    return LabelledViews.load(folder)
+
+
+def _shrunk(values: NDArray[Any], shape: tuple[int, ...], name: str) -> NDArray[Any]:
+    if not shape or values.ndim < 2:
+        return values
+    if name == "color":
+        return cv2.resize(values, shape, interpolation=cv2.INTER_AREA)
+    # Nearest: a mean of two heights, or of two kinds, is one that nothing has.
+    rows, columns = (np.arange(shape[0]) * values.shape[axis] // shape[0] for axis in (0, 1))
+    return values[np.ix_(rows, columns)]
+
+
 @dataclass(frozen=True)
 class _Plan:
     """What is rendered; the arguments of `render_views`."""

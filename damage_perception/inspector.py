@@ -14,7 +14,7 @@ from damage_perception.kinds import KINDS
 from damage_perception.network.damage_network import Assessment, DamageNetwork
 from damage_perception.network.session import BackendError
 from damage_perception.station import Item, Plane, Station
-from damage_perception.verdict.difference import Difference, Identity
+from damage_perception.verdict.difference import Difference
 from damage_perception.verdict.evidence import Evidence, Sighting
 from damage_perception.verdict.place import Place
 from damage_perception.verdict.policy import VerdictPolicy
@@ -114,8 +114,7 @@ class Inspector:
         looks = self._look(frame, [item for item, _ in waiting], plane)
         for (_, track), look in zip(waiting, looks, strict=True):
             self._tracker.add(track, look.sighting)
-            sku = track.sku or self.references.identity(track.evidence).sku
-            self.references.compare(track.evidence, sku, self.policy, (frame, look.view))
+            self.references.consult(track.evidence, track.sku, self.policy, (frame, look.view))
         return reports + self.tick(now_ns)
 
     def tick(self, now_ns: int) -> list[Report]:
@@ -146,8 +145,7 @@ class Inspector:
         reports, differences = [], []
         for index, look in enumerate(looks):
             evidence = Evidence([look.sighting])
-            asked = sku or self.references.identity(evidence).sku
-            self.references.compare(evidence, asked, policy, (frame, look.view))
+            self.references.consult(evidence, sku, policy, (frame, look.view))
             differences.append(evidence.sightings[0].difference)
             due = Due(f"item-{index + 1}", sku, None, evidence, Reason.NONE)
             reports.append(self._decide(due, policy, cameras))
@@ -220,12 +218,8 @@ class Inspector:
 
     def _decide(self, due: Due, policy: VerdictPolicy, cameras: frozenset[str]) -> Report:
         evidence = due.evidence
-        identity = Identity() if due.sku else self.references.identity(evidence)
-        sku = due.sku or identity.sku
         # What was announced late, or only now has a name, was not yet compared.
-        self.references.compare(evidence, sku, policy)
-        if due.sku and evidence.mismatch:
-            identity = self.references.identity(evidence)
+        sku, identity = self.references.consult(evidence, due.sku, policy)
         verdict, reasons, confidence = policy.decide(evidence, cameras, due.missing)
         usable = [sighting for sighting in evidence.sightings if sighting.usable]
         newest = max(usable or evidence.sightings, key=lambda s: s.stamp_ns, default=None)

@@ -44,17 +44,39 @@ class References:
     identify: bool = True
     problem: str = ""
 
-    def compare(
+    def consult(
+        self,
+        evidence: Evidence,
+        announced: str,
+        policy: VerdictPolicy,
+        seen: tuple[Frame, View] | None = None,
+    ) -> tuple[str, Identity]:
+        """Compares what was seen of an item with the references of its sku.
+
+        announced  its sku; empty: that of the references it looks like
+        seen       frame and view of the newest sighting, to say where it differs
+
+        Returns the sku, empty where none is known, and what the item looks like, where that
+        matters: nothing was announced, or something else.
+        """
+        if announced:
+            self._compare(evidence, announced, policy, seen)
+            return announced, self.identity(evidence) if evidence.mismatch else Identity()
+        identity = self.identity(evidence)
+        self._compare(evidence, identity.sku, policy, seen)
+        if evidence.mismatch:
+            # Nobody said that it was of this sku: where the comparison denies it, it is of none.
+            evidence.forget_differences()
+            identity = replace(identity, confidence=0.0)
+        return identity.sku, identity
+
+    def _compare(
         self,
         evidence: Evidence,
         sku: str,
         policy: VerdictPolicy,
-        seen: tuple[Frame, View] | None = None,
+        seen: tuple[Frame, View] | None,
     ) -> None:
-        """Compares what was seen of an item with the references of ``sku``.
-
-        seen  frame and view of the newest sighting, to say where it differs
-        """
         bank = self.gallery.bank(sku) if self.gallery is not None and sku else None
         if bank is None or (card := self.network.card.references) is None:
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -89,6 +89,10 @@ class Evidence:
             else s
             for s in self.sightings
         ]
+
+    def forget_differences(self) -> None:
+        """Takes back all comparisons."""
+        self.sightings = [replace(s, difference=None) for s in self.sightings]
 
     def _differences(self) -> list[Difference]:
         return [s.difference for s in self.sightings if s.usable and s.difference is not None]

@@ -1,8 +1,10 @@
 """Items held against references: compared, mistaken for others, identified, or neither."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from color_network import color_inspector, embedding, gallery
+from color_network import ColorNetwork, color_inspector, embedding, gallery
 from image_folder import CAMERA, box_scene
 
 from damage_perception.frame import CameraModel, Frame
@@ -89,6 +91,18 @@ def test_an_unnamed_item_is_identified_or_none_of_these():
     assert (found.identity.sku, found.sku) == ("green", "")
     assert found.identity.confidence > 0.5 > other.identity.confidence
     assert other.identity.sku == "" and other.references is ReferenceStatus.NO_SKU
+
+
+def test_what_looks_like_a_sku_but_is_denied_by_the_comparison_is_judged_by_itself(monkeypatch):
+    compare = ColorNetwork.compare
+    denied = lambda *of: replace(compare(*of), same_logit=-1.0)  # noqa: E731
+    monkeypatch.setattr(ColorNetwork, "compare", denied)
+    known = gallery(green=[GREEN])
+    report, alone = judged(GREEN, "", known), judged(GREEN)
+    assert report.references is ReferenceStatus.NO_SKU
+    assert report.identity.sku == "" and report.identity.nearest == "green"
+    assert report.verdict is Verdict.PASS and report.confidence == alone.confidence
+    assert Reason.SKU_MISMATCH in judged(GREEN, "green", known).reasons
 
 
 def test_a_comparison_that_fails_costs_the_references_and_not_the_verdict():

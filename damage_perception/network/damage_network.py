@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.network.embedding import Embedding
-from damage_perception.network.model_card import ModelCard, ModelCardError
+from damage_perception.network.model_card import INT8_SYMMETRIC, ModelCard, ModelCardError
 from damage_perception.network.session import Arrays, BackendError, OnnxRuntimeSession, Session
 from damage_perception.view import View
 
 # Largest difference of a self-test output from the stored one, which is of fp32. Other processors
 # sum in another order, and fewer digits round; a wrong graph is off by far more.
-SELF_TEST_TOLERANCE: Final = {"fp32": 0.005, "fp16": 0.01, "int8": 0.02}
-PRECISIONS: Final = tuple(SELF_TEST_TOLERANCE)
+SELF_TEST_TOLERANCE: Final = {"fp32": 0.005, "fp16": 0.01, "int8": 0.02, INT8_SYMMETRIC: 0.02}
+PRECISIONS: Final = ("fp32", "fp16", "int8")
 OUTPUTS: Final = ("maps", "item_logit", "kind_logits")
 EMBEDDINGS: Final = ("cells", "descriptor")
 

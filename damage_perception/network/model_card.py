@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import yaml
@@ -19,6 +19,11 @@ from numpy.typing import NDArray
 from damage_perception.kinds import KINDS
 from damage_perception.network.comparison import Calibration, ReferenceCard
 from damage_perception.network.operating_point import OperatingPoint, find_operating_point
+
+# What a model may be shipped as. TensorRT takes 8 bits only where zero is in the middle of every
+# range, which costs a CPU its speed: so there are two graphs of int8.
+INT8_SYMMETRIC: Final = "int8_symmetric"
+GRAPHS: Final = ("fp32", "fp16", "int8", INT8_SYMMETRIC)
 
 
 class ModelCardError(ValueError):
@@ -29,7 +34,7 @@ class ModelCardError(ValueError):
 class ModelCard:
     """What is known of a model.
 
-    graphs       by precision: fp32, fp16 or int8
+    graphs       by name, some of GRAPHS
     good_scores  (N,) sorted calibrated confidences of the highest-scoring good validation items
     good_count   how many good items were scored in all
     comparer     graph that compares views with references; None: the model compares nothing

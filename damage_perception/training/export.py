@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from damage_perception.kinds import KINDS
-from damage_perception.network import PRECISIONS, DamageNetwork, Embedding, OnnxRuntimeSession
+from damage_perception.network import DamageNetwork, Embedding, OnnxRuntimeSession
 from damage_perception.network.damage_network import (
     SELF_TEST_TOLERANCE,
     digest,
     self_test_difference,
 )
+from damage_perception.network.model_card import GRAPHS, INT8_SYMMETRIC
 from damage_perception.training.batch import draw_batch
 from damage_perception.training.calibration import fit_calibration, good_items
 from damage_perception.training.config import TrainingConfig
@@ -88,7 +89,7 @@ def export(
         made = sorted(Path(folder).iterdir(), key=lambda path: path == card)
         for path in made:
             path.replace(models / path.name)
-    for name in {_graph_name(precision) for precision in PRECISIONS} - {p.name for p in made}:
+    for name in {_graph_name(name) for name in GRAPHS} - {path.name for path in made}:
         # Of the model before: the card names it no more.
         (models / name).unlink(missing_ok=True)
     return models / card.name
@@ -111,14 +112,14 @@ def _write_model(
     calibrated = _calibrated(exact, np.asarray(calibration.damaged))
     compared = _write_comparer(model, exact, calibration, calibrated["calibration"], models)
     left_out = {}
-    for precision, graph in list(graphs.items()):
+    for name, graph in list(graphs.items()):
         difference = self_test_difference(digest(graph.session.run(inputs)), expected)
-        if problem := _problem(precision, graph, exact, difference):
-            left_out[precision] = problem
-            graphs.pop(precision).path.unlink()
+        if problem := _problem(name, graph, exact, difference):
+            left_out[name] = problem
+            graphs.pop(name).path.unlink()
     card = {
         **_identity(exact.path),
-        "graphs": {precision: _entry(graph) for precision, graph in graphs.items()},
+        "graphs": {name: _entry(graph) for name, graph in graphs.items()},
         "left_out": left_out,
         "self_test": {"file": self_test.name, "sha256": _sha256(self_test)},
         **_contract(config.view_size),
@@ -143,15 +144,15 @@ def _write_model(
 def _write_graphs(
     model: DamageNet, config: TrainingConfig, views: LabelledViews, models: Path
 ) -> dict[str, _Measured]:
-    """One graph of each precision, measured on the calibration views. Raises as `export` does."""
+    """The graphs by name, measured on the calibration views. Raises as `export` does."""
     size = config.view_size
-    paths = {precision: models / _graph_name(precision) for precision in PRECISIONS}
+    paths = {name: models / _graph_name(name) for name in GRAPHS}
     batch = draw_batch(views, np.arange(min(PARITY_VIEWS, len(views))), size)
     with torch.no_grad():
         expected = Exported(model).eval()(*batch.inputs)[1].sigmoid().numpy()
 
-    def measured(precision: str) -> _Measured:
-        return _measure(paths[precision], config.workers, views, expected)
+    def measured(name: str) -> _Measured:
+        return _measure(paths[name], config.workers, views, expected)
 
     write_graph(model, size, paths["fp32"])
     exact = measured("fp32")
@@ -162,9 +163,10 @@ def _write_graphs(
         )
     write_graph(copy.deepcopy(model).half(), size, paths["fp16"])
     count = min(RANGE_VIEWS, len(views))
-    ranges = (_arrays(views, np.array([row])) for row in range(count))
-    write_int8(paths["fp32"], ranges, paths["int8"])
-    return {"fp32": exact, "fp16": measured("fp16"), "int8": measured("int8")}
+    for name in ("int8", INT8_SYMMETRIC):
+        ranges = (_arrays(views, np.array([row])) for row in range(count))
+        write_int8(paths["fp32"], ranges, paths[name], symmetric=name == INT8_SYMMETRIC)
+    return {"fp32": exact, **{name: measured(name) for name in GRAPHS[1:]}}
 
 
 def _measure(
@@ -190,11 +192,11 @@ def _measure(
     )
 
 
-def _problem(precision: str, graph: _Measured, exact: _Measured, difference: float) -> str:
+def _problem(name: str, graph: _Measured, exact: _Measured, difference: float) -> str:
     """Why a graph is not shipped; empty where it is."""
     if not exact.auroc - graph.auroc <= MOST_AUROC_LOST:
         return f"AUROC {graph.auroc:.4f}, against {exact.auroc:.4f} in fp32"
-    if not difference <= SELF_TEST_TOLERANCE[precision]:
+    if not difference <= SELF_TEST_TOLERANCE[name]:
         return f"differs by {difference:.4f} from fp32 in the self-test"
     return ""
 
@@ -291,8 +293,8 @@ def _today() -> str:
     return datetime.now(timezone.utc).strftime("%Y-%m-%d")
 
 
-def _graph_name(precision: str) -> str:
-    return f"{NAME}.onnx" if precision == "fp32" else f"{NAME}_{precision}.onnx"
+def _graph_name(name: str) -> str:
+    return f"{NAME}.onnx" if name == "fp32" else f"{NAME}_{name}.onnx"
 
 
 def _arrays(views: LabelledViews, rows: NDArray[np.integer]) -> dict[str, NDArray[Any]]:

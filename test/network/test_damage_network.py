@@ -8,13 +8,13 @@ import pytest
 import yaml
 
 from damage_perception.network import (
-    PRECISIONS,
     BackendError,
     DamageNetwork,
     ModelCard,
     ModelCardError,
 )
 from damage_perception.network.damage_network import self_test_difference
+from damage_perception.network.model_card import GRAPHS
 from damage_perception.view import UNKNOWN_HEIGHT_M, View, Window
 
 

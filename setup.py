@@ -48,6 +48,8 @@ setup(
             "scipy",
             "torch>=2.9",
         ],
+        # NVIDIA's own parser and builder, which need no GPU; the detector takes it on an RTX PC.
+        "tensorrt-rtx": ["tensorrt-rtx-cu13"],
         "test": ["hypothesis", "onnx", "pytest"],
         "lint": ["mypy", "ruff"],
     },

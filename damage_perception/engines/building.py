@@ -60,12 +60,14 @@ def build_engine(
     network = builder.create_network(_strongly_typed(trt))
     parser = trt.OnnxParser(network, logger)
     if not parser.parse_from_file(str(graph)):
-        said = [parser.get_error(i).desc() for i in range(parser.num_errors)]
+        errors = [parser.get_error(i) for i in range(parser.num_errors)]
+        said = [f"{e.node_operator()} {e.node_name()}: {e.desc()}" for e in errors]
         raise _refused("cannot parse", library, graph, said)
     config = builder.create_builder_config()
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, workspace_bytes)
     config.add_optimization_profile(_profile(builder, network, profile, graph))
-    cache = _use_timings(config, timings)
+    # TensorRT for RTX tunes kernels as an engine is loaded.
+    cache = _use_timings(config, timings) if library.flavour == "tensorrt" else None
     if hasattr(trt, "IProgressMonitor"):
         config.progress_monitor = _monitor(trt, progress)
     built = builder.build_serialized_network(network, config)

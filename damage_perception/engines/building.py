@@ -24,11 +24,6 @@ class Profile:
 
     sizes: Mapping[str, tuple[int, int, int]]
 
-    @staticmethod
-    def of_batches(inputs: tuple[str, ...], most: int = 16, usual: int = 1) -> Profile:
-        """Of a graph whose inputs all have the batch first."""
-        return Profile(dict.fromkeys(inputs, (1, usual, most)))
-
 
 @dataclass(frozen=True)
 class Built:

@@ -36,7 +36,6 @@ class EngineKey:
     gpu         its name
     capability  its compute capability, as in "8.7"
     driver      version
-    precision   of the graph
     profile     least, usual and most of the open dimension of each input
     workspace   bytes that the builder may use
     """
@@ -47,7 +46,6 @@ class EngineKey:
     gpu: str
     capability: str
     driver: str
-    precision: str
     profile: dict[str, tuple[int, int, int]]
     workspace: int
 

@@ -61,7 +61,7 @@ class CudaDevice:
         self._stream = self._cuda.Stream(_NON_BLOCKING)
         self._runtime = trt.Runtime(self._logger)
         self._engine = self._runtime.deserialize_cuda_engine(engine)
-        self._context = self._engine.create_execution_context() if self._engine else None
+        self._context: Any = self._engine.create_execution_context() if self._engine else None
         if self._context is None:
             raise DeviceError("; ".join(self._logger.errors) or "the engine does not load")
         self._tensors = tuple(

@@ -9,11 +9,18 @@ from damage_perception.network.damage_network import (
 )
 from damage_perception.network.embedding import Embedding
 from damage_perception.network.model_card import ModelCard, ModelCardError
-from damage_perception.network.session import BackendError, OnnxRuntimeSession, Session
+from damage_perception.network.session import (
+    Backend,
+    BackendError,
+    OnnxRuntimeBackend,
+    OnnxRuntimeSession,
+    Session,
+)
 
 __all__ = [
     "PRECISIONS",
     "Assessment",
+    "Backend",
     "BackendError",
     "Calibration",
     "Comparison",
@@ -21,6 +28,7 @@ __all__ = [
     "Embedding",
     "ModelCard",
     "ModelCardError",
+    "OnnxRuntimeBackend",
     "OnnxRuntimeSession",
     "Session",
 ]

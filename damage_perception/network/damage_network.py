@@ -12,15 +12,26 @@ from numpy.typing import NDArray
 
 from damage_perception.network.embedding import Embedding
 from damage_perception.network.model_card import INT8_SYMMETRIC, ModelCard, ModelCardError
-from damage_perception.network.session import Arrays, BackendError, OnnxRuntimeSession, Session
+from damage_perception.network.session import (
+    Arrays,
+    Backend,
+    BackendError,
+    OnnxRuntimeBackend,
+    Session,
+)
 from damage_perception.view import View
 
 # Largest difference of a self-test output from the stored one, which is of fp32. Other processors
 # sum in another order, and fewer digits round; a wrong graph is off by far more.
 SELF_TEST_TOLERANCE: Final = {"fp32": 0.005, "fp16": 0.01, "int8": 0.02, INT8_SYMMETRIC: 0.02}
 PRECISIONS: Final = ("fp32", "fp16", "int8")
+INPUTS: Final = ("color", "height_m", "item", "width_m")
 OUTPUTS: Final = ("maps", "item_logit", "kind_logits")
 EMBEDDINGS: Final = ("cells", "descriptor")
+# Of one pass on a GPU; more are taken in several.
+MOST_VIEWS: Final = 16
+# Cells of a view, and of the references that it is compared with.
+MOST_COMPARED: Final = {"view": 400, "references": 1200}
 
 
 @dataclass(frozen=True)
@@ -78,22 +89,33 @@ class DamageNetwork:
         self._comparer = comparer
 
     @staticmethod
-    def load(card_path: Path, threads: int = 2, precision: str = "fp32") -> DamageNetwork:
+    def load(
+        card_path: Path, threads: int = 2, precision: str = "fp32", backend: Backend | None = None
+    ) -> DamageNetwork:
         """Loads the model that a card describes and runs its stored self-test.
 
         threads    of one inference on the CPU
         precision  one of PRECISIONS
+        backend    that opens the graphs; None: ONNX Runtime on the CPU
 
         Raises ModelCardError where card or files are wrong, BackendError where the graph does not
         load, takes other inputs, or does not give its stored outputs.
         """
         card = ModelCard.load(card_path)
-        session = OnnxRuntimeSession(card.graph(precision), threads)
-        comparer = OnnxRuntimeSession(card.comparer, threads) if card.comparer else None
+        opener = backend or OnnxRuntimeBackend(threads)
+        if opener.symmetric and precision == "int8":
+            precision = INT8_SYMMETRIC
+        session = opener.session(card.graph(precision), dict.fromkeys(INPUTS, MOST_VIEWS))
+        comparer = opener.session(card.comparer, MOST_COMPARED) if card.comparer else None
         network = DamageNetwork(card, session, precision, comparer)
         network._check_contract()
         network.self_test()
         return network
+
+    def become(self, other: DamageNetwork) -> None:
+        """Runs on what ``other``, of the same model, runs on; any thread may call it."""
+        self.precision, self._session = other.precision, other._session
+        self._comparer = other._comparer
 
     @property
     def _graph(self) -> Path:

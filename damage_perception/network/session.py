@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -32,6 +33,23 @@ class Session(Protocol):
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
         """One pass; outputs by name. Raises BackendError."""
+
+
+class Backend(Protocol):
+    """What opens graphs.
+
+    symmetric  whether it takes 8 bits only where zero is in the middle of every range
+    """
+
+    @property
+    def symmetric(self) -> bool:
+        """See above."""
+
+    def session(self, graph: Path, most: Mapping[str, int]) -> Session:
+        """A loaded graph. Raises BackendError.
+
+        most  greatest size of the first dimension of each input
+        """
 
 
 class OnnxRuntimeSession:
@@ -81,6 +99,21 @@ class OnnxRuntimeSession:
             return dict(zip(names, self._session.run(names, dict(inputs)), strict=True))
         except Exception as error:
             raise BackendError(f"inference failed: {error}") from error
+
+
+@dataclass(frozen=True)
+class OnnxRuntimeBackend:
+    """ONNX Runtime on the CPU.
+
+    threads  of one pass
+    """
+
+    threads: int = 2
+    symmetric: bool = False
+
+    def session(self, graph: Path, most: Mapping[str, int]) -> OnnxRuntimeSession:
+        """A loaded graph, of inputs of any size. Raises BackendError."""
+        return OnnxRuntimeSession(graph, self.threads)
 
 
 def _processors_apart(threads: int) -> str:

@@ -11,14 +11,20 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
+from damage_perception.engines.loading import Loading
 from damage_perception.gallery.gallery import Gallery
 from damage_perception.inspector import Inspector
-from damage_perception.network.damage_network import DamageNetwork
 from damage_perception.ros import qos
-from damage_perception.ros.diagnostics import CameraState, DetectorState, diagnostic_array
+from damage_perception.ros.diagnostics import (
+    BackendState,
+    CameraState,
+    DetectorState,
+    diagnostic_array,
+)
 from damage_perception.ros.gallery_keeper import GalleryKeeper
 from damage_perception.ros.gallery_services import GalleryServices
 from damage_perception.ros.health import Health
+from damage_perception.ros.loading import load
 from damage_perception.ros.messages import announcement_of
 from damage_perception.ros.outputs import Outputs
 from damage_perception.ros.pairing import Pairing
@@ -57,6 +63,7 @@ class DetectorNode(LifecycleNode):
         super().__init__(NODE)
         self.failure = ""
         self._inspector: Inspector | None = None
+        self._loading: Loading | None = None
         self._outputs: Outputs | None = None
         self._requests: Services | None = None
         self._gallery_requests: GalleryServices | None = None
@@ -86,7 +93,9 @@ class DetectorNode(LifecycleNode):
         values: dict[str, Any] = self._settings.values
         card = Path(values["model"]).expanduser() if values["model"] else default_model_card()
         cameras = mounted_cameras(values)
-        network = DamageNetwork.load(card, values["threads"], values["precision"])
+        logger = self.get_logger()
+        loading = self._loading = load(card, values, logger.info, logger.error)
+        network = loading.network
         policy = policy_of(values, network.card)
         self._inspector = Inspector(network, cameras, policy, quality_of(values))
         self._inspector.references.identify = values["identify"]
@@ -100,7 +109,7 @@ class DetectorNode(LifecycleNode):
             self, self._now_ns, lambda: self._settings.values, lambda: self._worker, self._keeper
         )
         self.get_logger().info(
-            f"model {network.card.model_id} on {network.backend}, threshold "
+            f"model {network.card.model_id} on {network.backend} ({loading.why}), threshold "
             f"{policy.threshold:.4f}, cameras {', '.join(cameras)}"
         )
         for name, camera in cameras.items():
@@ -276,7 +285,7 @@ class DetectorNode(LifecycleNode):
         )
 
     def _detector_state(self) -> DetectorState | None:
-        if self._inspector is None:
+        if self._inspector is None or self._loading is None:
             return None
         network = self._inspector.network
         return DetectorState(
@@ -288,6 +297,7 @@ class DetectorNode(LifecycleNode):
             [self._camera_state(name) for name in self._inspector.cameras],
             self._keeper.state if self._keeper is not None else None,
             self._inspector.references.problem,
+            BackendState(self._loading.why, self._loading.state, self._loading.problem),
         )
 
     def _camera_state(self, name: str) -> CameraState:

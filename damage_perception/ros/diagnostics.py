@@ -32,6 +32,20 @@ class CameraState:
 
 
 @dataclass(frozen=True)
+class BackendState:
+    """What runs the model.
+
+    why      it is this
+    state    how far engines are; empty where nothing is to be waited for
+    problem  why there is none of what was asked for; empty where there is
+    """
+
+    why: str = ""
+    state: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
 class DetectorState:
     """What the running detector says of itself.
 
@@ -47,6 +61,7 @@ class DetectorState:
     cameras: Sequence[CameraState]
     gallery: GalleryState | None = None
     comparing: str = ""
+    running: BackendState = BackendState()
 
 
 def diagnostic_array(
@@ -68,6 +83,7 @@ def diagnostic_array(
         active = lifecycle == "active"
         statuses += [_camera_status(node_name, camera, active) for camera in state.cameras]
         statuses.append(_gallery_status(node_name, state.gallery, state.comparing))
+        statuses.append(_backend_status(node_name, state.backend, state.running))
     level = DiagnosticStatus.OK if transport.fit else DiagnosticStatus.WARN
     statuses.append(_status(node_name, "transport", level, transport.text, {}))
     return DiagnosticArray(header=Header(stamp=stamp_of(now_ns)), status=statuses)
@@ -117,6 +133,15 @@ def _camera_status(node: str, camera: CameraState, active: bool) -> DiagnosticSt
     values = {"age_ms": f"{camera.age_ms:.0f}"}
     values |= {f"dropped_{cause.value}": str(count) for cause, count in camera.drops.items()}
     return _status(node, f"camera {camera.name}", level, message, values)
+
+
+def _backend_status(node: str, backend: str, running: BackendState) -> DiagnosticStatus:
+    level, message = DiagnosticStatus.OK, backend
+    if running.state:
+        level, message = DiagnosticStatus.WARN, running.state
+    elif running.problem:
+        level, message = DiagnosticStatus.ERROR, running.problem
+    return _status(node, "backend", level, message, {"backend": backend, "why": running.why})
 
 
 def _gallery_status(node: str, gallery: GalleryState | None, comparing: str) -> DiagnosticStatus:

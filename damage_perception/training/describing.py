@@ -26,6 +26,8 @@ SHARPNESS = 20.0
 DAMAGED_SHARE = 0.6
 # Other inks make another product, of which there are never enough.
 SWAPPED_SHARE = 0.4
+WEIGHT_DECAY = 0.05
+EMA = 0.995
 # References of a product in validation.
 ENROLLED = 3
 
@@ -58,7 +60,7 @@ def fit_describer(
     views = shrink_views(whole, work / "train_described", DESCRIBED_SIZE)
     validation = LabelledViews.load(work / "validation")
     validation = shrink_views(validation, work / "validation_described", DESCRIBED_SIZE)
-    run = Run.of(copy.deepcopy(describer).requires_grad_(True), config.weight_decay)
+    run = Run.of(copy.deepcopy(describer).requires_grad_(True), WEIGHT_DECAY)
     if (work / CHECKPOINT).exists():
         run.resume(work / CHECKPOINT)
     products = min(plan.products, len(views) // (2 * SCENES))
@@ -72,7 +74,7 @@ def fit_describer(
     for batch in batches:
         run.model.train()
         loss = describing_loss(_describe(run.model, batch), batch.product.to(device))
-        run.learn(loss, learning_rate(plan.learning_rate, run.step, steps), config.ema)
+        run.learn(loss, learning_rate(plan.learning_rate, run.step, steps, 50), EMA)
         progress.advance(task)
         if run.step % config.validate_every == 0 or run.step == steps:
             found = identified(run.averaged, validation)

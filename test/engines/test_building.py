@@ -6,11 +6,10 @@ import pytest
 from damage_perception.engines.building import Profile, build_engine
 from damage_perception.engines.library import find_library
 from damage_perception.network import BackendError, ModelCard
+from damage_perception.network.damage_network import INPUTS
 from damage_perception.network.model_card import GRAPHS
 
 pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx-cu13 is not installed")
-
-INPUTS = ("color", "height_m", "item", "width_m")
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +27,7 @@ def test_every_graph_for_a_gpu_builds_for_one_to_sixteen_views(shipped_card, lib
     built = build_engine(
         library,
         card.graphs[name],
-        Profile.of_batches(INPUTS),
+        Profile(dict.fromkeys(INPUTS, (1, 1, 16))),
         progress=lambda phase, share: seen.append((phase, share)),
     )
     assert len(built.engine) > 1_000_000

@@ -6,9 +6,7 @@ from simulated_device import SimulatedDevice
 
 from damage_perception.engines.session import EngineSession
 from damage_perception.network import BackendError, DamageNetwork, ModelCard, OnnxRuntimeSession
-from damage_perception.network.damage_network import SELF_TEST_TOLERANCE
-
-INPUTS = ("color", "height_m", "item", "width_m")
+from damage_perception.network.damage_network import INPUTS, SELF_TEST_TOLERANCE
 
 
 @pytest.fixture(scope="module")

@@ -32,6 +32,7 @@ TABLE_M, ITEM_HEIGHT_M = 0.8, 0.1
 PLANE = [0.0, 0.0, -1.0, TABLE_M]
 RED = (230, 20, 20)
 CONFIGURE, CLEANUP, ACTIVATE, DEACTIVATE = 1, 2, 3, 4
+PROGRAM = ("-m", "damage_perception.ros.detector")
 
 
 def scene(box=(110, 80, 90, 70), damaged=False, tint=(1.0, 1.0, 1.0), hole=False):
@@ -57,13 +58,16 @@ def scene(box=(110, 80, 90, 70), damaged=False, tint=(1.0, 1.0, 1.0), hole=False
 
 
 class Detector:
-    """A detector process with its log in a file."""
+    """A detector process with its log in a file.
 
-    def __init__(self, folder, environment, parameters, *arguments):
+    program  what Python is told to run
+    """
+
+    def __init__(self, folder, environment, parameters, *arguments, program=PROGRAM):
         file = folder / "parameters.yaml"
         file.write_text(yaml.safe_dump({"/**": {"ros__parameters": parameters}}))
         self._log = folder / "detector.log"
-        command = [sys.executable, "-m", "damage_perception.ros.detector", "--ros-args"]
+        command = [sys.executable, *program, "--ros-args"]
         command += ["--params-file", str(file), *arguments]
         with self._log.open("w") as log:
             self._process = subprocess.Popen(

@@ -10,7 +10,10 @@ import yaml
 pytest.importorskip("rclpy", reason="the ROS client library is not installed")
 pytest.importorskip("damage_perception_msgs.msg", reason="the messages are not built")
 
-from cell import ACTIVATE, CONFIGURE, Cell, Detector
+from cell import ACTIVATE, CLEANUP, CONFIGURE, Cell, Detector
+
+from damage_perception.engines.backend import choose_backend
+from damage_perception.network import OnnxRuntimeBackend
 
 pytestmark = pytest.mark.ros
 
@@ -96,6 +99,25 @@ def test_a_model_that_cannot_be_used_fails_configure_with_its_cause(
     last = [line for line in detector.log.splitlines() if "configure failed" in line][-1]
     assert MODELS[spoil] in last
     assert "Traceback" not in detector.log
+
+
+def test_without_a_gpu_auto_runs_on_the_cpu_and_says_why_and_nothing_else_does(
+    cell, detector, tiny_card
+):
+    if choose_backend("auto", 2).backend != OnnxRuntimeBackend(2):
+        pytest.skip("this machine has a GPU")
+    assert cell.set_parameter("model", str(tiny_card)).successful
+    for name, value, otherwise in (("backend", "tensorrt", "auto"), ("require_gpu", True, False)):
+        assert cell.set_parameter(name, value).successful
+        assert not cell.change_state(CONFIGURE)
+        last = [line for line in detector.log.splitlines() if "configure failed" in line][-1]
+        assert "no inference on a GPU: " in last
+        assert cell.set_parameter(name, otherwise).successful
+    assert cell.change_state(CONFIGURE)
+    _, message, values = cell.status("backend")
+    assert message == values["backend"] == "onnxruntime-cpu-fp32"
+    assert "no inference on a GPU: " in values["why"] and values["why"] in detector.log
+    assert cell.change_state(CLEANUP)
 
 
 def test_a_station_file_that_is_not_understood_fails_configure(cell, detector, tiny_card, tmp_path):

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
+from damage_perception.engines.backend import BACKENDS
 from damage_perception.network import PRECISIONS
 from damage_perception.ros.parameters.parameter import Change, Parameter
 from damage_perception.station import Station
@@ -60,6 +61,33 @@ TABLE: Final[tuple[Parameter, ...]] = (
         "the model card are those of fp32.",
         _SETUP,
         choices=PRECISIONS,
+    ),
+    Parameter(
+        "backend",
+        "string",
+        "auto",
+        "",
+        "What runs the model: tensorrt on a GPU, onnxruntime on the CPU; auto takes TensorRT where "
+        "it and a GPU are, and says why where they are not.",
+        _SETUP,
+        choices=BACKENDS,
+    ),
+    Parameter(
+        "require_gpu",
+        "bool",
+        False,
+        "",
+        "Fail to configure where the model would not run on a GPU.",
+        _SETUP,
+    ),
+    Parameter(
+        "serve_while_building",
+        "bool",
+        False,
+        "",
+        "Run the model on the CPU while its engines are being built for the GPU; otherwise items "
+        "are reported unknown until they are.",
+        _SETUP,
     ),
     Parameter(
         "image_qos",

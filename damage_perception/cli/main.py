@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from damage_perception import __version__
-from damage_perception.cli import enroll, gallery, live, recorded, workshop
+from damage_perception.cli import engine, enroll, gallery, live, recorded, workshop
 from damage_perception.cli.terminal import Failure, fail
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 for commands in (live.COMMANDS, recorded.COMMANDS, enroll.COMMANDS, workshop.COMMANDS):
     for command in commands:
         app.command()(command)
+app.add_typer(engine.app)
 app.add_typer(gallery.app)
 
 

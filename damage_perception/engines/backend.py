@@ -119,13 +119,18 @@ def choose_backend(wanted: str, threads: int, require_gpu: bool = False) -> Choi
             raise BackendError("a GPU is required, but `backend` is onnxruntime, on the CPU")
         return Choice(cpu, "as configured")
     try:
-        library, gpu = find_library(), find_gpu()
-        backend = TensorRtBackend(library, gpu, EngineCache())
+        backend = find_tensorrt()
     except BackendError as error:
         if wanted == "tensorrt" or require_gpu:
             raise BackendError(f"no inference on a GPU: {error}") from error
         return Choice(cpu, f"no inference on a GPU: {error}")
+    gpu = backend.gpu
     return Choice(backend, f"{gpu.name}, compute capability {gpu.capability}, driver {gpu.driver}")
+
+
+def find_tensorrt() -> TensorRtBackend:
+    """TensorRT on this machine's GPU. Raises BackendError saying what is missing."""
+    return TensorRtBackend(find_library(), find_gpu(), EngineCache())
 
 
 def _profile(most: Mapping[str, int]) -> Profile:

@@ -71,7 +71,7 @@ class Entry:
 
     digest: str
     key: dict[str, Any]
-    model: str
+    graph: str
     made: str
     bytes: int
     problem: str
@@ -126,13 +126,13 @@ class EngineCache:
     def load_or_build(
         self,
         key: EngineKey,
-        model: str,
+        graph: str,
         build: Callable[[bytes], Built],
         waiting: Callable[[], None] = lambda: None,
     ) -> bytes:
         """The engine, built where there is none; two that ask at once build once.
 
-        model    whose graph it is, for those who look into the cache
+        graph    name of its file, for those who look into the cache
         build    called with the timings of earlier builds
         waiting  called where another process builds it, before waiting for that
 
@@ -144,7 +144,7 @@ class EngineCache:
             if (engine := self.load(key)) is not None:
                 return engine
             built = build(self._timings(key))
-            self._keep(key, model, built)
+            self._keep(key, graph, built)
             return built.engine
 
     def forget(self, digest: str) -> None:
@@ -176,13 +176,13 @@ class EngineCache:
             problem = f"{digest}{_CARD} is no JSON mapping"
         except BackendError as error:
             problem = str(error)
-        made, model = str(card.get("made", "")), str(card.get("model", ""))
-        return Entry(digest, dict(card.get("key") or {}), model, made, size, problem)
+        made, graph = str(card.get("made", "")), str(card.get("graph", ""))
+        return Entry(digest, dict(card.get("key") or {}), graph, made, size, problem)
 
-    def _keep(self, key: EngineKey, model: str, built: Built) -> None:
+    def _keep(self, key: EngineKey, graph: str, built: Built) -> None:
         card = {
             "key": asdict(key),
-            "model": model,
+            "graph": graph,
             "made": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "sha256": hashlib.sha256(built.engine).hexdigest(),
         }

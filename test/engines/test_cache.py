@@ -49,7 +49,7 @@ def test_an_engine_is_built_once_and_found_by_whoever_looks_later(cache):
     again = EngineCache(cache.folder)
     assert again.load_or_build(KEY, "net", never) == b"engine"
     [entry] = again.entries()
-    assert (entry.model, entry.bytes, entry.problem) == ("net", 6, "")
+    assert (entry.graph, entry.bytes, entry.problem) == ("net", 6, "")
     assert entry.key["gpu"] == "Orin"
 
 

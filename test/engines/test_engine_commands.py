@@ -1,0 +1,101 @@
+"""damage-perception engine: what is kept, what is wrong with it, and what is deleted."""
+
+from pathlib import Path
+
+import pytest
+from simulated_device import SimulatedDevice
+
+from damage_perception.cli import main
+from damage_perception.engines import backend as backends
+from damage_perception.engines.backend import TensorRtBackend
+from damage_perception.engines.building import Built
+from damage_perception.engines.cache import EngineCache
+from damage_perception.engines.device import Gpu
+from damage_perception.engines.library import Library
+
+
+class Trt:
+    __version__ = "10.3.0"
+
+
+def build(library, graph, profile, timings, workspace, progress):
+    progress("tactics", 0.5)
+    return Built(str(graph).encode())
+
+
+def run(*arguments):
+    with pytest.raises(SystemExit) as end:
+        main(["engine", *map(str, arguments)])
+    return end.value.code
+
+
+@pytest.fixture(autouse=True)
+def folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    # Wide enough that no line is folded.
+    monkeypatch.setenv("COLUMNS", "200")
+    return tmp_path / "damage_perception" / "engines"
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    def found(name="Orin"):
+        backend = TensorRtBackend(
+            Library("tensorrt", Trt),
+            Gpu(name, "8.7", "12060"),
+            EngineCache(),
+            build=build,
+            open_device=lambda library, engine: SimulatedDevice(engine.decode()),
+        )
+        monkeypatch.setattr(backends, "find_tensorrt", lambda: backend)
+
+    found()
+    return found
+
+
+def test_engines_are_built_listed_checked_and_deleted(gpu, folder, capsys):
+    assert run("build", "--precision", "fp32") == 0
+    assert "tensorrt-10.3.0 on Orin: the self-test differs by 0.0" in capsys.readouterr().out
+    assert run("list") == 0
+    listed = capsys.readouterr().out
+    assert "damage_net.onnx" in listed and "damage_net_compare.onnx" in listed
+    assert run("check", "--precision", "fp32") == 0
+    assert "2 engines are whole" in capsys.readouterr().out
+    assert run("clean") == 0
+    assert "0 engines deleted" in capsys.readouterr().out
+    assert run("clean", "--all") == 0
+    assert "2 engines deleted" in capsys.readouterr().out
+    assert run("list") == 0
+    assert "no engines in" in capsys.readouterr().out
+
+
+def test_what_is_not_whole_is_named_and_cleaned(gpu, folder, capsys):
+    run("build", "--precision", "fp32")
+    next(folder.glob("*.engine")).write_bytes(b"half")
+    capsys.readouterr()
+    assert run("check", "--precision", "fp32") == 2
+    said = capsys.readouterr()
+    assert "its sha256 is not" in said.out and "1 of 2 engines are not used" in said.err
+    assert run("clean") == 0
+    assert "1 engines deleted" in capsys.readouterr().out
+    assert run("check", "--precision", "fp32") == 0
+
+
+def test_engines_of_another_gpu_are_cleaned(gpu, folder, capsys):
+    run("build", "--precision", "fp32")
+    gpu("Thor")
+    run("build", "--precision", "fp32")
+    capsys.readouterr()
+    assert run("clean") == 0
+    assert "2 engines deleted" in capsys.readouterr().out
+    assert {entry.key["gpu"] for entry in EngineCache().entries()} == {"Thor"}
+
+
+@pytest.mark.skipif(Path("/dev/nvidia0").exists(), reason="this machine has a GPU")
+def test_without_a_gpu_building_says_what_is_missing_and_looking_works(capsys):
+    assert run("build") == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ") and "docs/deployment.md" in said
+    assert run("list") == 0
+    assert run("clean") == 0
+    assert "only what is not whole is deleted" in capsys.readouterr().out

@@ -24,6 +24,7 @@ from damage_perception.network.session import BackendError
 
 _ENGINE, _CARD, _LOCK, _TIMINGS = ".engine", ".json", ".lock", ".timings"
 _FORMAT: Final = 1
+_OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,14 @@ class EngineCache:
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             found = self.folder.stat()
+            above = [parent.stat().st_mode for parent in self.folder.resolve().parents]
         except OSError as error:
             raise BackendError(f"no engines can be kept in {self.folder}: {error}") from error
-        if problem := _foreign(found):
+        problem = _foreign(found)
+        # Whoever may rename a folder may put another one in its place.
+        if any(mode & _OTHERS_WRITE and not mode & stat.S_ISVTX for mode in above):
+            problem = problem or "others may rename a folder above it"
+        if problem:
             raise BackendError(
                 f"engines are not kept in {self.folder}: {problem}; make it this user's alone "
                 "(chmod 700), or set XDG_CACHE_HOME"
@@ -253,6 +259,6 @@ def _foreign(found: os.stat_result) -> str:
     """Why somebody else could have written it; empty where nobody could."""
     if found.st_uid not in (os.getuid(), 0):
         return f"it belongs to user {found.st_uid}"
-    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    if found.st_mode & _OTHERS_WRITE:
         return f"others may write to it (mode {stat.S_IMODE(found.st_mode):o})"
     return ""

@@ -103,8 +103,7 @@ class DamageNetwork:
         """
         card = ModelCard.load(card_path)
         opener = backend or OnnxRuntimeBackend(threads)
-        if opener.symmetric and precision == "int8":
-            precision = INT8_SYMMETRIC
+        precision = card.graph_name(precision, opener.symmetric)
         session = opener.session(card.graph(precision), dict.fromkeys(INPUTS, MOST_VIEWS))
         comparer = opener.session(card.comparer, MOST_COMPARED) if card.comparer else None
         network = DamageNetwork(card, session, precision, comparer)

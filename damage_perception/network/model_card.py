@@ -69,14 +69,18 @@ class ModelCard:
                 raise
             raise ModelCardError(f"model card {path} lacks or garbles {error}") from error
 
-    def graph(self, precision: str) -> Path:
-        """The graph of a precision. Raises ModelCardError where the model has none."""
-        if precision not in self.graphs:
+    @staticmethod
+    def graph_name(precision: str, symmetric: bool) -> str:
+        """Which of GRAPHS a backend takes that does or does not need symmetric ranges."""
+        return INT8_SYMMETRIC if precision == "int8" and symmetric else precision
+
+    def graph(self, name: str) -> Path:
+        """The graph of that name. Raises ModelCardError where the model has none."""
+        if name not in self.graphs:
             raise ModelCardError(
-                f"model card {self.path} has no graph in {precision}; it has "
-                f"{', '.join(self.graphs)}"
+                f"model card {self.path} has no graph in {name}; it has {', '.join(self.graphs)}"
             )
-        return self.graphs[precision]
+        return self.graphs[name]
 
     def operating_point(
         self, false_diverts_per_1000: float, compared: bool = False

@@ -1,5 +1,6 @@
 """NVIDIA's own parser and builder take the graphs that are shipped; neither needs a GPU."""
 
+import numpy as np
 import onnx
 import pytest
 
@@ -65,3 +66,18 @@ def test_a_profile_of_other_inputs_is_refused(shipped_card, library):
         build_engine(
             library, ModelCard.load(shipped_card).graphs["fp32"], Profile({"view": (1, 1, 1)})
         )
+
+
+def test_the_calls_that_only_a_gpu_answers_are_there(library):
+    calls = {
+        "ICudaEngine": "create_execution_context get_tensor_dtype get_tensor_mode get_tensor_name "
+        "get_tensor_shape num_io_tensors",
+        "IExecutionContext": "execute_async_v3 get_tensor_shape set_input_shape set_tensor_address",
+        "Runtime": "deserialize_cuda_engine",
+        "TensorIOMode": "INPUT",
+    }
+    for kind, names in calls.items():
+        for name in names.split():
+            assert hasattr(getattr(library.module, kind), name)
+    assert library.module.nptype(library.module.DataType.FLOAT) == np.float32
+    assert library.module.nptype(library.module.DataType.UINT8) == np.uint8

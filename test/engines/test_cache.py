@@ -143,6 +143,17 @@ def test_a_folder_that_others_may_write_to_keeps_no_engines(tmp_path):
         EngineCache(folder)
 
 
+def test_a_folder_that_others_may_rename_keeps_no_engines(tmp_path):
+    above = tmp_path / "above"
+    above.mkdir()
+    above.chmod(0o777)
+    with pytest.raises(BackendError, match="rename a folder above it"):
+        EngineCache(above / "engines")
+    # As in /tmp, where nobody renames what is another one's.
+    above.chmod(0o1777)
+    EngineCache(above / "engines")
+
+
 def test_files_are_this_users_alone(cache):
     made(cache, timings=b"timings")
     assert cache.folder.stat().st_mode & 0o777 == 0o700

@@ -47,7 +47,7 @@ def comparison_ms(references: int, passes: int = 100) -> dict[str, float]:
     for _ in range(passes):
         start = time.perf_counter()
         # From half precision, as references are held.
-        network.compare(embedding, bank.cells.astype(np.float32))
+        network.compare(embedding, bank.cells.astype(np.float32), bank.descriptors)
         times.append(time.perf_counter() - start)
     milliseconds = statistics.median(times[passes // 10 :]) * 1e3
     counts = {"view_cells": len(embedding.cells), "reference_cells": len(bank.cells)}

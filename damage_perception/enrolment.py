@@ -100,9 +100,8 @@ def same_product(
     embedding: Embedding, references: Sequence[Embedding], network: DamageNetwork
 ) -> bool:
     """Whether a view shows the product of ``references``. Raises BackendError."""
-    card = network.card.references
-    cells = Bank.of(references).cells.astype(np.float32)
-    return card is not None and network.compare(embedding, cells).same_logit >= card.least_same
+    bank = Bank.of(references)
+    return network.compare(embedding, bank.cells.astype(np.float32), bank.descriptors).same >= 0
 
 
 def _problem(shown: Shown, threshold: float) -> str:

@@ -7,7 +7,7 @@ from damage_perception.gallery.gallery import Gallery
 from damage_perception.gallery.reference import Reference, State
 from damage_perception.inspector import Inspector, MountedCamera
 from damage_perception.network import Assessment, BackendError, Calibration, Comparison, Embedding
-from damage_perception.network.comparison import Fusion, Identification, ReferenceCard
+from damage_perception.network.comparison import Fusion, Identification, ReferenceCard, Sameness
 from damage_perception.station import Station
 from damage_perception.verdict.policy import VerdictPolicy
 
@@ -15,7 +15,7 @@ CARD = ReferenceCard(
     Calibration(1.0, 0.0),
     Fusion(0.5, 0.5, 0.0, True),
     Identification(60.0, 20.0, -58.0),
-    least_same=0.0,
+    Sameness(1.0, 0.0, 0.0),
     good_scores=np.linspace(0.2, 0.5, 100),
     good_count=1000,
 )
@@ -46,7 +46,7 @@ class ColorNetwork(RedNetwork):
             said.logit, said.probability, said.kinds, said.maps, embedding(color, cells=16)
         )
 
-    def compare(self, embedding, references):
+    def compare(self, embedding, references, descriptors):
         if not self.comparing:
             raise BackendError("comparing failed")
         apart = np.abs(embedding.cells[:, None] - references[None]).mean(axis=2)

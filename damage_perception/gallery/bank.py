@@ -22,12 +22,14 @@ _DIRECTIONS: Final = 24
 class Bank:
     """The cells of some references.
 
-    cells      (K, C) float16, K <= MOST_CELLS
-    reference  (K,) which of the references each cell is of
+    cells        (K, C) float16, K <= MOST_CELLS
+    reference    (K,) which of the references each cell is of
+    descriptors  (R, D), of the references
     """
 
     cells: NDArray[np.float16]
     reference: NDArray[np.int32]
+    descriptors: NDArray[np.float32]
 
     @staticmethod
     def of(embeddings: Sequence[Embedding], most: int = MOST_CELLS) -> Bank:
@@ -43,7 +45,8 @@ class Bank:
         if len(cells) > most:
             chosen = np.sort(coreset(cells, most))
             cells, reference = cells[chosen], reference[chosen]
-        return Bank(cells.astype(np.float16), reference)
+        descriptors = np.stack([embedding.descriptor for embedding in embeddings])
+        return Bank(cells.astype(np.float16), reference, descriptors)
 
 
 def coreset(cells: NDArray[np.float32], count: int) -> NDArray[np.intp]:

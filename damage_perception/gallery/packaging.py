@@ -82,9 +82,7 @@ class PackagingWatch:
 
     def _alike(self, item: Differing, others: list[Differing]) -> bool:
         """Whether an item is whole, and the same product, by what the others look like."""
-        card = self._network.card.references
         bank = Bank.of([other.embedding for other in others if other is not item])
-        found = self._network.compare(item.embedding, bank.cells.astype(np.float32))
-        if card is None or found.same_logit < card.least_same:
-            return False
-        return probability(found.log_odds) < DIFFERS
+        cells = bank.cells.astype(np.float32)
+        found = self._network.compare(item.embedding, cells, bank.descriptors)
+        return found.same >= 0 and probability(found.log_odds) < DIFFERS

@@ -85,18 +85,17 @@ class References:
 
         def compared(sighting: Sighting, embedding: Embedding) -> Sighting:
             try:
-                found = self.network.compare(embedding, cells)
+                found = self.network.compare(embedding, cells, bank.descriptors)
             except BackendError as error:
                 self.problem = str(error)
                 return sighting
             self.problem = ""
             joined = card.fusion.join(sighting.logit, found.log_odds)
-            same = found.same_logit - card.least_same
             regions = sighting.regions
-            differs = same >= 0 and probability(joined) >= threshold
+            differs = found.same >= 0 and probability(joined) >= threshold
             if differs and not regions and seen is not None:
                 regions = _regions(found.change, embedding, sighting, *seen)
-            difference = Difference(sku, found.log_odds, joined, same)
+            difference = Difference(sku, found.log_odds, joined, found.same)
             return replace(sighting, difference=difference, regions=regions)
 
         evidence.compare(sku, compared)

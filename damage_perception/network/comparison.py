@@ -60,11 +60,29 @@ class Identification:
 
 
 @dataclass(frozen=True)
+class Sameness:
+    """Log odds that references are of the product that a view shows: a weighted sum.
+
+    logit   weight of what the comparison says of it
+    cosine  weight of the greatest cosine of the view's descriptor with those of the references
+    least   what all but a few views of their product have
+    """
+
+    logit: float
+    cosine: float
+    least: float
+
+    def margin(self, logit: float, cosine: float) -> float:
+        """Below 0 the references are of another product."""
+        return self.logit * logit + self.cosine * cosine - self.least
+
+
+@dataclass(frozen=True)
 class ReferenceCard:
     """What a model card says of references.
 
     calibration      of the logits of the comparison
-    least_same       logit below which the references are not of the product that a view shows
+    same             whether references are of the product that a view shows
     good_scores      (N,) sorted joined confidences of the highest-scoring good validation items
     good_count       how many good items were compared in all
     """
@@ -72,7 +90,7 @@ class ReferenceCard:
     calibration: Calibration
     fusion: Fusion
     identification: Identification
-    least_same: float
+    same: Sameness
     good_scores: NDArray[np.float64]
     good_count: int
 
@@ -90,7 +108,7 @@ class ReferenceCard:
                 bool(fusion["used"]),
             ),
             Identification(*(float(identification[name]) for name in ("cosine", "lead", "offset"))),
-            float(content["least_same"]),
+            Sameness(*(float(content["same"][name]) for name in ("logit", "cosine", "least"))),
             np.sort(np.asarray(good["highest_confidences"], np.float64)),
             int(good["count"]),
         )

@@ -57,13 +57,13 @@ class Comparison:
     """A view against references.
 
     log_odds    calibrated log odds of damage
-    same_logit  below ReferenceCard.least_same the references are of another product
+    same        below 0 the references are of another product
     change      (n,) float32, 0..1, of the view's cells: differs from what it should look like
     missing     (K,) float32, 0..1, of the references' cells: has no match in the view
     """
 
     log_odds: float
-    same_logit: float
+    same: float
     change: NDArray[np.float32]
     missing: NDArray[np.float32]
 
@@ -153,8 +153,17 @@ class DamageNetwork:
             for i, odds in enumerate(log_odds)
         ]
 
-    def compare(self, embedding: Embedding, references: NDArray[np.float32]) -> Comparison:
-        """A view against the cells of references, (K, C) float32, K >= 1. Raises BackendError."""
+    def compare(
+        self,
+        embedding: Embedding,
+        references: NDArray[np.float32],
+        descriptors: NDArray[np.float32],
+    ) -> Comparison:
+        """A view against references. Raises BackendError.
+
+        references   (K, C), K >= 1, their cells
+        descriptors  (R, D), R >= 1, of them
+        """
         if self._comparer is None or self.card.references is None:
             raise BackendError(f"model {self.card.model_id} compares nothing with references")
         if not len(embedding.cells):
@@ -163,9 +172,9 @@ class DamageNetwork:
         log_odds = self.card.references.calibration.log_odds(found["item_logit"])
         if not np.isfinite(log_odds).all():
             raise BackendError("comparing gave a confidence that is not a number")
-        return Comparison(
-            float(log_odds[0]), float(found["same_logit"][0]), found["change"], found["missing"]
-        )
+        cosine = float((descriptors @ embedding.descriptor).max())
+        same = self.card.references.same.margin(float(found["same_logit"][0]), cosine)
+        return Comparison(float(log_odds[0]), same, found["change"], found["missing"])
 
     def self_test(self) -> float:
         """Runs the stored inputs; the largest difference from the stored outputs.

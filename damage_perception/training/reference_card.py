@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from damage_perception.network import Embedding, OnnxRuntimeSession
+from damage_perception.network.comparison import Sameness
 from damage_perception.training.calibration import fit_calibration, fit_logistic, good_items
 from damage_perception.training.views import LabelledViews
 
@@ -27,8 +28,8 @@ class _Compared:
 
     rows      (V,) of the views
     logits    (V,) of damage, against references of their product
-    same      (V,) of the references being of their product
-    mistaken  (V,) the same, with references of another product
+    same      (V, 2) logit of the references being of their product, and cosine of descriptors
+    mistaken  (V, 2) the same, with references of another product
     """
 
     rows: NDArray[np.intp]
@@ -58,7 +59,8 @@ def reference_card(
     joined = signals @ weights[:2] + weights[2]
     alone, against = (float(roc_auc_score(truth, signal)) for signal in signals.T)
     both = float(roc_auc_score(truth, joined))
-    least_same = float(np.quantile(found.same[~truth], SAME_LOST))
+    same = _same(found, truth)
+    mistaken = [same.margin(*one) >= 0 for one in found.mistaken]
     identification, top1 = _identification(views, embeddings)
     return {
         "calibration": {"scale": round(scale, 6), "offset": round(offset, 6)},
@@ -69,7 +71,7 @@ def reference_card(
             "used": bool(weights[:2].min() >= 0 and both >= max(alone, against) - FUSION_LOSS),
         },
         "identification": identification,
-        "least_same": round(least_same, 6),
+        "same": {name: round(weight, 6) for name, weight in vars(same).items()},
         "good_items": good_items(joined, truth),
         "measured": {
             "views": len(truth),
@@ -79,7 +81,7 @@ def reference_card(
                 "references": round(against, 4),
                 "joined": round(both, 4),
             },
-            "other_product_taken_for_same": round(float(np.mean(found.mistaken >= least_same)), 4),
+            "other_product_taken_for_same": round(float(np.mean(mistaken)), 4),
             "top1_of_all_products": round(top1, 4),
         },
     }
@@ -102,16 +104,30 @@ def _compare(
     known = [(row, refs) for row, refs in _references(views) if len(refs)]
     banks = [np.concatenate([embeddings[ref].cells for ref in refs]) for _, refs in known]
     logits, same, mistaken = [], [], []
-    for place, (row, _) in enumerate(known):
-        cells = embeddings[row].cells
-        found = session.run({"view": cells, "references": banks[place]})
+    for place, (row, refs) in enumerate(known):
+        seen = embeddings[row]
+        found = session.run({"view": seen.cells, "references": banks[place]})
         # Half of all views on, there is another product.
-        other = session.run({"view": cells, "references": banks[place - len(known) // 2]})
+        elsewhere = place - len(known) // 2
+        other = session.run({"view": seen.cells, "references": banks[elsewhere]})
         logits.append(found["item_logit"][0])
-        same.append(found["same_logit"][0])
-        mistaken.append(other["same_logit"][0])
+        same.append((found["same_logit"][0], _cosine(seen, refs, embeddings)))
+        others = known[elsewhere][1]
+        mistaken.append((other["same_logit"][0], _cosine(seen, others, embeddings)))
     rows = np.array([row for row, _ in known])
     return _Compared(rows, np.array(logits), np.array(same), np.array(mistaken))
+
+
+def _cosine(seen: Embedding, references: NDArray[np.intp], embeddings: list[Embedding]) -> float:
+    return max(float(embeddings[row].descriptor @ seen.descriptor) for row in references)
+
+
+def _same(found: _Compared, damaged: NDArray[np.bool_]) -> Sameness:
+    """Fitted on views against references of their product and of another one."""
+    features = np.concatenate((found.same, found.mistaken))
+    weights = fit_logistic(features, np.arange(len(features)) < len(found.same))
+    odds = found.same[~damaged] @ weights[:2]
+    return Sameness(float(weights[0]), float(weights[1]), float(np.quantile(odds, SAME_LOST)))
 
 
 def _identification(

@@ -9,6 +9,7 @@ from image_folder import CAMERA, box_scene
 
 from damage_perception.frame import CameraModel, Frame
 from damage_perception.gallery.bank import Bank, coreset
+from damage_perception.network.comparison import Sameness
 from damage_perception.verdict.difference import ReferenceStatus
 from damage_perception.verdict.report import Reason, Verdict
 from damage_perception.verdict.tracker import Announcement
@@ -95,7 +96,7 @@ def test_an_unnamed_item_is_identified_or_none_of_these():
 
 def test_what_looks_like_a_sku_but_is_denied_by_the_comparison_is_judged_by_itself(monkeypatch):
     compare = ColorNetwork.compare
-    denied = lambda *of: replace(compare(*of), same_logit=-1.0)  # noqa: E731
+    denied = lambda *of: replace(compare(*of), same=-1.0)  # noqa: E731
     monkeypatch.setattr(ColorNetwork, "compare", denied)
     known = gallery(green=[GREEN])
     report, alone = judged(GREEN, "", known), judged(GREEN)
@@ -138,3 +139,11 @@ def test_a_bank_is_bounded_and_knows_whose_its_cells_are():
     assert len(Bank.of([embedding(GREEN, 12), embedding(BLUE, 16)]).cells) == 28
     with pytest.raises(ValueError, match="at least one cell"):
         Bank.of([embedding(GREEN, 0)])
+
+
+def test_whether_it_is_the_same_product_follows_from_comparison_and_descriptors():
+    same = Sameness(logit=2.0, cosine=10.0, least=7.0)
+    assert same.margin(0.0, 0.7) == pytest.approx(0.0)
+    assert same.margin(1.0, 0.7) > 0 > same.margin(1.0, 0.4)
+    bank = Bank.of([embedding(GREEN), embedding(BLUE)])
+    assert (bank.descriptors @ embedding(BLUE).descriptor).max() == pytest.approx(1.0)

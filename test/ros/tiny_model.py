@@ -56,7 +56,7 @@ def write_model(folder, fewest=1, view_size=VIEW_SIZE, references=False):
             "calibration": {"scale": 1.0, "offset": 0.0},
             "fusion": {"supervised": 1.0, "references": 2.4, "offset": 0.0, "used": True},
             "identification": {"cosine": 20.0, "lead": 10.0, "offset": -18.0},
-            "least_same": 0.0,
+            "same": {"logit": 1.0, "cosine": 0.0, "least": 0.0},
             "good_items": card["good_items"],
         }
     path = folder / "tiny.yaml"

@@ -70,6 +70,7 @@ class Module:
     for_gpu: bool = False
 
 
+_DEPLOYMENT: Final = "install TensorRT and pycuda as docs/deployment.md says"
 _SOURCE: Final = "source the ROS 2 workspace; without ROS, run `make env` in a checkout"
 _EVALUATION: Final = "pip install 'damage_perception[evaluation]'"
 _SIMULATION: Final = "pip install 'damage_perception[simulation]'"
@@ -101,7 +102,6 @@ MODULES: Final = (
     Module("embreex", "embreex", "simulate, train and the demo", _SIMULATION),
     Module("torch", "torch", "training", _TRAINING),
     Module("pycocotools", "pycocotools", "training on annotations in COCO format", _TRAINING),
-    Module("tensorrt", "tensorrt", "inference on the GPU", "pip install tensorrt", for_gpu=True),
     Module("pycuda", "pycuda.driver", "inference on the GPU", "pip install pycuda", for_gpu=True),
 )
 
@@ -116,6 +116,7 @@ def examine() -> list[Finding]:
         examine_python(),
         *modules,
         gpu,
+        examine_backend(has_gpu),
         examine_model(),
         examine_transport(),
         examine_shared_memory(),
@@ -170,6 +171,21 @@ def examine_gpu() -> Finding:
         "none visible; the network runs on the CPU",
         "where there is one: install its driver; in a container: docker run --gpus all",
     )
+
+
+def examine_backend(has_gpu: bool) -> Finding:
+    """What the node runs the model on where `backend` is auto, and why."""
+    try:
+        # Not before: it needs modules that may be what is missing.
+        from damage_perception.engines.backend import TensorRtBackend, choose_backend
+    except ImportError as error:
+        return Finding("backend", "missing", f"none: {error}", "install what is missing above")
+    choice = choose_backend("auto", threads=1)
+    if isinstance(choice.backend, TensorRtBackend):
+        return Finding("backend", "ok", f"{choice.backend.name} on {choice.why}")
+    if not has_gpu:
+        return Finding("backend", "ok", "onnxruntime on the CPU")
+    return Finding("backend", "warning", f"onnxruntime on the CPU: {choice.why}", _DEPLOYMENT)
 
 
 def examine_model() -> Finding:

@@ -5,7 +5,16 @@ import sys
 import pytest
 
 from damage_perception import doctor
-from damage_perception.doctor import Module, examine, examine_model, examine_module
+from damage_perception.doctor import (
+    Module,
+    examine,
+    examine_backend,
+    examine_model,
+    examine_module,
+)
+from damage_perception.engines import backend
+from damage_perception.engines.backend import Choice
+from damage_perception.network import OnnxRuntimeBackend
 
 
 def probed(name, has_gpu=False, **fields):
@@ -74,6 +83,15 @@ def test_a_version_older_than_what_is_tested_is_a_warning(module_file, version, 
         f"of_{version.replace('.', '_').replace('-', '_')}", f"__version__ = '{version}'"
     )
     assert probed(name, oldest="4.6").state == state
+
+
+def test_what_the_model_runs_on_is_said_and_what_a_gpu_lacks(monkeypatch):
+    assert examine_backend(has_gpu=False).state == "ok"
+    choice = Choice(OnnxRuntimeBackend(1), "no inference on a GPU: pycuda is missing")
+    monkeypatch.setattr(backend, "choose_backend", lambda *_, **__: choice)
+    finding = examine_backend(has_gpu=True)
+    assert finding.state == "warning" and "pycuda is missing" in finding.detail
+    assert "docs/deployment.md" in finding.mend
 
 
 def test_what_only_a_gpu_needs_is_not_missed_without_one():

@@ -42,6 +42,7 @@ class Loading:
     ) -> None:
         self.why, self.state, self.problem = choice.why, "", ""
         self._info, self._error = info, error
+        self._lock, self._closed = threading.Lock(), False
         backend = choice.backend
         if not isinstance(backend, TensorRtBackend):
             self.network = DamageNetwork.load(card_path, precision=precision, backend=backend)
@@ -56,6 +57,12 @@ class Loading:
         threading.Thread(
             target=self._load, args=(card_path, precision, told, otherwise), daemon=True
         ).start()
+
+    def close(self) -> None:
+        """Frees the network, or what becomes of engines that are still being built."""
+        with self._lock:
+            self._closed = True
+            self.network.close()
 
     def _load(
         self, card_path: Path, precision: str, backend: Backend, otherwise: Backend | None
@@ -75,8 +82,12 @@ class Loading:
                 self.state = ""
                 return
             self.why = self.problem
-        self.network.become(found)
-        self.state = ""
+        with self._lock:
+            self.state = ""
+            if self._closed:
+                found.close()
+                return
+            self.network.become(found)
         self._info(f"inference on {self.network.backend} from now on: {self.why}")
 
     def _tell(self, phase: str, share: float) -> None:
@@ -104,3 +115,6 @@ class _Waiting:
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
         """Raises BackendError, saying how far the engine is, or why there is none."""
         raise BackendError(f"no engine: {self._loading.problem or self._loading.state}")
+
+    def close(self) -> None:
+        """Nothing is held."""

@@ -116,6 +116,12 @@ class DamageNetwork:
         self.precision, self._session = other.precision, other._session
         self._comparer = other._comparer
 
+    def close(self) -> None:
+        """Frees the sessions; it assesses nothing more."""
+        for session in (self._session, self._comparer):
+            if session is not None:
+                session.close()
+
     @property
     def _graph(self) -> Path:
         return self.card.graph(self.precision)

@@ -34,6 +34,9 @@ class Session(Protocol):
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
         """One pass; outputs by name. Raises BackendError."""
 
+    def close(self) -> None:
+        """Frees what it holds; it runs nothing more."""
+
 
 class Backend(Protocol):
     """What opens graphs.
@@ -99,6 +102,9 @@ class OnnxRuntimeSession:
             return dict(zip(names, self._session.run(names, dict(inputs)), strict=True))
         except Exception as error:
             raise BackendError(f"inference failed: {error}") from error
+
+    def close(self) -> None:
+        """Nothing to do: it goes with its memory."""
 
 
 @dataclass(frozen=True)

@@ -191,7 +191,9 @@ class DetectorNode(LifecycleNode):
         for part in (self._requests, self._gallery_requests, self._outputs):
             if part is not None:
                 part.destroy()
-        self._inspector = self._outputs = self._requests = None
+        if self._loading is not None:
+            self._loading.close()
+        self._inspector = self._loading = self._outputs = self._requests = None
         self._gallery_requests = self._keeper = None
 
     def _keep_gallery(

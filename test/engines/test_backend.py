@@ -202,6 +202,27 @@ def test_or_the_cpu_takes_over_and_it_is_said_why(shipped_card, backend, builder
     assert "no kernel" in loading.why and loading.network.self_test() < 0.005
 
 
+def test_what_is_closed_holds_no_device_even_where_it_was_still_being_built(
+    shipped_card, backend, builder
+):
+    held = SimulatedDevice.opened - SimulatedDevice.closed
+    loading = Loading(shipped_card, "fp32", Choice(backend, "Orin"))
+    until(lambda: not loading.state)
+    assert SimulatedDevice.opened - SimulatedDevice.closed == held + 2
+    loading.close()
+    assert SimulatedDevice.opened - SimulatedDevice.closed == held
+    backend.cache.forget(backend.cache.entries()[0].digest)
+    builder.go.clear()
+    late = Loading(shipped_card, "fp32", Choice(backend, "Orin"))
+    until(lambda: "building" in late.state)
+    late.close()
+    builder.go.set()
+    until(lambda: not late.state)
+    until(lambda: SimulatedDevice.opened - SimulatedDevice.closed == held)
+    with pytest.raises(BackendError, match="no engine"):
+        late.network._session.run(stored_views(shipped_card))
+
+
 def test_on_a_cpu_there_is_nothing_to_wait_for(shipped_card):
     loading = Loading(shipped_card, "fp32", Choice(OnnxRuntimeBackend(2), "as configured"))
     assert loading.network.backend == "onnxruntime-cpu-fp32"

@@ -63,8 +63,9 @@ def build_engine(
     config.add_optimization_profile(_profile(builder, network, profile, graph))
     # TensorRT for RTX tunes kernels as an engine is loaded.
     cache = _use_timings(config, timings) if library.flavour == "tensorrt" else None
-    if hasattr(trt, "IProgressMonitor"):
-        config.progress_monitor = _monitor(trt, progress)
+    # Kept here: the builder calls it, and does not own it.
+    monitor = _monitor(trt, progress)
+    config.progress_monitor = monitor
     built = builder.build_serialized_network(network, config)
     if built is None:
         raise _refused("cannot build", library, graph, logger.errors)

@@ -89,7 +89,7 @@ class Describer(nn.Module):
         return torch.stack(
             (
                 *(2 * ((sides * scale.unsqueeze(1)).log() * has_width.unsqueeze(1))).unbind(dim=1),
-                2 * (high * scale).clamp(0.02, 2).log() * has_height,
+                2 * (high * scale).clamp(0.02, 2.0).log() * has_height,
                 4 * (sides[:, 0] / sides[:, 1]).log(),
                 has_width,
                 has_height,

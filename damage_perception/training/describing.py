@@ -56,32 +56,37 @@ def fit_describer(
     plan = config.describer
     if plan is None:
         return {}
-    whole = LabelledViews.load(work / "train")
-    views = shrink_views(whole, work / "train_described", DESCRIBED_SIZE)
-    validation = LabelledViews.load(work / "validation")
-    validation = shrink_views(validation, work / "validation_described", DESCRIBED_SIZE)
     run = Run.of(copy.deepcopy(describer).requires_grad_(True), WEIGHT_DECAY)
     if (work / CHECKPOINT).exists():
         run.resume(work / CHECKPOINT)
+    views = LabelledViews.load(work / "train")
     products = min(plan.products, len(views) // (2 * SCENES))
     steps = math.ceil(plan.samples / (products * SCENES))
-    device = next(run.model.parameters()).device
     task = progress.add_task("learning products", total=steps)
     progress.advance(task, run.step)
-    batches = drawn_ahead(
-        lambda step: _drawn(views, products, (config.seed, step)), range(run.step, steps)
-    )
-    for batch in batches:
-        run.model.train()
-        loss = describing_loss(_describe(run.model, batch), batch.product.to(device))
-        run.learn(loss, learning_rate(plan.learning_rate, run.step, steps, 50), EMA)
-        progress.advance(task)
-        if run.step % config.validate_every == 0 or run.step == steps:
-            found = identified(run.averaged, validation)
-            run.history.append({"step": run.step, "loss": float(loss), "identified": found})
-            run.save(work / CHECKPOINT)
+    if run.step < steps:
+        small = shrink_views(views, work / "train_described", DESCRIBED_SIZE)
+        whole = LabelledViews.load(work / "validation")
+        validation = shrink_views(whole, work / "validation_described", DESCRIBED_SIZE)
+        for batch in drawn_ahead(
+            lambda step: _drawn(small, products, (config.seed, step)), range(run.step, steps)
+        ):
+            loss = _step(run, batch, learning_rate(plan.learning_rate, run.step, steps, 50))
+            progress.advance(task)
+            if run.step % config.validate_every == 0 or run.step == steps:
+                found = identified(run.averaged, validation)
+                run.history.append({"step": run.step, "loss": loss, "identified": found})
+                run.save(work / CHECKPOINT)
     describer.load_state_dict(run.averaged.state_dict())
     return {"identified": run.history[-1]["identified"]}
+
+
+def _step(run: Run[Describer], batch: Batch, rate: float) -> float:
+    run.model.train()
+    descriptor = _describe(run.model, batch)
+    loss = describing_loss(descriptor, batch.product.to(descriptor.device))
+    run.learn(loss, rate, EMA)
+    return float(loss.detach())
 
 
 def _drawn(views: LabelledViews, count: int, seed: tuple[int, int]) -> Batch:

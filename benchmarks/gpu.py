@@ -54,7 +54,7 @@ from benchmarks.gpu import views
 from damage_perception.engines.backend import find_tensorrt
 from damage_perception.network import DamageNetwork
 from damage_perception.share import default_model_card
-network = DamageNetwork.load(default_model_card(), precision={precision!r}, backend=find_tensorrt())
+network = DamageNetwork.load(default_model_card(), {precision!r}, find_tensorrt())
 network._session.run(views(network.card, 1))
 print(time.perf_counter() - start)
 """
@@ -92,7 +92,7 @@ def check(backend: TensorRtBackend, card_path: Path, passes: int = PASSES) -> di
             found[precision] = {"left_out": "the model has no such graph; its card says why"}
             continue
         start = time.perf_counter()
-        network = DamageNetwork.load(card_path, precision=precision, backend=backend)
+        network = DamageNetwork.load(card_path, precision, backend)
         built_s = time.perf_counter() - start
         session = backend.session(card.graphs[name], dict.fromkeys(INPUTS, MOST_VIEWS))
         found[precision] = {

@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.images import frames, station
 from benchmarks.scenarios import THREADS
 from damage_perception.gallery.bank import Bank
-from damage_perception.network import DamageNetwork, ModelCard
+from damage_perception.network import DamageNetwork, ModelCard, OnnxRuntimeBackend
 from damage_perception.share import default_model_card
 from damage_perception.view import cut_items
 
@@ -25,7 +25,7 @@ def network_ms(
     width: int, height: int, precision: str = "fp32", batch: int = 1, passes: int = 100
 ) -> float:
     """Median time of one pass over ``batch`` views, nothing else running."""
-    network = DamageNetwork.load(default_model_card(), THREADS, precision)
+    network = DamageNetwork.load(default_model_card(), precision, OnnxRuntimeBackend(THREADS))
     ((_, view),) = cut_items(frames(width, height)[0], station(), network.view_size)
     times = []
     for _ in range(passes):
@@ -37,7 +37,7 @@ def network_ms(
 
 def comparison_ms(references: int, passes: int = 100) -> dict[str, float]:
     """Median time of comparing one view with so many references, and how many cells they have."""
-    network = DamageNetwork.load(default_model_card(), THREADS)
+    network = DamageNetwork.load(default_model_card(), backend=OnnxRuntimeBackend(THREADS))
     ((_, view),) = cut_items(frames(640, 480)[0], station(), network.view_size)
     embedding = network.assess([view])[0].embedding
     if embedding is None:

@@ -133,7 +133,7 @@ def _self_test(backend: "TensorRtBackend", model: Path | None, precision: Precis
     from damage_perception.share import default_model_card
 
     card = model or default_model_card()
-    return DamageNetwork.load(card, precision=precision.value, backend=backend).self_test()
+    return DamageNetwork.load(card, precision.value, backend).self_test()
 
 
 def _row(entry: "Entry") -> tuple[str, ...]:

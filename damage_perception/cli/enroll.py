@@ -80,10 +80,11 @@ def reembed(
 ) -> None:
     """Embed the kept views of all references again, with another model."""
     from damage_perception.enrolment import embed_again
-    from damage_perception.network import DamageNetwork
+    from damage_perception.network import DamageNetwork, OnnxRuntimeBackend
     from damage_perception.share import default_model_card
 
-    network = DamageNetwork.load(model or default_model_card(), threads, precision.value)
+    card, backend = model or default_model_card(), OnnxRuntimeBackend(threads)
+    network = DamageNetwork.load(card, precision.value, backend)
     count = embed_again(open_gallery(gallery), network, user())
     console.print(f"{count} references embedded by {network.card.model_id}", markup=False)
 

@@ -68,13 +68,13 @@ def load_inspector(options: PipelineOptions, cameras: Sequence[str]) -> "Inspect
     or the model card cannot show it.
     """
     from damage_perception.inspector import Inspector, MountedCamera
-    from damage_perception.network import DamageNetwork
+    from damage_perception.network import DamageNetwork, OnnxRuntimeBackend
     from damage_perception.share import default_model_card
     from damage_perception.station import Station, load_station
     from damage_perception.verdict.policy import VerdictPolicy
 
     card = options.model or default_model_card()
-    network = DamageNetwork.load(card, options.threads, options.precision.value)
+    network = DamageNetwork.load(card, options.precision.value, OnnxRuntimeBackend(options.threads))
     stations = {
         name: load_station(options.station, name) if options.station else Station()
         for name in cameras

@@ -45,11 +45,11 @@ class Loading:
         self._lock, self._closed = threading.Lock(), False
         backend = choice.backend
         if not isinstance(backend, TensorRtBackend):
-            self.network = DamageNetwork.load(card_path, precision=precision, backend=backend)
+            self.network = DamageNetwork.load(card_path, precision, backend)
             return
         self.state = "loading engines"
         if meanwhile is not None:
-            self.network = DamageNetwork.load(card_path, precision=precision, backend=meanwhile)
+            self.network = DamageNetwork.load(card_path, precision, meanwhile)
         else:
             waiting = _Waiting(backend.name, self)
             self.network = DamageNetwork(ModelCard.load(card_path), waiting, precision, waiting)
@@ -68,7 +68,7 @@ class Loading:
         self, card_path: Path, precision: str, backend: Backend, otherwise: Backend | None
     ) -> None:
         try:
-            found = DamageNetwork.load(card_path, precision=precision, backend=backend)
+            found = DamageNetwork.load(card_path, precision, backend)
         except (BackendError, ModelCardError) as error:
             self.problem = str(error)
             self._error(self.problem)
@@ -76,7 +76,7 @@ class Loading:
                 self.state = ""
                 return
             try:
-                found = DamageNetwork.load(card_path, precision=precision, backend=otherwise)
+                found = DamageNetwork.load(card_path, precision, otherwise)
             except (BackendError, ModelCardError) as other:
                 self.problem += f"; {other}"
                 self.state = ""

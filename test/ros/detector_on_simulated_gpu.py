@@ -1,6 +1,7 @@
 """The detector, on a machine that seems to have a GPU: engines run in ONNX Runtime.
 
-They are built when the file that the environment names as GO is there.
+They are built when the file that the environment names as GO is there, and the GPU is lost while
+the one that it names as LOST is.
 """
 
 import os
@@ -16,12 +17,19 @@ from simulated_device import SimulatedDevice
 
 from damage_perception.engines import backend
 from damage_perception.engines.building import Built
-from damage_perception.engines.device import Gpu
+from damage_perception.engines.device import DeviceError, Gpu
 from damage_perception.engines.library import Library
 from damage_perception.network import BackendError
 from damage_perception.ros.detector import main
 
-GO = Path(os.environ["GO"])
+GO, LOST = Path(os.environ["GO"]), Path(os.environ["LOST"])
+
+
+class LosableDevice(SimulatedDevice):
+    def execute(self):
+        if LOST.exists():
+            raise DeviceError("the GPU has fallen off the bus")
+        super().execute()
 
 
 def build(library, graph, profile, timings, workspace, progress):
@@ -39,7 +47,7 @@ backend.find_gpu = lambda: Gpu("Orin", "8.7", "12060")
 backend.TensorRtBackend = partial(
     backend.TensorRtBackend,
     build=build,
-    open_device=lambda library, engine: SimulatedDevice(engine.decode()),
+    open_device=lambda library, engine: LosableDevice(engine.decode()),
 )
 
 main()

@@ -24,7 +24,12 @@ def go(tmp_path):
 
 
 @pytest.fixture
-def started(environment, tmp_path, go, tiny_card):
+def lost(tmp_path):
+    return tmp_path / "lost"
+
+
+@pytest.fixture
+def started(environment, tmp_path, go, lost, tiny_card):
     running = []
 
     def start(**parameters):
@@ -35,7 +40,7 @@ def started(environment, tmp_path, go, tiny_card):
             "leave_after_ms": 100,
             **parameters,
         }
-        cache = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "GO": str(go)}
+        cache = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "GO": str(go), "LOST": str(lost)}
         process = Detector(tmp_path, {**environment, **cache}, parameters, program=[SIMULATED])
         node = Cell(environment)
         running.append((node, process))
@@ -120,3 +125,24 @@ def test_engines_that_cannot_be_built_pass_nothing_unless_the_cpu_may_take_over(
     cell.show(None, frames=6)
     report = judged(cell, "by the CPU")
     assert report.verdict == DamageReport.PASS and report.backend == "onnxruntime-cpu-fp32"
+
+
+def test_a_gpu_that_is_lost_passes_nothing_and_is_taken_back_when_it_returns(started, go, lost):
+    go.write_text("")
+    cell, detector = started(backend="tensorrt")
+    configure(cell)
+    cell.until(lambda: backend(cell)[0] == OK, timeout_s=20)
+    assert judged(cell, "before").verdict == DamageReport.PASS
+    lost.write_text("")
+    cell.show(None, frames=6)
+    report = judged(cell, "lost")
+    assert report.verdict == DamageReport.UNKNOWN
+    assert report.reasons & DamageReport.REASON_BACKEND_FAULT
+    assert "fallen off the bus" in cell.status("detector")[2]["last_fault"]
+    lost.unlink()
+    # The pause before the next attempt is over by then.
+    time.sleep(4)
+    cell.show(None, frames=6)
+    report = judged(cell, "back")
+    assert report.verdict == DamageReport.PASS and report.backend == "tensorrt-10.3.0-fp32"
+    assert detector.running and "Traceback" not in detector.log

@@ -12,8 +12,8 @@ from damage_perception.network.session import BackendError
 
 # Module names; both have one interface. The full library knows every GPU, so it comes first.
 FLAVOURS: Final = ("tensorrt", "tensorrt_rtx")
-# What is newer than the first and was there in the second; one code for all between them.
-OLDEST, NEWEST_TRIED = (10, 3), (11, 4)
+# Of the full library: that of JetPack 6.
+OLDEST: Final = (10, 3)
 
 _log = logging.getLogger(__name__)
 

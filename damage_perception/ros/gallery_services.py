@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.lifecycle import LifecycleNode
 from rclpy.task import Future
 
 from damage_perception.gallery.reference import GalleryError, check_sku
 from damage_perception.ros import gallery_requests as requests
-from damage_perception.ros.answers import resolver
+from damage_perception.ros.answers import Offered, resolver
 from damage_perception.ros.enrolment import Enrolment
 from damage_perception.ros.gallery_keeper import GalleryKeeper
 from damage_perception.ros.gallery_requests import Outcome
@@ -32,7 +31,7 @@ _MOST_VIEWS: Final = 32
 _USUAL_WAIT_NS: Final = 5_000_000_000
 
 
-class GalleryServices:
+class GalleryServices(Offered):
     """The services from creation to ``destroy``.
 
     values  the node's parameters as they are now
@@ -48,27 +47,17 @@ class GalleryServices:
         worker: Callable[[], Worker | None],
         keeper: GalleryKeeper | None,
     ) -> None:
-        self._node = node
         self._now_ns = now_ns
         self._values = values
         self._worker = worker
         self._keeper = keeper
-        # A callback that waits keeps the others of its group from running.
-        group = ReentrantCallbackGroup()
-        self._services = [
-            node.create_service(kind, name, callback, callback_group=group)
-            for kind, name, callback in (
-                (EnrollReference, "~/enroll_reference", self._enroll),
-                (ConfirmItem, "~/confirm_item", self._confirm),
-                (ReviewCandidates, "~/review_candidates", self._review),
-                (UndoGalleryChange, "~/undo_gallery_change", self._undo),
-            )
-        ]
-
-    def destroy(self) -> None:
-        """Takes the services off the node."""
-        for service in self._services:
-            self._node.destroy_service(service)
+        super().__init__(
+            node,
+            (EnrollReference, "~/enroll_reference", self._enroll),
+            (ConfirmItem, "~/confirm_item", self._confirm),
+            (ReviewCandidates, "~/review_candidates", self._review),
+            (UndoGalleryChange, "~/undo_gallery_change", self._undo),
+        )
 
     async def _enroll(
         self, request: EnrollReference.Request, response: EnrollReference.Response

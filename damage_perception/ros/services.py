@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any, Final
 
-from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.lifecycle import LifecycleNode
 from rclpy.task import Future
 
-from damage_perception.ros.answers import resolver
+from damage_perception.ros.answers import Offered, resolver
 from damage_perception.ros.calibration import CalibratedCamera, Calibration
 from damage_perception.ros.inspection import Inspection
 from damage_perception.ros.messages import nanoseconds_of, report_message
@@ -28,7 +27,7 @@ _BUSY: Final = "an inspection is running: wait for its answer"
 _numbers = count(1)
 
 
-class Services:
+class Services(Offered):
     """``~/inspect`` and ``~/calibrate_station`` from creation to ``destroy``.
 
     values  the node's parameters as they are now
@@ -42,24 +41,15 @@ class Services:
         values: Callable[[], Mapping[str, Any]],
         worker: Callable[[], Worker | None],
     ) -> None:
-        self._node = node
         self._now_ns = now_ns
         self._values = values
         self._worker = worker
         self._inspecting = False
-        # A callback that waits keeps the others of its group from running.
-        group = ReentrantCallbackGroup()
-        self._services = [
-            node.create_service(Inspect, "~/inspect", self._inspect, callback_group=group),
-            node.create_service(
-                CalibrateStation, "~/calibrate_station", self._calibrate, callback_group=group
-            ),
-        ]
-
-    def destroy(self) -> None:
-        """Takes the services off the node."""
-        for service in self._services:
-            self._node.destroy_service(service)
+        super().__init__(
+            node,
+            (Inspect, "~/inspect", self._inspect),
+            (CalibrateStation, "~/calibrate_station", self._calibrate),
+        )
 
     async def _inspect(
         self, request: Inspect.Request, response: Inspect.Response

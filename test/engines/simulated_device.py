@@ -1,11 +1,16 @@
 """A device without a GPU: memory of its own, in which ONNX Runtime runs the graph itself."""
 
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import onnxruntime
 
-from damage_perception.engines.device import DeviceError, Tensor
+from damage_perception.engines.backend import TensorRtBackend
+from damage_perception.engines.building import Built
+from damage_perception.engines.cache import EngineCache
+from damage_perception.engines.device import DeviceError, Gpu, Tensor
+from damage_perception.engines.library import Library
 
 _TYPES = {"tensor(float)": "float32", "tensor(uint8)": "uint8"}
 
@@ -109,3 +114,24 @@ class SimulatedDevice:
     def close(self):
         assert threading.get_ident() == self._thread, "a device belongs to one thread"
         SimulatedDevice.closed += 1
+
+
+LIBRARY = Library("tensorrt", SimpleNamespace(__version__="10.3.0"))
+GPU = Gpu("Orin", "8.7", "12060")
+
+
+def build(library, graph, profile, timings, workspace, progress):
+    """An engine that names the graph it runs."""
+    progress("tactics", 0.4)
+    return Built(str(graph).encode())
+
+
+def simulated_backend(folder=None, gpu=GPU, build=build, device=SimulatedDevice):
+    """TensorRT on a GPU that is none; its engines lie in ``folder``, or where the user's do."""
+    return TensorRtBackend(
+        LIBRARY,
+        gpu,
+        EngineCache(folder),
+        build=build,
+        open_device=lambda library, engine: device(engine.decode()),
+    )

@@ -4,24 +4,18 @@ import threading
 import time
 
 import pytest
-from simulated_device import SimulatedDevice
+from simulated_device import GPU, LIBRARY, SimulatedDevice, simulated_backend
 
 from damage_perception.engines import backend as backends
-from damage_perception.engines.backend import Choice, TensorRtBackend, choose_backend
+from damage_perception.engines.backend import Choice, choose_backend
 from damage_perception.engines.building import Built
-from damage_perception.engines.cache import EngineCache
-from damage_perception.engines.device import DeviceError, Gpu
+from damage_perception.engines.device import DeviceError
 from damage_perception.engines.library import Library
 from damage_perception.engines.loading import Loading
 from damage_perception.network import BackendError, DamageNetwork, ModelCard, OnnxRuntimeBackend
 from damage_perception.network.damage_network import INPUTS, MOST_VIEWS
 
-GPU = Gpu("Orin", "8.7", "12060")
 MOST = dict.fromkeys(INPUTS, MOST_VIEWS)
-
-
-class Trt:
-    __version__ = "10.3.0"
 
 
 class Builder:
@@ -49,13 +43,7 @@ def builder():
 
 @pytest.fixture
 def backend(tmp_path, builder):
-    return TensorRtBackend(
-        Library("tensorrt", Trt),
-        GPU,
-        EngineCache(tmp_path / "engines"),
-        build=builder,
-        open_device=lambda library, engine: SimulatedDevice(engine.decode()),
-    )
+    return simulated_backend(tmp_path / "engines", build=builder)
 
 
 def until(condition):
@@ -125,7 +113,7 @@ def test_an_engine_that_answers_otherwise_is_refused(shipped_card, backend):
 
 
 def test_without_a_gpu_auto_takes_the_cpu_and_says_why(monkeypatch):
-    monkeypatch.setattr(backends, "find_library", lambda: Library("tensorrt", Trt))
+    monkeypatch.setattr(backends, "find_library", lambda: LIBRARY)
 
     def no_gpu():
         raise BackendError("no GPU: no CUDA-capable device is detected")
@@ -143,7 +131,7 @@ def test_without_a_gpu_auto_takes_the_cpu_and_says_why(monkeypatch):
 
 def test_with_a_gpu_auto_takes_tensorrt(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(backends, "find_library", lambda: Library("tensorrt_rtx", Trt))
+    monkeypatch.setattr(backends, "find_library", lambda: Library("tensorrt_rtx", LIBRARY.module))
     monkeypatch.setattr(backends, "find_gpu", lambda: GPU)
     choice = choose_backend("auto", 2, require_gpu=True)
     assert choice.backend.name == "tensorrt_rtx-10.3.0"

@@ -1,26 +1,14 @@
 """damage-perception engine: what is kept, what is wrong with it, and what is deleted."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from simulated_device import SimulatedDevice
+from simulated_device import GPU, simulated_backend
 
 from damage_perception.cli import main
 from damage_perception.engines import backend as backends
-from damage_perception.engines.backend import TensorRtBackend
-from damage_perception.engines.building import Built
 from damage_perception.engines.cache import EngineCache
-from damage_perception.engines.device import Gpu
-from damage_perception.engines.library import Library
-
-
-class Trt:
-    __version__ = "10.3.0"
-
-
-def build(library, graph, profile, timings, workspace, progress):
-    progress("tactics", 0.5)
-    return Built(str(graph).encode())
 
 
 def run(*arguments):
@@ -40,13 +28,7 @@ def folder(monkeypatch, tmp_path):
 @pytest.fixture
 def gpu(monkeypatch):
     def found(name="Orin"):
-        backend = TensorRtBackend(
-            Library("tensorrt", Trt),
-            Gpu(name, "8.7", "12060"),
-            EngineCache(),
-            build=build,
-            open_device=lambda library, engine: SimulatedDevice(engine.decode()),
-        )
+        backend = simulated_backend(gpu=replace(GPU, name=name))
         monkeypatch.setattr(backends, "find_tensorrt", lambda: backend)
 
     found()

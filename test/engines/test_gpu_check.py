@@ -6,21 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from simulated_device import SimulatedDevice
+from simulated_device import simulated_backend
 
 from benchmarks import gpu
-from damage_perception.engines.backend import TensorRtBackend
-from damage_perception.engines.building import Built
-from damage_perception.engines.cache import EngineCache
-from damage_perception.engines.device import Gpu
-from damage_perception.engines.library import Library
 from damage_perception.network import ModelCard
 
 ROOT = Path(__file__).parents[2]
-
-
-class Trt:
-    __version__ = "10.3.0"
 
 
 def test_the_views_differ_and_are_what_the_network_takes(shipped_card):
@@ -35,13 +26,7 @@ def test_the_views_differ_and_are_what_the_network_takes(shipped_card):
 def test_every_precision_is_held_against_onnx_runtime(shipped_card, tmp_path, monkeypatch):
     monkeypatch.setattr(gpu, "VIEWS", 4)
     monkeypatch.setattr(gpu, "BATCHES", (1, 2))
-    backend = TensorRtBackend(
-        Library("tensorrt", Trt),
-        Gpu("simulated", "0.0", "0"),
-        EngineCache(tmp_path / "engines"),
-        build=lambda library, graph, *rest: Built(str(graph).encode()),
-        open_device=lambda library, engine: SimulatedDevice(engine.decode()),
-    )
+    backend = simulated_backend(tmp_path / "engines")
     found = gpu.check(backend, shipped_card, passes=2)
     assert found["fp32"]["parity"] < 1e-3 and found["fp32"]["graph"] == "fp32"
     assert found["fp32"]["parity"] <= found["fp16"]["parity"] < 0.05

@@ -7,18 +7,15 @@ the one that it names as LOST is.
 import os
 import sys
 import time
-from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "engines"))
 
-from simulated_device import SimulatedDevice
+from simulated_device import SimulatedDevice, simulated_backend
 
 from damage_perception.engines import backend
 from damage_perception.engines.building import Built
-from damage_perception.engines.device import DeviceError, Gpu
-from damage_perception.engines.library import Library
+from damage_perception.engines.device import DeviceError
 from damage_perception.network import BackendError
 from damage_perception.ros.detector import main
 
@@ -41,13 +38,6 @@ def build(library, graph, profile, timings, workspace, progress):
     return Built(str(graph).encode())
 
 
-trt = SimpleNamespace(__version__="10.3.0")
-backend.find_library = lambda: Library("tensorrt", trt)
-backend.find_gpu = lambda: Gpu("Orin", "8.7", "12060")
-backend.TensorRtBackend = partial(
-    backend.TensorRtBackend,
-    build=build,
-    open_device=lambda library, engine: LosableDevice(engine.decode()),
-)
+backend.find_tensorrt = lambda: simulated_backend(build=build, device=LosableDevice)
 
 main()

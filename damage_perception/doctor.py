@@ -180,12 +180,12 @@ def examine_backend(has_gpu: bool) -> Finding:
         from damage_perception.engines.backend import TensorRtBackend, choose_backend
     except ImportError as error:
         return Finding("backend", "missing", f"none: {error}", "install what is missing above")
-    choice = choose_backend("auto", threads=1)
-    if isinstance(choice.backend, TensorRtBackend):
-        return Finding("backend", "ok", f"{choice.backend.name} on {choice.why}")
+    backend = choose_backend("auto", threads=1)
+    if isinstance(backend, TensorRtBackend):
+        return Finding("backend", "ok", f"{backend.name} on {backend.why}")
     if not has_gpu:
         return Finding("backend", "ok", "onnxruntime on the CPU")
-    return Finding("backend", "warning", f"onnxruntime on the CPU: {choice.why}", _DEPLOYMENT)
+    return Finding("backend", "warning", f"onnxruntime on the CPU: {backend.why}", _DEPLOYMENT)
 
 
 def examine_model() -> Finding:

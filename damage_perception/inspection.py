@@ -92,6 +92,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "model_id": report.model_id,
         "calibration_id": report.calibration_id,
         "backend": report.backend,
+        "backend_reason": report.backend_reason,
     }
 
 

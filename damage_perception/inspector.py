@@ -241,6 +241,7 @@ class Inspector:
             model_id=self.network.card.model_id,
             calibration_id=self.network.card.calibration_id,
             backend=self.network.backend,
+            backend_reason=self.network.backend_reason,
             anomaly_score=evidence.anomaly(),
             references=self.references.status(evidence, sku),
             identity=identity,

@@ -16,6 +16,7 @@ class RedNetwork:
 
     view_size = 64
     backend = "scripted"
+    backend_reason = "a test"
     broken = False
 
     class card:

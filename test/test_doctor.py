@@ -13,7 +13,6 @@ from damage_perception.doctor import (
     examine_module,
 )
 from damage_perception.engines import backend
-from damage_perception.engines.backend import Choice
 from damage_perception.network import OnnxRuntimeBackend
 
 
@@ -87,8 +86,8 @@ def test_a_version_older_than_what_is_tested_is_a_warning(module_file, version, 
 
 def test_what_the_model_runs_on_is_said_and_what_a_gpu_lacks(monkeypatch):
     assert examine_backend(has_gpu=False).state == "ok"
-    choice = Choice(OnnxRuntimeBackend(1), "no inference on a GPU: pycuda is missing")
-    monkeypatch.setattr(backend, "choose_backend", lambda *_, **__: choice)
+    cpu = OnnxRuntimeBackend(1, "no inference on a GPU: pycuda is missing")
+    monkeypatch.setattr(backend, "choose_backend", lambda *_, **__: cpu)
     finding = examine_backend(has_gpu=True)
     assert finding.state == "warning" and "pycuda is missing" in finding.detail
     assert "docs/deployment.md" in finding.mend

@@ -26,6 +26,7 @@ class ScriptedNetwork:
 
     view_size = 64
     backend = "scripted"
+    backend_reason = "a test"
 
     class card:
         model_id = "model"

@@ -53,6 +53,12 @@ class TensorRtBackend:
         """As it stands in reports."""
         return f"{self.library.flavour}-{self.library.version}"
 
+    @property
+    def why(self) -> str:
+        """It is there: the GPU."""
+        gpu = self.gpu
+        return f"{gpu.name}, compute capability {gpu.capability}, driver {gpu.driver}"
+
     def key(self, graph: Path, most: Mapping[str, int]) -> EngineKey:
         """What the engine of a graph is found by."""
         return EngineKey(
@@ -89,18 +95,12 @@ class TensorRtBackend:
         return self._open(engine, most)
 
     def _open(self, engine: bytes, most: Mapping[str, int]) -> EngineSession:
-        return EngineSession(self.name, lambda: self.open_device(self.library, engine), most)
+        return EngineSession(
+            self.name, self.why, lambda: self.open_device(self.library, engine), most
+        )
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What runs the networks, and why."""
-
-    backend: Backend
-    why: str
-
-
-def choose_backend(wanted: str, threads: int, require_gpu: bool = False) -> Choice:
+def choose_backend(wanted: str, threads: int, require_gpu: bool = False) -> Backend:
     """The backend of that name, one of BACKENDS; auto: TensorRT where it and a GPU are.
 
     threads      of one inference on the CPU
@@ -108,19 +108,16 @@ def choose_backend(wanted: str, threads: int, require_gpu: bool = False) -> Choi
 
     Raises BackendError where what is wanted is not to be had.
     """
-    cpu = OnnxRuntimeBackend(threads)
     if wanted == "onnxruntime":
         if require_gpu:
             raise BackendError("a GPU is required, but `backend` is onnxruntime, on the CPU")
-        return Choice(cpu, "as configured")
+        return OnnxRuntimeBackend(threads)
     try:
-        backend = find_tensorrt()
+        return find_tensorrt()
     except BackendError as error:
         if wanted == "tensorrt" or require_gpu:
             raise BackendError(f"no inference on a GPU: {error}") from error
-        return Choice(cpu, f"no inference on a GPU: {error}")
-    gpu = backend.gpu
-    return Choice(backend, f"{gpu.name}, compute capability {gpu.capability}, driver {gpu.driver}")
+        return OnnxRuntimeBackend(threads, f"no inference on a GPU: {error}")
 
 
 def find_tensorrt() -> TensorRtBackend:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -40,14 +41,11 @@ class CudaDevice:
     def __init__(self, library: Library, engine: bytes, index: int = 0) -> None:
         self._cuda = _pycuda()
         self._memory: dict[str, Any] = {}
-        self._pinned: dict[str, NDArray[Any]] = {}
+        self._pinned: dict[str, Any] = {}
         self._graph: Any = None
         self._passes = 0
-        with self._said("opening the GPU"):
-            self._cuda.init()
-            # The primary one, so that others in the process share it.
-            self._primary = self._cuda.Device(index).retain_primary_context()
-            self._primary.push()
+        self._context: Any = None
+        self._primary = _primary_context(index)
         try:
             with self._said("loading the engine"):
                 self._load(library, engine)
@@ -61,7 +59,7 @@ class CudaDevice:
         self._stream = self._cuda.Stream(_NON_BLOCKING)
         self._runtime = trt.Runtime(self._logger)
         self._engine = self._runtime.deserialize_cuda_engine(engine)
-        self._context: Any = self._engine.create_execution_context() if self._engine else None
+        self._context = self._engine.create_execution_context() if self._engine else None
         if self._context is None:
             raise DeviceError("; ".join(self._logger.errors) or "the engine does not load")
         self._tensors = tuple(
@@ -95,7 +93,8 @@ class CudaDevice:
             self._pinned[name] = self._cuda.pagelocked_empty(size, np.uint8)
             taken = self._context.set_tensor_address(name, int(self._memory[name]))
             self._taken(taken, f"the address of {name}")
-        return self._pinned[name]
+        pinned: NDArray[Any] = self._pinned[name]
+        return pinned
 
     def copy_in(self, name: str, size: int) -> None:
         """Begins to copy the first bytes of the pinned memory of an input to the GPU."""
@@ -130,26 +129,29 @@ class CudaDevice:
 
     def close(self) -> None:
         """Frees everything; raises nothing, for the GPU may be lost."""
-        # What lies in the context goes before it.
-        self._graph = None
-        for memory in self._memory.values():
-            with suppress(self._cuda.Error):
+        with suppress(DeviceError), self._said("freeing the GPU"):
+            # What lies in the context goes before it.
+            self._graph = None
+            for pinned in self._pinned.values():
+                pinned.base.free()
+            for memory in self._memory.values():
                 memory.free()
-        self._memory.clear()
+            self._context = self._engine = self._runtime = self._stream = None
         self._pinned.clear()
-        for name in ("_context", "_engine", "_runtime", "_stream"):
-            if hasattr(self, name):
-                delattr(self, name)
-        with suppress(self._cuda.Error):
-            self._primary.pop()
-        with suppress(self._cuda.Error):
-            self._primary.detach()
+        self._memory.clear()
 
     @contextmanager
     def _said(self, doing: str) -> Iterator[None]:
-        """Errors of the driver as DeviceError."""
+        """The context is this thread's; errors of the driver become DeviceError.
+
+        Popped each time: a thread that ends while it has one makes pycuda abort the process.
+        """
         try:
-            yield
+            self._primary.push()
+            try:
+                yield
+            finally:
+                self._primary.pop()
         except self._cuda.Error as error:
             raise DeviceError(f"{doing}: {error}") from error
 
@@ -200,6 +202,20 @@ def _checked(runtime: Any, answer: tuple[Any, ...]) -> Any:
     if status != runtime.cudaError_t.cudaSuccess:
         raise DeviceError(f"CUDA graph: {status.name}")
     return rest[0] if rest else None
+
+
+@cache
+def _primary_context(index: int) -> Any:
+    """That which all in the process share. Never released: pycuda would leave it on driver stacks.
+
+    Raises BackendError, DeviceError.
+    """
+    cuda = _pycuda()
+    try:
+        cuda.init()
+        return cuda.Device(index).retain_primary_context()
+    except cuda.Error as error:
+        raise DeviceError(f"opening the GPU: {error}") from error
 
 
 def _pycuda() -> Any:

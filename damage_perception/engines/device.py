@@ -67,4 +67,4 @@ class Device(Protocol):
         """Returns when all that was begun is done."""
 
     def close(self) -> None:
-        """Frees everything; raises nothing, for the GPU may be lost."""
+        """Frees everything, pinned memory with it; raises nothing, for the GPU may be lost."""

@@ -5,13 +5,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
-from damage_perception.engines.backend import Choice, TensorRtBackend
-from damage_perception.network import BackendError, DamageNetwork, ModelCard, ModelCardError
+from damage_perception.engines.backend import TensorRtBackend
+from damage_perception.network import (
+    BackendError,
+    DamageNetwork,
+    ModelCard,
+    ModelCardError,
+    OnnxRuntimeBackend,
+)
 from damage_perception.network.session import Arrays, Backend
 
 Log = Callable[[str], Any]
@@ -21,9 +28,8 @@ class Loading:
     """Loads a network; with TensorRT in a thread of its own, for building may take minutes.
 
     network   usable from the start. Until its engines are there its passes fail, saying how far
-              they are, unless ``meanwhile`` runs them. Where they cannot be had, passes go on
-              failing with the reason, unless ``otherwise`` takes them over.
-    why       the backend is what it is
+              they are, unless ``meanwhile`` runs them. Where they cannot be had, passes fail with
+              the reason, unless ``otherwise`` takes them over.
     state     how far engines are; empty where nothing is to be waited for
     problem   why there is none; empty where there is, or may yet be
 
@@ -34,29 +40,27 @@ class Loading:
         self,
         card_path: Path,
         precision: str,
-        choice: Choice,
+        backend: Backend,
         meanwhile: Backend | None = None,
-        otherwise: Backend | None = None,
+        otherwise: OnnxRuntimeBackend | None = None,
         info: Log = lambda text: None,
         error: Log = lambda text: None,
     ) -> None:
-        self.why, self.state, self.problem = choice.why, "", ""
+        self.state, self.problem = "", ""
         self._info, self._error = info, error
         self._lock, self._closed = threading.Lock(), False
-        backend = choice.backend
         if not isinstance(backend, TensorRtBackend):
             self.network = DamageNetwork.load(card_path, precision, backend)
             return
         self.state = "loading engines"
+        waiting = _Waiting(backend, self)
+        self._waiting = DamageNetwork(ModelCard.load(card_path), waiting, precision, waiting)
+        self.network = self._waiting
         if meanwhile is not None:
             self.network = DamageNetwork.load(card_path, precision, meanwhile)
-        else:
-            waiting = _Waiting(backend.name, self)
-            self.network = DamageNetwork(ModelCard.load(card_path), waiting, precision, waiting)
+        load = partial(DamageNetwork.load, card_path, precision)
         told = replace(backend, progress=self._tell, waiting=self._tell_waiting)
-        threading.Thread(
-            target=self._load, args=(card_path, precision, told, otherwise), daemon=True
-        ).start()
+        threading.Thread(target=self._load, args=(load, told, otherwise), daemon=True).start()
 
     def close(self) -> None:
         """Frees the network, or what becomes of engines that are still being built."""
@@ -65,30 +69,37 @@ class Loading:
             self.network.close()
 
     def _load(
-        self, card_path: Path, precision: str, backend: Backend, otherwise: Backend | None
+        self,
+        load: Callable[[Backend], DamageNetwork],
+        backend: Backend,
+        otherwise: OnnxRuntimeBackend | None,
     ) -> None:
         try:
-            found = DamageNetwork.load(card_path, precision, backend)
-        except (BackendError, ModelCardError) as error:
-            self.problem = str(error)
+            found = load(backend)
+        except Exception as error:  # whatever the libraries throw: nobody else would hear of it
+            self.problem = str(error) or type(error).__name__
             self._error(self.problem)
-            if otherwise is None:
-                self.state = ""
-                return
-            try:
-                found = DamageNetwork.load(card_path, precision, otherwise)
-            except (BackendError, ModelCardError) as other:
-                self.problem += f"; {other}"
-                self.state = ""
-                return
-            self.why = self.problem
+            found = self._without(load, otherwise)
         with self._lock:
             self.state = ""
             if self._closed:
                 found.close()
                 return
             self.network.become(found)
-        self._info(f"inference on {self.network.backend} from now on: {self.why}")
+        if found is not self._waiting:
+            self._info(f"inference on {found.backend} from now on: {found.backend_reason}")
+
+    def _without(
+        self, load: Callable[[Backend], DamageNetwork], otherwise: OnnxRuntimeBackend | None
+    ) -> DamageNetwork:
+        """What runs in place of engines that cannot be had."""
+        if otherwise is None:
+            return self._waiting
+        try:
+            return load(replace(otherwise, why=self.problem))
+        except (BackendError, ModelCardError) as error:
+            self.problem += f"; {error}"
+            return self._waiting
 
     def _tell(self, phase: str, share: float) -> None:
         self.state = f"building engines: {phase}, {100 * share:.0f} %"
@@ -100,9 +111,19 @@ class Loading:
 class _Waiting:
     """A session that has no engine yet."""
 
-    def __init__(self, backend: str, loading: Loading) -> None:
-        self.backend = backend
+    def __init__(self, backend: TensorRtBackend, loading: Loading) -> None:
+        self.backend = backend.name
+        self._gpu = backend.why
         self._loading = loading
+
+    @property
+    def why(self) -> str:
+        """It is this, and how far the engine is, or why there is none."""
+        return f"{self._gpu}; {self._missing}"
+
+    @property
+    def _missing(self) -> str:
+        return f"no engine: {self._loading.problem or self._loading.state}"
 
     def inputs(self) -> dict[str, tuple[str, tuple[int | None, ...]]]:
         """Not known yet."""
@@ -114,7 +135,7 @@ class _Waiting:
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
         """Raises BackendError, saying how far the engine is, or why there is none."""
-        raise BackendError(f"no engine: {self._loading.problem or self._loading.state}")
+        raise BackendError(self._missing)
 
     def close(self) -> None:
         """Nothing is held."""

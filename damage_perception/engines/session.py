@@ -26,6 +26,7 @@ class EngineSession:
     is over, and the next one tries again.
 
     backend      as it stands in reports
+    reason       it is this one
     open_device  loads the engine; called in the thread that uses it
     most         greatest size of the open dimension of each input
     clock        seconds
@@ -36,11 +37,13 @@ class EngineSession:
     def __init__(
         self,
         backend: str,
+        reason: str,
         open_device: Callable[[], Device],
         most: Mapping[str, int],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.backend = backend
+        self._reason = reason
         self._open_device = open_device
         self._most = dict(most)
         self._clock = clock
@@ -53,6 +56,11 @@ class EngineSession:
         except DeviceError as error:
             self.close()
             raise BackendError(f"{backend} cannot load the engine: {error}") from error
+
+    @property
+    def why(self) -> str:
+        """It is this, and what is wrong with it."""
+        return f"{self._reason}; inference failed: {self._fault}" if self._fault else self._reason
 
     def inputs(self) -> dict[str, tuple[str, tuple[int | None, ...]]]:
         """By input name: NumPy type name and shape, None where any size goes."""

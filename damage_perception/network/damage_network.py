@@ -131,6 +131,11 @@ class DamageNetwork:
         """What runs the network and how, as it stands in reports."""
         return f"{self._session.backend}-{self.precision}"
 
+    @property
+    def backend_reason(self) -> str:
+        """Why that runs it, and, where it runs nothing now, what it waits for."""
+        return self._session.why
+
     def assess(self, views: Sequence[View]) -> list[Assessment]:
         """One pass over all ``views``. Raises BackendError."""
         if not views:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import onnxruntime
 from numpy.typing import NDArray
 
 Arrays = dict[str, NDArray[Any]]
+
+AS_CONFIGURED: Final = "as configured"
 
 
 class BackendError(RuntimeError):
@@ -24,6 +26,10 @@ class Session(Protocol):
     @property
     def backend(self) -> str:
         """What runs the graph, as it stands in reports."""
+
+    @property
+    def why(self) -> str:
+        """It is this, and, where it runs nothing now, what it waits for."""
 
     def inputs(self) -> dict[str, tuple[str, tuple[int | None, ...]]]:
         """By input name: NumPy type name and shape, None where any size goes."""
@@ -42,10 +48,15 @@ class Backend(Protocol):
     """What opens graphs.
 
     symmetric  whether it takes 8 bits only where zero is in the middle of every range
+    why        it is this one
     """
 
     @property
     def symmetric(self) -> bool:
+        """See above."""
+
+    @property
+    def why(self) -> str:
         """See above."""
 
     def session(self, graph: Path, most: Mapping[str, int]) -> Session:
@@ -59,13 +70,15 @@ class OnnxRuntimeSession:
     """ONNX Runtime on the CPU.
 
     threads  of one pass; more than the cores left over by the rest of the cell slows both down
+    why      it is this
 
     Raises BackendError where the file is not a graph that ONNX Runtime takes.
     """
 
     backend = "onnxruntime-cpu"
 
-    def __init__(self, path: Path, threads: int = 2) -> None:
+    def __init__(self, path: Path, threads: int = 2, why: str = AS_CONFIGURED) -> None:
+        self.why = why
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -112,14 +125,16 @@ class OnnxRuntimeBackend:
     """ONNX Runtime on the CPU.
 
     threads  of one pass
+    why      it is this one
     """
 
     threads: int = 2
-    symmetric: bool = False
+    why: str = AS_CONFIGURED
+    symmetric: bool = field(default=False, init=False)
 
     def session(self, graph: Path, most: Mapping[str, int]) -> OnnxRuntimeSession:
         """A loaded graph, of inputs of any size. Raises BackendError."""
-        return OnnxRuntimeSession(graph, self.threads)
+        return OnnxRuntimeSession(graph, self.threads, self.why)
 
 
 def _processors_apart(threads: int) -> str:

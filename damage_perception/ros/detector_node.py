@@ -109,8 +109,8 @@ class DetectorNode(LifecycleNode):
             self, self._now_ns, lambda: self._settings.values, lambda: self._worker, self._keeper
         )
         self.get_logger().info(
-            f"model {network.card.model_id} on {network.backend} ({loading.why}), threshold "
-            f"{policy.threshold:.4f}, cameras {', '.join(cameras)}"
+            f"model {network.card.model_id} on {network.backend} ({network.backend_reason}), "
+            f"threshold {policy.threshold:.4f}, cameras {', '.join(cameras)}"
         )
         for name, camera in cameras.items():
             if camera.station.plane is None:
@@ -299,7 +299,7 @@ class DetectorNode(LifecycleNode):
             [self._camera_state(name) for name in self._inspector.cameras],
             self._keeper.state if self._keeper is not None else None,
             self._inspector.references.problem,
-            BackendState(self._loading.why, self._loading.state, self._loading.problem),
+            BackendState(network.backend_reason, self._loading.state, self._loading.problem),
         )
 
     def _camera_state(self, name: str) -> CameraState:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from damage_perception.engines.backend import choose_backend
 from damage_perception.engines.loading import Loading, Log
 from damage_perception.network import OnnxRuntimeBackend
+
+_MEANWHILE: Final = "until the engines for the GPU are there"
 
 
 def load(card: Path, values: dict[str, Any], info: Log, error: Log) -> Loading:
@@ -21,7 +24,7 @@ def load(card: Path, values: dict[str, Any], info: Log, error: Log) -> Loading:
         card,
         values["precision"],
         choose_backend(values["backend"], values["threads"], values["require_gpu"]),
-        meanwhile=cpu if values["serve_while_building"] else None,
+        meanwhile=replace(cpu, why=_MEANWHILE) if values["serve_while_building"] else None,
         otherwise=cpu if may_fall_back else None,
         info=info,
         error=error,

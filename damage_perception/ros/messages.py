@@ -70,6 +70,7 @@ def report_message(report: Report, now_ns: int) -> DamageReport:
         model_id=report.model_id,
         calibration_id=report.calibration_id,
         backend=report.backend,
+        backend_reason=report.backend_reason,
     )
     if report.position_m is not None:
         message.position_valid = True

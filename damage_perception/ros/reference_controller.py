@@ -89,6 +89,7 @@ class ReferenceController(Node):
             latency_ms=(now_ns - stamp_ns) / 1e6,
             frames_used=report.frames_used,
             backend=report.backend,
+            backend_reason=report.backend_reason,
         )
 
     def _watch(self) -> None:

@@ -68,6 +68,7 @@ class Report:
     model_id: str
     calibration_id: str
     backend: str
+    backend_reason: str
     anomaly_score: float = float("nan")
     references: ReferenceStatus = ReferenceStatus.NO_SKU
     identity: Identity = field(default_factory=Identity)

@@ -1,5 +1,6 @@
 """Which backend is taken, and what becomes of a network while its engines are built."""
 
+import re
 import threading
 import time
 
@@ -7,7 +8,7 @@ import pytest
 from simulated_device import GPU, LIBRARY, SimulatedDevice, simulated_backend
 
 from damage_perception.engines import backend as backends
-from damage_perception.engines.backend import Choice, choose_backend
+from damage_perception.engines.backend import choose_backend
 from damage_perception.engines.building import Built
 from damage_perception.engines.device import DeviceError
 from damage_perception.engines.library import Library
@@ -15,6 +16,7 @@ from damage_perception.engines.loading import Loading
 from damage_perception.network import BackendError, DamageNetwork, ModelCard, OnnxRuntimeBackend
 from damage_perception.network.damage_network import INPUTS, MOST_VIEWS
 
+GPU_TOLD = "Orin, compute capability 8.7, driver 12060"
 MOST = dict.fromkeys(INPUTS, MOST_VIEWS)
 
 
@@ -119,51 +121,55 @@ def test_without_a_gpu_auto_takes_the_cpu_and_says_why(monkeypatch):
         raise BackendError("no GPU: no CUDA-capable device is detected")
 
     monkeypatch.setattr(backends, "find_gpu", no_gpu)
-    choice = choose_backend("auto", threads=3)
-    assert choice.backend == OnnxRuntimeBackend(3) and "no CUDA-capable" in choice.why
+    cpu = choose_backend("auto", threads=3)
+    why = "no inference on a GPU: no GPU: no CUDA-capable device is detected"
+    assert cpu == OnnxRuntimeBackend(3, why)
     for wanted, required in (("tensorrt", False), ("auto", True)):
         with pytest.raises(BackendError, match="no inference on a GPU: no GPU: no CUDA"):
             choose_backend(wanted, 3, required)
     with pytest.raises(BackendError, match="a GPU is required, but `backend` is onnxruntime"):
         choose_backend("onnxruntime", 3, require_gpu=True)
-    assert choose_backend("onnxruntime", 3).backend == OnnxRuntimeBackend(3)
+    assert choose_backend("onnxruntime", 3) == OnnxRuntimeBackend(3)
 
 
 def test_with_a_gpu_auto_takes_tensorrt(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(backends, "find_library", lambda: Library("tensorrt_rtx", LIBRARY.module))
     monkeypatch.setattr(backends, "find_gpu", lambda: GPU)
-    choice = choose_backend("auto", 2, require_gpu=True)
-    assert choice.backend.name == "tensorrt_rtx-10.3.0"
-    assert choice.why == "Orin, compute capability 8.7, driver 12060"
+    backend = choose_backend("auto", 2, require_gpu=True)
+    assert backend.name == "tensorrt_rtx-10.3.0"
+    assert backend.why == GPU_TOLD
 
 
 def test_this_machine_says_what_it_lacks_for_a_gpu():
-    choice = choose_backend("auto", 2)
-    assert choice.why
-    if choice.backend == OnnxRuntimeBackend(2):
-        assert "missing" in choice.why or "no GPU" in choice.why or "no TensorRT" in choice.why
+    backend = choose_backend("auto", 2)
+    if isinstance(backend, OnnxRuntimeBackend):
+        assert re.search("missing|no GPU|no TensorRT", backend.why)
+    else:
+        assert backend.gpu.name in backend.why
 
 
 def test_while_engines_are_built_passes_fail_with_how_far_they_are(shipped_card, backend, builder):
     builder.go.clear()
     told = []
-    loading = Loading(shipped_card, "fp32", Choice(backend, "Orin"), info=told.append)
+    loading = Loading(shipped_card, "fp32", backend, info=told.append)
     until(lambda: builder.built)
     assert loading.state == "building engines: tactics, 40 %"
     assert loading.network.backend == "tensorrt-10.3.0-fp32"
-    with pytest.raises(BackendError, match="no engine: building engines: tactics, 40 %"):
+    missing = "no engine: building engines: tactics, 40 %"
+    assert loading.network.backend_reason == f"{GPU_TOLD}; {missing}"
+    with pytest.raises(BackendError, match=missing):
         loading.network._session.run(stored_views(shipped_card))
     builder.go.set()
     until(lambda: not loading.state)
     assert not loading.problem and loading.network.self_test() < 0.005
-    assert told == ["inference on tensorrt-10.3.0-fp32 from now on: Orin"]
+    assert loading.network.backend_reason == GPU_TOLD
+    assert told == [f"inference on tensorrt-10.3.0-fp32 from now on: {GPU_TOLD}"]
 
 
 def test_meanwhile_the_cpu_may_serve(shipped_card, backend, builder):
     builder.go.clear()
-    choice = Choice(backend, "Orin")
-    loading = Loading(shipped_card, "fp32", choice, meanwhile=OnnxRuntimeBackend(2))
+    loading = Loading(shipped_card, "fp32", backend, meanwhile=OnnxRuntimeBackend(2))
     assert loading.network.backend == "onnxruntime-cpu-fp32"
     assert loading.network.self_test() < 0.005 and loading.state
     builder.go.set()
@@ -174,34 +180,54 @@ def test_meanwhile_the_cpu_may_serve(shipped_card, backend, builder):
 def test_engines_that_cannot_be_built_are_an_error_and_never_a_pass(shipped_card, backend, builder):
     builder.problem = "no kernel for this layer"
     told = []
-    loading = Loading(shipped_card, "fp32", Choice(backend, "Orin"), error=told.append)
+    loading = Loading(shipped_card, "fp32", backend, error=told.append)
     until(lambda: not loading.state)
     assert "no kernel" in loading.problem and told == [loading.problem]
     with pytest.raises(BackendError, match="no engine: no kernel"):
         loading.network._session.run(stored_views(shipped_card))
 
 
+def test_whoever_served_meanwhile_does_not_serve_where_there_will_be_no_engine(
+    shipped_card, backend, builder
+):
+    builder.problem = "no kernel for this layer"
+    loading = Loading(shipped_card, "fp32", backend, meanwhile=OnnxRuntimeBackend(2))
+    until(lambda: not loading.state)
+    with pytest.raises(BackendError, match="no engine: no kernel"):
+        loading.network.self_test()
+
+
+def test_what_a_library_throws_is_told_as_well(shipped_card, backend):
+    def broken(library, graph, profile, timings, workspace, progress):
+        raise AttributeError("module has no attribute Builder")
+
+    object.__setattr__(backend, "build", broken)
+    loading = Loading(shipped_card, "fp32", backend)
+    until(lambda: not loading.state)
+    assert loading.problem == "module has no attribute Builder"
+
+
 def test_or_the_cpu_takes_over_and_it_is_said_why(shipped_card, backend, builder):
     builder.problem = "no kernel for this layer"
-    choice = Choice(backend, "Orin")
-    loading = Loading(shipped_card, "fp32", choice, otherwise=OnnxRuntimeBackend(2))
+    loading = Loading(shipped_card, "fp32", backend, otherwise=OnnxRuntimeBackend(2))
     until(lambda: not loading.state)
     assert loading.network.backend == "onnxruntime-cpu-fp32"
-    assert "no kernel" in loading.why and loading.network.self_test() < 0.005
+    assert "no kernel" in loading.network.backend_reason
+    assert loading.network.self_test() < 0.005
 
 
 def test_what_is_closed_holds_no_device_even_where_it_was_still_being_built(
     shipped_card, backend, builder
 ):
     held = SimulatedDevice.opened - SimulatedDevice.closed
-    loading = Loading(shipped_card, "fp32", Choice(backend, "Orin"))
+    loading = Loading(shipped_card, "fp32", backend)
     until(lambda: not loading.state)
     assert SimulatedDevice.opened - SimulatedDevice.closed == held + 2
     loading.close()
     assert SimulatedDevice.opened - SimulatedDevice.closed == held
     backend.cache.forget(backend.cache.entries()[0].digest)
     builder.go.clear()
-    late = Loading(shipped_card, "fp32", Choice(backend, "Orin"))
+    late = Loading(shipped_card, "fp32", backend)
     until(lambda: "building" in late.state)
     late.close()
     builder.go.set()
@@ -212,6 +238,7 @@ def test_what_is_closed_holds_no_device_even_where_it_was_still_being_built(
 
 
 def test_on_a_cpu_there_is_nothing_to_wait_for(shipped_card):
-    loading = Loading(shipped_card, "fp32", Choice(OnnxRuntimeBackend(2), "as configured"))
+    loading = Loading(shipped_card, "fp32", OnnxRuntimeBackend(2))
     assert loading.network.backend == "onnxruntime-cpu-fp32"
-    assert (loading.state, loading.problem, loading.why) == ("", "", "as configured")
+    assert (loading.state, loading.problem) == ("", "")
+    assert loading.network.backend_reason == "as configured"

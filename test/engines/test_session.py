@@ -41,7 +41,7 @@ def opened(graph, devices, faults, most, clock):
         devices.append(SimulatedDevice(graph, faults))
         return devices[-1]
 
-    return EngineSession("simulated", open_device, most, clock)
+    return EngineSession("simulated", "a test", open_device, most, clock)
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def test_an_item_without_damage_passes(cell):
     assert report.frames_used == 3 and list(report.cameras) == ["camera"]
     assert not report.regions and not report.references_used and np.isnan(report.anomaly_score)
     assert (report.model_id, report.calibration_id) == ("tiny-red", "tiny-calibration")
-    assert report.backend == "onnxruntime-cpu-fp32"
+    assert report.backend == "onnxruntime-cpu-fp32" and report.backend_reason
     assert stamp_ns(report.header.stamp) in stamps and stamp_ns(report.first_seen) == stamps[0]
     assert report.header.frame_id == "camera_optical"
     assert 0 < report.latency.sec * 1e9 + report.latency.nanosec < 1e9

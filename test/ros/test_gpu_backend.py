@@ -15,6 +15,7 @@ from damage_perception_msgs.msg import DamageReport
 
 pytestmark = pytest.mark.ros
 OK, WARN, ERROR = 0, 1, 2
+GPU_TOLD = "Orin, compute capability 8.7, driver 12060"
 SIMULATED = str(Path(__file__).with_name("detector_on_simulated_gpu.py"))
 
 
@@ -81,14 +82,16 @@ def test_the_node_answers_while_engines_are_built_and_runs_on_them_afterwards(st
     assert report.verdict == DamageReport.UNKNOWN
     assert report.reasons & DamageReport.REASON_BACKEND_FAULT
     assert "no engine: building engines" in detector.log
+    assert report.backend_reason == f"{GPU_TOLD}; no engine: building engines: tactics, 40 %"
     go.write_text("")
     cell.until(lambda: backend(cell)[0] == OK, timeout_s=20)
     cell.show(None, frames=6)
     report = judged(cell, "late")
     assert report.verdict == DamageReport.PASS and report.backend == "tensorrt-10.3.0-fp32"
+    assert report.backend_reason == GPU_TOLD
     level, message, values = backend(cell)
     assert (level, message) == (OK, "tensorrt-10.3.0-fp32")
-    assert values["why"] == "Orin, compute capability 8.7, driver 12060"
+    assert values["why"] == GPU_TOLD
     # From the cache it is there at once.
     go.unlink()
     assert cell.change_state(DEACTIVATE) and cell.change_state(CLEANUP)
@@ -101,6 +104,7 @@ def test_meanwhile_the_cpu_serves_where_that_is_set(started, go):
     configure(cell)
     report = judged(cell, "early")
     assert report.verdict == DamageReport.PASS and report.backend == "onnxruntime-cpu-fp32"
+    assert report.backend_reason == "until the engines for the GPU are there"
     assert backend(cell)[0] == WARN
     go.write_text("")
     cell.until(lambda: backend(cell)[0] == OK, timeout_s=20)
@@ -125,6 +129,7 @@ def test_engines_that_cannot_be_built_pass_nothing_unless_the_cpu_may_take_over(
     cell.show(None, frames=6)
     report = judged(cell, "by the CPU")
     assert report.verdict == DamageReport.PASS and report.backend == "onnxruntime-cpu-fp32"
+    assert "no kernel for this layer" in report.backend_reason
 
 
 def test_a_gpu_that_is_lost_passes_nothing_and_is_taken_back_when_it_returns(started, go, lost):
@@ -139,6 +144,7 @@ def test_a_gpu_that_is_lost_passes_nothing_and_is_taken_back_when_it_returns(sta
     assert report.verdict == DamageReport.UNKNOWN
     assert report.reasons & DamageReport.REASON_BACKEND_FAULT
     assert "fallen off the bus" in cell.status("detector")[2]["last_fault"]
+    assert "fallen off the bus" in report.backend_reason
     lost.unlink()
     # The pause before the next attempt is over by then.
     time.sleep(4)

@@ -12,7 +12,8 @@ from image_folder import box_scene, write_camera, write_folder, write_image, wri
 
 from damage_perception import __version__
 from damage_perception.cli import main
-from damage_perception.cli.pipeline import Precision
+from damage_perception.cli.running import BackendName, Precision
+from damage_perception.engines.backend import BACKENDS
 from damage_perception.network import PRECISIONS, ModelCard
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -113,6 +114,7 @@ def test_evaluate_writes_figures_and_predictions(folder, tmp_path, shipped_card,
 
 def test_every_precision_of_a_model_can_be_asked_for(folder, tmp_path, shipped_card):
     assert [choice.value for choice in Precision] == list(PRECISIONS)
+    assert [choice.value for choice in BackendName] == list(BACKENDS)
     for precision in set(PRECISIONS) & set(ModelCard.load(shipped_card).graphs):
         options = ("--model", shipped_card, "--precision", precision)
         assert ended("evaluate", folder, "--out", tmp_path / precision, *options) == 0

@@ -1,15 +1,18 @@
 """Commands on TensorRT engines: engine build, list, check and clean."""
 
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from damage_perception.cli.pipeline import ModelOption, Precision, PrecisionOption
+from damage_perception.cli.running import (
+    ModelOption,
+    Precision,
+    PrecisionOption,
+    building_shown,
+    load_network,
+)
 from damage_perception.cli.terminal import Failure, console
 
 if TYPE_CHECKING:
@@ -26,21 +29,8 @@ app = typer.Typer(
 @app.command()
 def build(model: ModelOption = None, precision: PrecisionOption = Precision.fp16) -> None:
     """Build the engines of a model on this GPU, so that no node has to, and self-test them."""
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        console=console,
-    ) as progress:
-        task = progress.add_task("building", total=1.0)
-        backend = replace(
-            _on_this_gpu(),
-            progress=lambda phase, share: progress.update(task, description=phase, completed=share),
-            waiting=lambda: progress.update(task, description="another process builds it"),
-        )
-        difference = _self_test(backend, model, precision)
-        progress.update(task, description="built", completed=1.0)
+    with building_shown(_on_this_gpu()) as backend:
+        difference = load_network(model, precision, backend).self_test()
     console.print(
         f"{backend.name} on {backend.gpu.name}: the self-test differs by {difference:.4f}",
         markup=False,
@@ -80,7 +70,7 @@ def check(model: ModelOption = None, precision: PrecisionOption = Precision.fp16
         )
     console.print(f"{len(entries)} engines are whole")
     backend = _on_this_gpu()
-    difference = _self_test(backend, model, precision)
+    difference = load_network(model, precision, backend).self_test()
     console.print(f"{backend.name}: the self-test differs by {difference:.4f}", markup=False)
 
 
@@ -122,18 +112,6 @@ def _on_this_gpu() -> "TensorRtBackend":
     from damage_perception.engines.backend import find_tensorrt
 
     return find_tensorrt()
-
-
-def _self_test(backend: "TensorRtBackend", model: Path | None, precision: Precision) -> float:
-    """Loads the model on engines, building those that are not there; how far its answers are off.
-
-    Raises BackendError where that is too far.
-    """
-    from damage_perception.network import DamageNetwork
-    from damage_perception.share import default_model_card
-
-    card = model or default_model_card()
-    return DamageNetwork.load(card, precision.value, backend).self_test()
 
 
 def _row(entry: "Entry") -> tuple[str, ...]:

@@ -5,24 +5,15 @@ from typing import Annotated
 import typer
 
 from damage_perception.cli.gallery import GalleryOption, WhyOption, app, open_gallery, user
-from damage_perception.cli.pipeline import (
-    ModelOption,
-    PipelineOptions,
-    Precision,
-    PrecisionOption,
-    StationOption,
-    ThreadsOption,
-    load_inspector,
-)
+from damage_perception.cli.grouped import grouped
+from damage_perception.cli.pipeline import StationOption, load_inspector
+from damage_perception.cli.running import Running
 from damage_perception.cli.sources import (
     CameraOption,
-    ColorTopicOption,
-    DepthTopicOption,
-    InfoTopicOption,
     SourceArgument,
+    TopicOptions,
 )
 from damage_perception.cli.terminal import Failure, console, shown
-from damage_perception.topics import CAMERA_INFO, COLOR, DEPTH, Topics
 
 
 def enroll(
@@ -37,13 +28,10 @@ def enroll(
         ),
     ] = False,
     camera: CameraOption = None,
-    model: ModelOption = None,
     station: StationOption = None,
-    threads: ThreadsOption = 2,
-    precision: PrecisionOption = Precision.fp32,
-    color_topic: ColorTopicOption = COLOR,
-    depth_topic: DepthTopicOption = DEPTH,
-    info_topic: InfoTopicOption = CAMERA_INFO,
+    *,
+    running: Running,
+    topics: TopicOptions,
 ) -> None:
     """Make references of a pristine product from recorded frames; three views suffice."""
     from damage_perception.dataset import DatasetError
@@ -52,9 +40,8 @@ def enroll(
     from damage_perception.source import open_source
 
     check_sku(sku)
-    frames = open_source(source, camera, Topics(color_topic, depth_topic, info_topic))
-    options = PipelineOptions(model, station, None, None, threads, precision)
-    inspector = load_inspector(options, frames.cameras)
+    frames = open_source(source, camera, topics.topics())
+    inspector = load_inspector(running, frames.cameras, station)
     store = open_gallery(gallery, create=True)
     views, unread = [], {}
     for record in shown(frames, "looking", len(frames)):
@@ -72,19 +59,12 @@ def enroll(
 
 
 @app.command()
-def reembed(
-    gallery: GalleryOption,
-    model: ModelOption = None,
-    threads: ThreadsOption = 2,
-    precision: PrecisionOption = Precision.fp32,
-) -> None:
+@grouped
+def reembed(gallery: GalleryOption, *, running: Running) -> None:
     """Embed the kept views of all references again, with another model."""
     from damage_perception.enrolment import embed_again
-    from damage_perception.network import DamageNetwork, OnnxRuntimeBackend
-    from damage_perception.share import default_model_card
 
-    card, backend = model or default_model_card(), OnnxRuntimeBackend(threads)
-    network = DamageNetwork.load(card, precision.value, backend)
+    network = running.load()
     count = embed_again(open_gallery(gallery), network, user())
     console.print(f"{count} references embedded by {network.card.model_id}", markup=False)
 

@@ -7,16 +7,9 @@ from typing import Annotated, Optional
 
 import typer
 
-from damage_perception.cli.pipeline import ModelOption
-from damage_perception.cli.sources import (
-    CameraOption,
-    ColorTopicOption,
-    DepthTopicOption,
-    InfoTopicOption,
-    SourceArgument,
-)
+from damage_perception.cli.running import ModelOption
+from damage_perception.cli.sources import CameraOption, SourceArgument, TopicOptions
 from damage_perception.cli.terminal import Failure, console, shown
-from damage_perception.topics import CAMERA_INFO, COLOR, DEPTH
 
 RosArguments = Annotated[
     Optional[list[str]],
@@ -88,9 +81,8 @@ def replay(
     ] = None,
     loop: Annotated[bool, typer.Option(help="From the start again, without end.")] = False,
     wait: Annotated[float, typer.Option(min=0.0, help="Seconds to wait for a detector.")] = 30.0,
-    color_topic: ColorTopicOption = COLOR,
-    depth_topic: DepthTopicOption = DEPTH,
-    info_topic: InfoTopicOption = CAMERA_INFO,
+    *,
+    topics: TopicOptions,
 ) -> None:
     """Publish recorded frames on the camera topics, stamped as they go out.
 
@@ -106,9 +98,7 @@ def replay(
     values = {
         "source": str(source),
         "camera_file": camera and str(camera),
-        "color_topic": color_topic,
-        "depth_topic": depth_topic,
-        "info_topic": info_topic,
+        **vars(topics),
         "camera": name,
         "rate_hz": rate,
         "hold_s": hold,

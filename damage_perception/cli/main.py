@@ -8,7 +8,8 @@ import typer
 
 from damage_perception import __version__
 from damage_perception.cli import engine, enroll, gallery, live, recorded, workshop
-from damage_perception.cli.terminal import Failure, fail
+from damage_perception.cli.grouped import grouped
+from damage_perception.cli.terminal import Failure, fail, held
 
 app = typer.Typer(
     name="damage-perception",
@@ -19,7 +20,7 @@ app = typer.Typer(
 )
 for commands in (live.COMMANDS, recorded.COMMANDS, enroll.COMMANDS, workshop.COMMANDS):
     for command in commands:
-        app.command()(command)
+        app.command()(grouped(command))
 app.add_typer(engine.app)
 app.add_typer(gallery.app)
 
@@ -41,7 +42,9 @@ def _options(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line; a wrong input ends in one line on stderr and exit status 2."""
     try:
-        app(list(sys.argv[1:] if arguments is None else arguments), prog_name="damage-perception")
+        with held:
+            given = sys.argv[1:] if arguments is None else arguments
+            app(list(given), prog_name="damage-perception")
     except ModuleNotFoundError as error:
         name = str(error.name).partition(".")[0]
         if name == "damage_perception":

@@ -2,87 +2,60 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from damage_perception.cli.running import Running
 from damage_perception.cli.terminal import Failure
 
 if TYPE_CHECKING:
     from damage_perception.inspector import Inspector
 
-ModelOption = Annotated[
-    Optional[Path], typer.Option("--model", help="Model card; the one that comes along by default.")
-]
 StationOption = Annotated[
     Optional[Path],
     typer.Option("--station", help="Station file; without one the plane is fitted in each frame."),
 ]
-ThresholdOption = Annotated[
-    Optional[float],
-    typer.Option(
-        "--threshold", min=0.0, max=1.0, help="Confidence from which on an item is diverted."
-    ),
-]
-RateOption = Annotated[
-    Optional[float],
-    typer.Option(
-        "--false-diverts-per-1000",
-        help="Good items diverted in a thousand, where no threshold is given; as the node's.",
-    ),
-]
-ThreadsOption = Annotated[int, typer.Option(min=1, help="Threads of one inference.")]
-
-
-class Precision(str, Enum):
-    """Which graph of a model runs."""
-
-    fp32 = "fp32"
-    fp16 = "fp16"
-    int8 = "int8"
-
-
-PrecisionOption = Annotated[
-    Precision, typer.Option(help="Which graph of the model runs; int8 is the fastest on a CPU.")
-]
 
 
 @dataclass(frozen=True)
-class PipelineOptions:
-    """What a command was told of the model, the station and the operating point."""
+class OperatingPoint:
+    """Options of what is diverted."""
 
-    model: Path | None
-    station: Path | None
-    threshold: float | None
-    false_diverts_per_1000: float | None
-    threads: int
-    precision: Precision
+    threshold: Annotated[
+        Optional[float],
+        typer.Option(min=0.0, max=1.0, help="Confidence from which on an item is diverted."),
+    ] = None
+    false_diverts_per_1000: Annotated[
+        Optional[float],
+        typer.Option(
+            help="Good items diverted in a thousand, where no threshold is given; as the node's."
+        ),
+    ] = None
 
 
-def load_inspector(options: PipelineOptions, cameras: Sequence[str]) -> "Inspector":
+def load_inspector(
+    running: Running,
+    cameras: Sequence[str],
+    station: Path | None,
+    point: OperatingPoint = OperatingPoint(),
+) -> "Inspector":
     """An inspector for frames of these cameras.
 
     Raises what its parts raise where a file is wrong, and Failure where the operating point is none
     or the model card cannot show it.
     """
     from damage_perception.inspector import Inspector, MountedCamera
-    from damage_perception.network import DamageNetwork, OnnxRuntimeBackend
-    from damage_perception.share import default_model_card
     from damage_perception.station import Station, load_station
     from damage_perception.verdict.policy import VerdictPolicy
 
-    card = options.model or default_model_card()
-    network = DamageNetwork.load(card, options.precision.value, OnnxRuntimeBackend(options.threads))
-    stations = {
-        name: load_station(options.station, name) if options.station else Station()
-        for name in cameras
-    }
-    mounted = {name: MountedCamera(station) for name, station in stations.items()}
-    rate = options.false_diverts_per_1000
+    network = running.load()
+    stations = {name: load_station(station, name) if station else Station() for name in cameras}
+    mounted = {name: MountedCamera(where) for name, where in stations.items()}
+    rate = point.false_diverts_per_1000
     try:
-        threshold = compared = options.threshold
+        threshold = compared = point.threshold
         if threshold is None:
             rate = _rate_of_the_node() if rate is None else rate
             threshold = network.card.operating_point(rate).threshold

@@ -8,28 +8,16 @@ import typer
 from rich.table import Table
 
 from damage_perception.cli.gallery import load_gallery
-from damage_perception.cli.pipeline import (
-    ModelOption,
-    PipelineOptions,
-    Precision,
-    PrecisionOption,
-    RateOption,
-    StationOption,
-    ThreadsOption,
-    ThresholdOption,
-    load_inspector,
-)
+from damage_perception.cli.pipeline import OperatingPoint, StationOption, load_inspector
+from damage_perception.cli.running import Running
 from damage_perception.cli.sources import (
     CameraOption,
-    ColorTopicOption,
-    DepthTopicOption,
-    InfoTopicOption,
     SourceArgument,
+    TopicOptions,
     keep_apart,
     open_frames,
 )
 from damage_perception.cli.terminal import Failure, console, shown
-from damage_perception.topics import CAMERA_INFO, COLOR, DEPTH, Topics
 
 
 def inspect(
@@ -42,22 +30,17 @@ def inspect(
         str, typer.Option(help="Of all items; without it they are identified by the gallery.")
     ] = "",
     camera: CameraOption = None,
-    model: ModelOption = None,
     station: StationOption = None,
-    threshold: ThresholdOption = None,
-    false_diverts_per_1000: RateOption = None,
-    threads: ThreadsOption = 2,
-    precision: PrecisionOption = Precision.fp32,
-    color_topic: ColorTopicOption = COLOR,
-    depth_topic: DepthTopicOption = DEPTH,
-    info_topic: InfoTopicOption = CAMERA_INFO,
+    *,
+    point: OperatingPoint,
+    running: Running,
+    topics: TopicOptions,
 ) -> None:
     """Judge recorded frames without ROS: reports.jsonl, overlays and item masks."""
     from damage_perception.inspection import REPORTS_FILE, inspect_source
 
-    frames = open_frames(source, out, camera, Topics(color_topic, depth_topic, info_topic))
-    options = PipelineOptions(model, station, threshold, false_diverts_per_1000, threads, precision)
-    inspector = load_inspector(options, frames.cameras)
+    frames = open_frames(source, out, camera, topics)
+    inspector = load_inspector(running, frames.cameras, station, point)
     if gallery is not None:
         inspector.references.gallery = load_gallery(gallery, inspector.network)
     verdicts: Counter[str] = Counter()
@@ -81,12 +64,7 @@ def evaluate(
     dataset: Annotated[Path, typer.Argument(help="Image folder with labels.csv.")],
     out: Annotated[Path, typer.Option(help="Folder for figures and plots.")],
     camera: CameraOption = None,
-    model: ModelOption = None,
     station: StationOption = None,
-    threshold: ThresholdOption = None,
-    false_diverts_per_1000: RateOption = None,
-    threads: ThreadsOption = 2,
-    precision: PrecisionOption = Precision.fp32,
     no_depth: Annotated[
         bool, typer.Option("--no-depth", help="As if the cameras delivered colour alone.")
     ] = False,
@@ -102,6 +80,9 @@ def evaluate(
             "--wrong-references", help="The same, but each sku gets the references of another."
         ),
     ] = False,
+    *,
+    point: OperatingPoint,
+    running: Running,
 ) -> None:
     """Measure the pipeline on a labelled data set: metrics.json, predictions.csv, plots."""
     from damage_perception.dataset import ImageFolder
@@ -110,8 +91,7 @@ def evaluate(
 
     folder = ImageFolder(dataset, camera)
     keep_apart(dataset, out)
-    options = PipelineOptions(model, station, threshold, false_diverts_per_1000, threads, precision)
-    inspector = load_inspector(options, folder.cameras)
+    inspector = load_inspector(running, folder.cameras, station, point)
     metrics = run(
         folder,
         inspector,
@@ -137,10 +117,9 @@ def tune(
         float, typer.Option(help="Good items diverted in a thousand that the site accepts.")
     ],
     camera: CameraOption = None,
-    model: ModelOption = None,
     station: StationOption = None,
-    threads: ThreadsOption = 2,
-    precision: PrecisionOption = Precision.fp32,
+    *,
+    running: Running,
 ) -> None:
     """Choose the threshold on your own recordings: a parameter file and a plot."""
     from damage_perception.dataset import ImageFolder
@@ -148,8 +127,7 @@ def tune(
     from damage_perception.evaluation.tuning import tune as run
 
     folder = ImageFolder(dataset, camera)
-    options = PipelineOptions(model, station, 1.0, None, threads, precision)
-    inspector = load_inspector(options, folder.cameras)
+    inspector = load_inspector(running, folder.cameras, station, OperatingPoint(threshold=1.0))
     tuning = run(
         folder,
         inspector,

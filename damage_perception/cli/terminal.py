@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from typing import NoReturn, TypeVar
 
 from rich.console import Console
@@ -19,6 +20,8 @@ from rich.progress import (
 T = TypeVar("T")
 
 console = Console(highlight=False)
+# What is to be freed at the end of a command.
+held = ExitStack()
 
 
 class Failure(Exception):

@@ -11,14 +11,11 @@ from rich.text import Text
 from damage_perception.cli.pipeline import StationOption
 from damage_perception.cli.sources import (
     CameraOption,
-    ColorTopicOption,
-    DepthTopicOption,
-    InfoTopicOption,
     SourceArgument,
+    TopicOptions,
     open_frames,
 )
 from damage_perception.cli.terminal import Failure, console, progress_bar
-from damage_perception.topics import CAMERA_INFO, COLOR, DEPTH, Topics
 
 _MARKS: Final = {
     "ok": ("ok", "green"),
@@ -76,15 +73,14 @@ def spoil(
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same damage.")] = 0,
     camera: CameraOption = None,
     station: StationOption = None,
-    color_topic: ColorTopicOption = COLOR,
-    depth_topic: DepthTopicOption = DEPTH,
-    info_topic: InfoTopicOption = CAMERA_INFO,
+    *,
+    topics: TopicOptions,
 ) -> None:
     """Write damage into your own recordings of good items: a labelled data set to evaluate on."""
     from damage_perception.simulation.spoilt_dataset import spoil as run
     from damage_perception.station import Station, load_station
 
-    frames = open_frames(source, out, camera, Topics(color_topic, depth_topic, info_topic))
+    frames = open_frames(source, out, camera, topics)
     where = load_station(station, frames.cameras[0]) if station else Station()
     with progress_bar() as progress:
         task = progress.add_task("writing damage", total=len(frames))

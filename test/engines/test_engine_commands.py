@@ -1,20 +1,26 @@
 """damage-perception engine: what is kept, what is wrong with it, and what is deleted."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from simulated_device import GPU, simulated_backend
+from image_folder import write_folder
+from simulated_device import GPU, SimulatedDevice, simulated_backend
 
 from damage_perception.cli import main
 from damage_perception.engines import backend as backends
 from damage_perception.engines.cache import EngineCache
 
 
-def run(*arguments):
+def ended(*arguments):
     with pytest.raises(SystemExit) as end:
-        main(["engine", *map(str, arguments)])
+        main([str(argument) for argument in arguments])
     return end.value.code
+
+
+def run(*arguments):
+    return ended("engine", *arguments)
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +77,17 @@ def test_engines_of_another_gpu_are_cleaned(gpu, folder, capsys):
     assert run("clean") == 0
     assert "2 engines deleted" in capsys.readouterr().out
     assert {entry.key["gpu"] for entry in EngineCache().entries()} == {"Thor"}
+
+
+def test_recorded_images_are_judged_on_a_gpu_where_there_is_one(gpu, tmp_path):
+    folder = write_folder(tmp_path / "in", "a")
+    held = SimulatedDevice.opened - SimulatedDevice.closed
+    for backend, ran in (("auto", "tensorrt-10.3.0-fp32"), ("onnxruntime", "onnxruntime-cpu-fp32")):
+        out = tmp_path / backend
+        assert ended("inspect", folder, "--out", out, "--backend", backend) == 0
+        (line,) = (out / "reports.jsonl").read_text().splitlines()
+        assert {report["backend"] for report in json.loads(line)["reports"]} == {ran}
+    assert SimulatedDevice.opened - SimulatedDevice.closed == held
 
 
 @pytest.mark.skipif(Path("/dev/nvidia0").exists(), reason="this machine has a GPU")

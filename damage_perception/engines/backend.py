@@ -18,7 +18,7 @@ from damage_perception.engines.building import (
 )
 from damage_perception.engines.cache import EngineCache, EngineKey
 from damage_perception.engines.cuda_device import CudaDevice, find_gpu
-from damage_perception.engines.device import Device, Gpu
+from damage_perception.engines.device import Device, EngineError, Gpu
 from damage_perception.engines.library import Library, find_library
 from damage_perception.engines.session import EngineSession
 from damage_perception.network.session import Backend, BackendError, OnnxRuntimeBackend
@@ -89,6 +89,8 @@ class TensorRtBackend:
             try:
                 return self._open(kept, most)
             except BackendError as error:
+                if not isinstance(error.__cause__, EngineError):
+                    raise
                 _log.warning("the engine of %s is built anew: %s", graph.name, error)
                 self.cache.forget(key.digest)
         engine = self.cache.load_or_build(key, graph.name, build, self.waiting)

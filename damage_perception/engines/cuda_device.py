@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from damage_perception.engines.device import DeviceError, Gpu, Shape, Tensor
+from damage_perception.engines.device import DeviceError, EngineError, Gpu, Shape, Tensor
 from damage_perception.engines.library import Library, new_logger
 from damage_perception.network.session import BackendError
 
@@ -35,7 +35,7 @@ class CudaDevice:
     """A `Device` on a GPU: memory and a stream of its own in the primary context.
 
     To be used and closed by the thread that made it. Raises BackendError where pycuda or the driver
-    are missing, DeviceError where the engine does not load.
+    are missing, EngineError where the engine does not load, DeviceError where the GPU fails.
     """
 
     def __init__(self, library: Library, engine: bytes, index: int = 0) -> None:
@@ -59,9 +59,11 @@ class CudaDevice:
         self._stream = self._cuda.Stream(_NON_BLOCKING)
         self._runtime = trt.Runtime(self._logger)
         self._engine = self._runtime.deserialize_cuda_engine(engine)
-        self._context = self._engine.create_execution_context() if self._engine else None
+        if self._engine is None:
+            raise EngineError("; ".join(self._logger.errors) or "the engine does not load")
+        self._context = self._engine.create_execution_context()
         if self._context is None:
-            raise DeviceError("; ".join(self._logger.errors) or "the engine does not load")
+            raise DeviceError("; ".join(self._logger.errors) or "no context for the engine")
         self._tensors = tuple(
             Tensor(
                 name,

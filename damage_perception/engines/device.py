@@ -15,6 +15,10 @@ class DeviceError(RuntimeError):
     """What the driver or the library says went wrong."""
 
 
+class EngineError(DeviceError):
+    """The engine is not one that the library loads on this GPU."""
+
+
 @dataclass(frozen=True)
 class Gpu:
     """Which GPU it is.

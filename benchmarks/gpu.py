@@ -57,6 +57,7 @@ from damage_perception.share import default_model_card
 network = DamageNetwork.load(default_model_card(), {precision!r}, find_tensorrt())
 network._session.run(views(network.card, 1))
 print(time.perf_counter() - start)
+network.close()
 """
 
 Arrays = dict[str, NDArray[Any]]
@@ -106,6 +107,7 @@ def check(backend: TensorRtBackend, card_path: Path, passes: int = PASSES) -> di
             "torch_ms": _torch_ms(card, precision, passes),
         }
         session.close()
+        network.close()
     return found
 
 

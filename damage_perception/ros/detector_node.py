@@ -14,7 +14,6 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from damage_perception.engines.loading import Loading
 from damage_perception.gallery.gallery import Gallery
 from damage_perception.inspector import Inspector
-from damage_perception.ros import qos
 from damage_perception.ros.diagnostics import (
     BackendState,
     CameraState,
@@ -24,20 +23,17 @@ from damage_perception.ros.diagnostics import (
 from damage_perception.ros.gallery_keeper import GalleryKeeper
 from damage_perception.ros.gallery_services import GalleryServices
 from damage_perception.ros.health import Health
+from damage_perception.ros.listening import Listening
 from damage_perception.ros.loading import load
-from damage_perception.ros.messages import announcement_of
 from damage_perception.ros.outputs import Outputs
-from damage_perception.ros.pairing import Pairing
 from damage_perception.ros.parameters.documents import NODE
 from damage_perception.ros.parameters.parameter import Value
 from damage_perception.ros.parameters.server import ParameterServer
-from damage_perception.ros.reception import Reception
 from damage_perception.ros.reported_items import ReportedItem
 from damage_perception.ros.services import Services
 from damage_perception.ros.settings import (
     configure,
     mounted_cameras,
-    nanoseconds,
     policy_of,
     quality_of,
 )
@@ -46,7 +42,6 @@ from damage_perception.ros.transport import image_transport
 from damage_perception.ros.worker import Worker
 from damage_perception.share import default_model_card
 from damage_perception.station import Station
-from damage_perception_msgs.msg import ItemAnnouncement
 
 # Items are compared from the first on, unless the gallery takes longer than this to be read.
 _GALLERY_PATIENCE_S: Final = 10.0
@@ -68,9 +63,7 @@ class DetectorNode(LifecycleNode):
         self._requests: Services | None = None
         self._gallery_requests: GalleryServices | None = None
         self._keeper: GalleryKeeper | None = None
-        self._pairing: Pairing | None = None
-        self._reception: Reception | None = None
-        self._worker: Worker | None = None
+        self._listening: Listening | None = None
         self._settings = ParameterServer(
             self, lambda: self._inspector is not None, self._require, self._apply
         )
@@ -126,37 +119,12 @@ class DetectorNode(LifecycleNode):
         assert self._inspector is not None and self._outputs is not None
         values: dict[str, Any] = self._settings.values
         result = super().on_activate(state)
-        self._pairing = Pairing(
-            values["cameras"],
-            nanoseconds(values, "pairing_tolerance_ms"),
-            nanoseconds(values, "source_timeout_ms"),
-            self._now_ns(),
-        )
-        self._reception = Reception(
-            self, values["cameras"], values["image_qos"], self._pairing, self._now_ns
-        )
-        self._announcements = self.create_subscription(
-            ItemAnnouncement,
-            "~/announcements",
-            self._announce,
-            qos.EVENTS,
-            event_callbacks=qos.publisher_refused(
-                "~/announcements", qos.EVENT_MEND, self.get_logger().error
-            ),
-        )
         if self._keeper is not None:
-            # What it read while there was no worker to tell.
+            # What it read while nothing listened.
             self._inspector.references.gallery = self._keeper.gallery
-        self._worker = Worker(
-            self._inspector,
-            self._pairing,
-            self._reception.camera_infos,
-            self._now_ns,
-            self._outputs.publish,
-            self._health,
-            self.get_logger().error,
+        self._listening = Listening(
+            self, self._inspector, values, self._now_ns, self._outputs.publish, self._health
         )
-        self._worker.start()
         return result
 
     @explained
@@ -179,11 +147,9 @@ class DetectorNode(LifecycleNode):
         return super().on_shutdown(state)
 
     def _stop(self) -> None:
-        if self._worker is not None and self._reception is not None:
-            self.destroy_subscription(self._announcements)
-            self._reception.destroy()
-            self._worker.stop()
-        self._worker = self._reception = self._pairing = None
+        if self._listening is not None:
+            self._listening.stop()
+        self._listening = None
 
     def _free(self) -> None:
         if self._keeper is not None:
@@ -233,6 +199,11 @@ class DetectorNode(LifecycleNode):
         elif inspector is not None:
             action(inspector)
 
+    @property
+    def _worker(self) -> Worker | None:
+        """What runs the inspector while the node is active."""
+        return self._listening.worker if self._listening is not None else None
+
     def _now_ns(self) -> int:
         return int(self.get_clock().now().nanoseconds)
 
@@ -247,30 +218,9 @@ class DetectorNode(LifecycleNode):
 
     def _apply(self, values: dict[str, Value]) -> None:
         """Takes parameters that changed into the running parts."""
-        if self._pairing is not None:
-            self._pairing.configure(
-                nanoseconds(values, "pairing_tolerance_ms"),
-                nanoseconds(values, "source_timeout_ms"),
-            )
+        if self._listening is not None:
+            self._listening.configure(values)
         self._between_frames(partial(configure, values))
-
-    def _announce(self, message: ItemAnnouncement) -> None:
-        now_ns, worker = self._now_ns(), self._worker
-        cameras: Any = self._settings.values["cameras"]
-        try:
-            announcement = announcement_of(message, cameras, now_ns)
-        except ValueError as error:
-            self.get_logger().error(str(error))
-            return
-
-        def announce(inspector: Inspector) -> None:
-            try:
-                inspector.announce(announcement, now_ns)
-            except ValueError as error:
-                self.get_logger().error(str(error))
-
-        if worker is not None:
-            worker.call(announce)
 
     def _publish_diagnostics(self) -> None:
         # Under a namespace, nodes of the same name have to be told apart.
@@ -303,15 +253,6 @@ class DetectorNode(LifecycleNode):
         )
 
     def _camera_state(self, name: str) -> CameraState:
-        if self._pairing is None or self._reception is None or self._worker is None:
+        if self._listening is None:
             return CameraState(name, float("nan"), False, {}, (), "")
-        now_ns = self._now_ns()
-        stale = self._pairing.is_stale(name, now_ns)
-        return CameraState(
-            name,
-            self._pairing.age_ns(name, now_ns) / 1e6,
-            stale,
-            self._pairing.drops(name),
-            self._reception.silent_topics(name) if stale else (),
-            self._worker.problem(name),
-        )
+        return self._listening.camera_state(name)

@@ -59,7 +59,7 @@ def show(name: str, frame: Frame, inspector: Inspector) -> Shown:
         raise ValueError("no item was found")
     assessment, view = result.assessments[target], result.views[target]
     if assessment is None:
-        raise ValueError(f"inference failed: {inspector.backend_problem}")
+        raise ValueError(f"inference failed: {inspector.network.problem}")
     if assessment.embedding is None:
         card = inspector.network.card
         raise ValueError(f"model {card.model_id} compares nothing with references")

@@ -73,7 +73,6 @@ class Inspector:
 
     camera_faults    what is wrong with a camera as a whole (stale, malformed images); the caller
                      keeps it, and reports that lack evidence carry it
-    backend_problem  why the newest inference failed; empty where it did not, or there was none yet
     reported         is told what every report comes from; None: nobody asks, and no view is kept
     references       what items are compared with; nothing until it is given a gallery
     """
@@ -83,7 +82,6 @@ class Inspector:
     policy: VerdictPolicy
     quality: QualityLimits = field(default_factory=QualityLimits)
     camera_faults: dict[str, Reason] = field(default_factory=dict)
-    backend_problem: str = ""
     reported: Callable[[Report, Evidence], None] | None = None
     references: References = field(init=False)
 
@@ -178,14 +176,17 @@ class Inspector:
             return []
         views = cut_views(frame, items, plane, self.network.view_size)
         assessments: list[Assessment | None] = [None] * len(views)
+        problem = ""
         try:
             assessments[:] = self.network.assess(views)
-            self.backend_problem = ""
         except BackendError as error:
-            self.backend_problem = str(error)
-        return [self._note(frame, *seen) for seen in zip(items, views, assessments, strict=True)]
+            problem = str(error)
+        seen = zip(items, views, assessments, strict=True)
+        return [self._note(frame, *one, problem) for one in seen]
 
-    def _note(self, frame: Frame, item: Item, view: View, assessment: Assessment | None) -> _Look:
+    def _note(
+        self, frame: Frame, item: Item, view: View, assessment: Assessment | None, problem: str
+    ) -> _Look:
         found = faults(view, item, self.quality)
         regions: tuple[Region, ...] = ()
         if assessment is None:
@@ -200,6 +201,7 @@ class Inspector:
             logit=assessment.logit if assessment else float("nan"),
             kinds=assessment.kinds if assessment else np.zeros(len(KINDS), np.float32),
             faults=found,
+            problem=problem,
             regions=regions,
             embedding=assessment.embedding if assessment else None,
             view=view if self.reported else None,
@@ -215,6 +217,11 @@ class Inspector:
         if self.reported is not None:
             self.reported(report, due.evidence)
         return report
+
+    def _backend_reason(self, reasons: Reason, evidence: Evidence) -> str:
+        why = self.network.backend_reason
+        problem = evidence.problem or self.network.problem
+        return f"{why}; {problem}" if problem and Reason.BACKEND_FAULT in reasons else why
 
     def _decide(self, due: Due, policy: VerdictPolicy, cameras: frozenset[str]) -> Report:
         evidence = due.evidence
@@ -241,7 +248,7 @@ class Inspector:
             model_id=self.network.card.model_id,
             calibration_id=self.network.card.calibration_id,
             backend=self.network.backend,
-            backend_reason=self.network.backend_reason,
+            backend_reason=self._backend_reason(reasons, evidence),
             anomaly_score=evidence.anomaly(),
             references=self.references.status(evidence, sku),
             identity=identity,

@@ -18,6 +18,7 @@ class RedNetwork:
     backend = "scripted"
     backend_reason = "a test"
     broken = False
+    problem = ""
 
     class card:
         model_id = "red"
@@ -25,8 +26,9 @@ class RedNetwork:
         references = None
 
     def assess(self, views):
+        self.problem = "inference failed" if self.broken else ""
         if self.broken:
-            raise BackendError("inference failed")
+            raise BackendError(self.problem)
         return [self._assess(view) for view in views]
 
     def _assess(self, view):

@@ -27,6 +27,7 @@ class ScriptedNetwork:
     view_size = 64
     backend = "scripted"
     backend_reason = "a test"
+    problem = ""
 
     class card:
         model_id = "model"
@@ -39,7 +40,8 @@ class ScriptedNetwork:
     def assess(self, views):
         self.views.extend(views)
         if self.logit is None:
-            raise BackendError("inference failed: out of memory")
+            self.problem = "inference failed: out of memory"
+            raise BackendError(self.problem)
         maps = np.zeros((6, 16, 16), np.float32)
         maps[2, 6:10, 6:10] = 0.9
         p = 1 / (1 + np.exp(-self.logit))
@@ -110,7 +112,17 @@ def test_a_backend_fault_is_unknown_never_pass():
     assert report.verdict is Verdict.UNKNOWN
     assert Reason.BACKEND_FAULT in report.reasons and Reason.DEADLINE in report.reasons
     assert np.isnan(report.confidence)
-    assert subject.backend_problem == "inference failed: out of memory"
+    assert subject.network.problem == "inference failed: out of memory"
+    assert report.backend_reason == "a test; inference failed: out of memory"
+
+
+def test_a_backend_that_works_again_leaves_the_reason_why_it_did_not():
+    subject = inspector(ScriptedNetwork(None))
+    feed(subject, [frame_with_box()])
+    subject.network.logit, subject.network.problem = -3.0, ""
+    (report,) = feed(subject, [frame_with_box()]) + subject.finish()
+    assert Reason.BACKEND_FAULT in report.reasons
+    assert report.backend_reason == "a test; inference failed: out of memory"
 
 
 @pytest.mark.parametrize(

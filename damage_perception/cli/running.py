@@ -60,12 +60,20 @@ class Running:
         Raises ModelCardError, BackendError.
         """
         from damage_perception.engines.backend import TensorRtBackend, choose_backend
+        from damage_perception.network import BackendError, OnnxRuntimeBackend
 
         backend = choose_backend(self.backend.value, self.threads)
         if not isinstance(backend, TensorRtBackend):
             return load_network(self.model, self.precision, backend)
-        with building_shown(backend) as shown:
-            return load_network(self.model, self.precision, shown)
+        try:
+            with building_shown(backend) as shown:
+                return load_network(self.model, self.precision, shown)
+        except BackendError as error:
+            if self.backend is not BackendName.auto:
+                raise
+            console.print(f"on the CPU: {error}", style="yellow", markup=False)
+            cpu = OnnxRuntimeBackend(self.threads, str(error))
+            return load_network(self.model, self.precision, cpu)
 
 
 def load_network(model: Path | None, precision: Precision, backend: "Backend") -> "DamageNetwork":

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import re
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +18,11 @@ from damage_perception.network.session import BackendError
 
 # Flag of a stream that does not wait for the default one.
 _NON_BLOCKING: Final = 1
+# In what TensorRT says where an engine does not load, though the engine is not to blame.
+_OF_THE_GPU: Final = re.compile(r"out ?of ?memory|cuda", re.IGNORECASE)
+
+_primary: dict[int, Any] = {}
+_primary_lock: Final = threading.Lock()
 
 
 def find_gpu(index: int = 0) -> Gpu:
@@ -49,7 +55,7 @@ class CudaDevice:
         try:
             with self._said("loading the engine"):
                 self._load(library, engine)
-        except DeviceError:
+        except BaseException:
             self.close()
             raise
 
@@ -60,7 +66,9 @@ class CudaDevice:
         self._runtime = trt.Runtime(self._logger)
         self._engine = self._runtime.deserialize_cuda_engine(engine)
         if self._engine is None:
-            raise EngineError("; ".join(self._logger.errors) or "the engine does not load")
+            said = "; ".join(self._logger.errors) or "the engine does not load"
+            # It says no to an engine of another kind, and where the GPU has no memory for it.
+            raise (DeviceError if _OF_THE_GPU.search(said) else EngineError)(said)
         self._context = self._engine.create_execution_context()
         if self._context is None:
             raise DeviceError("; ".join(self._logger.errors) or "no context for the engine")
@@ -80,9 +88,9 @@ class CudaDevice:
 
     def resize(self, inputs: Mapping[str, Shape]) -> dict[str, Shape]:
         """Sets the shapes of the inputs for what follows; those of the outputs."""
-        # A recorded pass is of one shape.
-        self._graph, self._passes = None, 0
         with self._said("setting shapes"):
+            # A recorded pass is of one shape.
+            self._graph, self._passes = None, 0
             for name, shape in inputs.items():
                 self._taken(self._context.set_input_shape(name, shape), f"shape {shape} of {name}")
             outputs = (tensor.name for tensor in self._tensors if not tensor.is_input)
@@ -166,10 +174,9 @@ class CudaDevice:
 class _Recorded:
     """A CUDA graph: a pass that the driver begins in one call."""
 
-    def __init__(self, runtime: Any, graph: Any) -> None:
+    def __init__(self, runtime: Any, executable: Any) -> None:
         self._runtime = runtime
-        self._executable = _checked(runtime, runtime.cudaGraphInstantiate(graph, 0))
-        _checked(runtime, runtime.cudaGraphDestroy(graph))
+        self._executable = executable
 
     def launch(self, stream: int) -> None:
         _checked(self._runtime, self._runtime.cudaGraphLaunch(self._executable, stream))
@@ -194,7 +201,10 @@ def _record(stream: int, enqueue: Any) -> _Recorded | bool:
             enqueue()
         finally:
             graph = _checked(runtime, runtime.cudaStreamEndCapture(stream))
-        return _Recorded(runtime, graph)
+        try:
+            return _Recorded(runtime, _checked(runtime, runtime.cudaGraphInstantiate(graph, 0)))
+        finally:
+            _checked(runtime, runtime.cudaGraphDestroy(graph))
     except DeviceError:
         return False
 
@@ -206,18 +216,20 @@ def _checked(runtime: Any, answer: tuple[Any, ...]) -> Any:
     return rest[0] if rest else None
 
 
-@cache
 def _primary_context(index: int) -> Any:
     """That which all in the process share. Never released: pycuda would leave it on driver stacks.
 
     Raises BackendError, DeviceError.
     """
     cuda = _pycuda()
-    try:
-        cuda.init()
-        return cuda.Device(index).retain_primary_context()
-    except cuda.Error as error:
-        raise DeviceError(f"opening the GPU: {error}") from error
+    with _primary_lock:
+        if index not in _primary:
+            try:
+                cuda.init()
+                _primary[index] = cuda.Device(index).retain_primary_context()
+            except cuda.Error as error:
+                raise DeviceError(f"opening the GPU: {error}") from error
+        return _primary[index]
 
 
 def _pycuda() -> Any:

@@ -1,4 +1,4 @@
-"""What a session asks of a GPU: as little as can be, for only this is untested without one."""
+"""What a session asks of a GPU: as little as can be, for this is what tests have to simulate."""
 
 from __future__ import annotations
 

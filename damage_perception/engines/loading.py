@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -22,6 +23,7 @@ from damage_perception.network import (
 from damage_perception.network.session import Arrays, Backend
 
 Log = Callable[[str], Any]
+Load = Callable[[Backend], DamageNetwork]
 
 
 class Loading:
@@ -68,38 +70,31 @@ class Loading:
             self._closed = True
             self.network.close()
 
-    def _load(
-        self,
-        load: Callable[[Backend], DamageNetwork],
-        backend: Backend,
-        otherwise: OnnxRuntimeBackend | None,
-    ) -> None:
-        try:
-            found = load(backend)
-        except Exception as error:  # whatever the libraries throw: nobody else would hear of it
-            self.problem = str(error) or type(error).__name__
-            self._error(self.problem)
-            found = self._without(load, otherwise)
+    def _load(self, load: Load, backend: Backend, otherwise: OnnxRuntimeBackend | None) -> None:
+        found = self._attempt(load, backend)
+        if found is None and otherwise is not None:
+            found = self._attempt(load, replace(otherwise, why=self.problem))
         with self._lock:
-            self.state = ""
-            if self._closed:
+            if not self._closed:
+                self.network.become(found or self._waiting)
+            elif found is not None:
                 found.close()
-                return
-            self.network.become(found)
-        if found is not self._waiting:
+            self.state = ""
+        if found is not None and not self._closed:
             self._info(f"inference on {found.backend} from now on: {found.backend_reason}")
 
-    def _without(
-        self, load: Callable[[Backend], DamageNetwork], otherwise: OnnxRuntimeBackend | None
-    ) -> DamageNetwork:
-        """What runs in place of engines that cannot be had."""
-        if otherwise is None:
-            return self._waiting
+    def _attempt(self, load: Load, backend: Backend) -> DamageNetwork | None:
+        """The network; None where it cannot be had, and ``problem`` says why."""
         try:
-            return load(replace(otherwise, why=self.problem))
+            return load(backend)
         except (BackendError, ModelCardError) as error:
-            self.problem += f"; {error}"
-            return self._waiting
+            said = told = str(error)
+        except Exception as error:  # whatever the libraries throw: nobody else would hear of it
+            said = f"{type(error).__name__}: {error}"
+            told = "".join(traceback.format_exception(error))
+        self.problem = f"{self.problem}; {said}" if self.problem else said
+        self._error(told)
+        return None
 
     def _tell(self, phase: str, share: float) -> None:
         self.state = f"building engines: {phase}, {100 * share:.0f} %"
@@ -113,17 +108,8 @@ class _Waiting:
 
     def __init__(self, backend: TensorRtBackend, loading: Loading) -> None:
         self.backend = backend.name
-        self._gpu = backend.why
+        self.why = backend.why
         self._loading = loading
-
-    @property
-    def why(self) -> str:
-        """It is this, and how far the engine is, or why there is none."""
-        return f"{self._gpu}; {self._missing}"
-
-    @property
-    def _missing(self) -> str:
-        return f"no engine: {self._loading.problem or self._loading.state}"
 
     def inputs(self) -> dict[str, tuple[str, tuple[int | None, ...]]]:
         """Not known yet."""
@@ -135,7 +121,7 @@ class _Waiting:
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
         """Raises BackendError, saying how far the engine is, or why there is none."""
-        raise BackendError(self._missing)
+        raise BackendError(f"no engine: {self._loading.problem or self._loading.state}")
 
     def close(self) -> None:
         """Nothing is held."""

@@ -26,7 +26,7 @@ class EngineSession:
     is over, and the next one tries again.
 
     backend      as it stands in reports
-    reason       it is this one
+    why          it is this one
     open_device  loads the engine; called in the thread that uses it
     most         greatest size of the open dimension of each input
     clock        seconds
@@ -37,13 +37,13 @@ class EngineSession:
     def __init__(
         self,
         backend: str,
-        reason: str,
+        why: str,
         open_device: Callable[[], Device],
         most: Mapping[str, int],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.backend = backend
-        self._reason = reason
+        self.why = why
         self._open_device = open_device
         self._most = dict(most)
         self._clock = clock
@@ -53,14 +53,11 @@ class EngineSession:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=backend)
         try:
             self._tensors = self._thread.submit(self._load).result().tensors
-        except DeviceError as error:
+        except BaseException as error:
             self.close()
-            raise BackendError(f"{backend} cannot load the engine: {error}") from error
-
-    @property
-    def why(self) -> str:
-        """It is this, and what is wrong with it."""
-        return f"{self._reason}; inference failed: {self._fault}" if self._fault else self._reason
+            if isinstance(error, DeviceError):
+                raise BackendError(f"{backend} cannot load the engine: {error}") from error
+            raise
 
     def inputs(self) -> dict[str, tuple[str, tuple[int | None, ...]]]:
         """By input name: NumPy type name and shape, None where any size goes."""
@@ -193,7 +190,7 @@ class _Loaded:
                 tensor.name: device.allocate(tensor.name, _bytes(tensor, largest[tensor.name]))
                 for tensor in self.tensors
             }
-        except DeviceError:
+        except BaseException:
             device.close()
             raise
         self._shapes: dict[str, Shape] = {}

@@ -80,6 +80,7 @@ def evaluate(
         "dataset": str(dataset.path),
         "model_id": inspector.network.card.model_id,
         "backend": inspector.network.backend,
+        "backend_reason": inspector.network.backend_reason,
         "with_depth": with_depth,
         **measure(predictions, threshold),
         "n_references": len(dataset) - len(queries) - len(dataset.unlabelled),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -73,6 +74,7 @@ class DamageNetwork:
 
     precision  which of the card's graphs ``session`` runs
     comparer   session of the graph that compares with references; None: it compares nothing
+    problem    why the newest assessment failed; empty where it did not, or there was none yet
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class DamageNetwork:
         self.card = card
         self.precision = precision
         self.view_size = card.view_size
+        self.problem = ""
         self._session = session
         self._comparer = comparer
 
@@ -104,17 +107,24 @@ class DamageNetwork:
         """
         card = ModelCard.load(card_path)
         precision = card.graph_name(precision, backend.symmetric)
-        session = backend.session(card.graph(precision), dict.fromkeys(INPUTS, MOST_VIEWS))
-        comparer = backend.session(card.comparer, MOST_COMPARED) if card.comparer else None
-        network = DamageNetwork(card, session, precision, comparer)
-        network._check_contract()
-        network.self_test()
+        with ExitStack() as opened:
+            session = backend.session(card.graph(precision), dict.fromkeys(INPUTS, MOST_VIEWS))
+            opened.callback(session.close)
+            comparer = None
+            if card.comparer:
+                comparer = backend.session(card.comparer, MOST_COMPARED)
+                opened.callback(comparer.close)
+            network = DamageNetwork(card, session, precision, comparer)
+            network._check_contract()
+            network.self_test()
+            opened.pop_all()
         return network
 
     def become(self, other: DamageNetwork) -> None:
         """Runs on what ``other``, of the same model, runs on; any thread may call it."""
         self.precision, self._session = other.precision, other._session
         self._comparer = other._comparer
+        self.problem = ""
 
     def close(self) -> None:
         """Frees the sessions; it assesses nothing more."""
@@ -133,13 +143,22 @@ class DamageNetwork:
 
     @property
     def backend_reason(self) -> str:
-        """Why that runs it, and, where it runs nothing now, what it waits for."""
+        """Why that runs it."""
         return self._session.why
 
     def assess(self, views: Sequence[View]) -> list[Assessment]:
         """One pass over all ``views``. Raises BackendError."""
         if not views:
             return []
+        try:
+            found = self._assess(views)
+        except BackendError as error:
+            self.problem = str(error)
+            raise
+        self.problem = ""
+        return found
+
+    def _assess(self, views: Sequence[View]) -> list[Assessment]:
         outputs = self._session.run(
             {
                 "color": np.stack([view.color for view in views]),

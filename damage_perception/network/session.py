@@ -29,7 +29,7 @@ class Session(Protocol):
 
     @property
     def why(self) -> str:
-        """It is this, and, where it runs nothing now, what it waits for."""
+        """It is this one."""
 
     def inputs(self) -> dict[str, tuple[str, tuple[int | None, ...]]]:
         """By input name: NumPy type name and shape, None where any size goes."""

@@ -125,6 +125,8 @@ class DetectorNode(LifecycleNode):
         self._listening = Listening(
             self, self._inspector, values, self._now_ns, self._outputs.publish, self._health
         )
+        # From here on whoever changes the inspector has to ask the worker.
+        self._listening.worker.start()
         return result
 
     @explained
@@ -249,7 +251,11 @@ class DetectorNode(LifecycleNode):
             [self._camera_state(name) for name in self._inspector.cameras],
             self._keeper.state if self._keeper is not None else None,
             self._inspector.references.problem,
-            BackendState(network.backend_reason, self._loading.state, self._loading.problem),
+            BackendState(
+                network.backend_reason,
+                self._loading.state,
+                self._loading.problem or network.problem,
+            ),
         )
 
     def _camera_state(self, name: str) -> CameraState:

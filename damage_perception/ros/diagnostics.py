@@ -37,7 +37,7 @@ class BackendState:
 
     why      it is this
     state    how far engines are; empty where nothing is to be waited for
-    problem  why there is none of what was asked for; empty where there is
+    problem  why there is none of what was asked for, or why it failed; empty where neither
     """
 
     why: str = ""

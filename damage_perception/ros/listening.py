@@ -20,7 +20,7 @@ from damage_perception_msgs.msg import ItemAnnouncement
 
 
 class Listening:
-    """Subscribes, pairs, and hands to ``worker`` what comes, from when it is made until `stop`.
+    """Subscribes, pairs, and hands what comes to ``worker``, which the caller starts, until `stop`.
 
     values   of the node's parameters
     deliver  takes the reports, in the thread of the worker
@@ -40,13 +40,6 @@ class Listening:
         self._error = node.get_logger().error
         self._pairing = Pairing(self._cameras, *_tolerances_ns(values), now_ns())
         self._reception = Reception(node, self._cameras, values["image_qos"], self._pairing, now_ns)
-        self._announcements = node.create_subscription(
-            ItemAnnouncement,
-            "~/announcements",
-            self._announce,
-            qos.EVENTS,
-            event_callbacks=qos.publisher_refused("~/announcements", qos.EVENT_MEND, self._error),
-        )
         self.worker = Worker(
             inspector,
             self._pairing,
@@ -56,7 +49,13 @@ class Listening:
             health,
             self._error,
         )
-        self.worker.start()
+        self._announcements = node.create_subscription(
+            ItemAnnouncement,
+            "~/announcements",
+            self._announce,
+            qos.EVENTS,
+            event_callbacks=qos.publisher_refused("~/announcements", qos.EVENT_MEND, self._error),
+        )
 
     def configure(self, values: dict[str, Any]) -> None:
         """Takes parameters that changed."""

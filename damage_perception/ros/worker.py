@@ -149,7 +149,7 @@ class Worker:
 
     def _tick(self) -> None:
         # Said of what goes unseen; before an observation, a past problem says nothing of it.
-        broken = self._inspector.backend_problem
+        broken = self._inspector.network.problem
         self._note_faults(Reason.BACKEND_FAULT if broken else Reason.NONE)
         self._deliver(self._inspector.tick(self._now_ns()), self._newest)
 
@@ -201,7 +201,7 @@ class Worker:
             self._inspector.camera_faults[name] = fault
 
     def _note_backend(self) -> None:
-        problem = self._inspector.backend_problem
+        problem = self._inspector.network.problem
         if problem:
             self._health.failed(problem)
             if problem != self._backend_problem:

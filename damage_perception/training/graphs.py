@@ -152,9 +152,10 @@ def write_int8(
 
     fp32       graph to quantise
     views      inputs of the graph, from which the ranges of its layers follow
-    symmetric  as TensorRT needs it: zero in the middle of every range, biases as they are, in 8
-               bits only what convolutions read, for it joins to them what follows;
-               otherwise as ONNX Runtime is fastest at on a CPU
+    symmetric  as TensorRT needs it: zero in the middle of every range, biases as they are; in 8
+               bits is what convolutions read after the first stage, and no sum or activation,
+               which it joins to the convolution before. Otherwise as ONNX Runtime is fastest at
+               on a CPU
     """
     kept = _UNQUANTISED_SYMMETRIC if symmetric else _UNQUANTISED
     kinds = ["Conv"] if symmetric else ["Conv", "Relu", "Add"]

@@ -32,6 +32,7 @@ class Sighting:
     embedding   to compare the view by; None where the model or the backend gave none
     difference  from the references of the item's sku; None where it was not compared
     view        that was assessed; None where nobody asks for it
+    problem     why inference failed; empty where it did not
     """
 
     camera: str
@@ -45,6 +46,7 @@ class Sighting:
     embedding: Embedding | None = None
     difference: Difference | None = None
     view: View | None = None
+    problem: str = ""
 
     @property
     def usable(self) -> bool:
@@ -60,12 +62,14 @@ class Evidence:
 
     first_seen_ns  stamp of the oldest image that showed the item; 0 before there is one
     faults         everything that kept a sighting from counting
+    problem        why inference failed on it, the newest time; empty where it never did
     """
 
     def __init__(self, sightings: Iterable[Sighting] = ()) -> None:
         self.sightings: list[Sighting] = []
         self.first_seen_ns = 0
         self.faults = Reason.NONE
+        self.problem = ""
         for sighting in sightings:
             self.add(sighting)
 
@@ -74,6 +78,7 @@ class Evidence:
         if not self.sightings:
             self.first_seen_ns = sighting.stamp_ns
         self.faults |= sighting.faults
+        self.problem = sighting.problem or self.problem
         self.sightings.append(sighting)
         of_camera = [s for s in self.sightings if s.camera == sighting.camera]
         if len(of_camera) > KEPT_PER_CAMERA:

@@ -17,10 +17,12 @@ static _Thread_local int depth;
 static int primary, streams, pinned, lost;
 static size_t allocated;
 
-/* For tests: primary contexts, streams and pinned buffers; bytes; whether the GPU is gone. */
+/* For tests: primary contexts, streams and pinned buffers; bytes; whether the GPU is gone, and
+   whether the thread has a context. */
 int driver_held(void) { return primary + streams + pinned; }
 size_t driver_bytes(void) { return allocated; }
 void driver_lose(int gone) { lost = gone; }
+int driver_current(void) { return depth > 0; }
 
 static Result current(void) {
     return depth == 0 || primary == 0 ? INVALID_CONTEXT : lost ? LOST : DONE;

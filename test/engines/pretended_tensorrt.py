@@ -26,14 +26,14 @@ class TensorIOMode(Enum):
 
 
 class Runtime:
-    """Loads engines."""
+    """Loads engines; what says anything but "doubles" is an error that it gives."""
 
     def __init__(self, logger):
         self._logger = logger
 
     def deserialize_cuda_engine(self, engine):
         if engine != b"doubles":
-            self._logger.log(ILogger.ERROR, "it was built by another version")
+            self._logger.log(ILogger.ERROR, engine.decode())
             return None
         return Engine()
 

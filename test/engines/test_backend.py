@@ -110,9 +110,11 @@ def test_an_engine_that_answers_otherwise_is_refused(shipped_card, backend):
         def _run(self, inputs):
             return {name: array * 0 + 3 for name, array in super()._run(inputs).items()}
 
+    held = SimulatedDevice.opened - SimulatedDevice.closed
     object.__setattr__(backend, "open_device", lambda _, engine: Wrong(engine.decode()))
     with pytest.raises(BackendError, match="fails its self-test on tensorrt"):
         DamageNetwork.load(shipped_card, backend=backend)
+    assert SimulatedDevice.opened - SimulatedDevice.closed == held
 
 
 def test_without_a_gpu_auto_takes_the_cpu_and_says_why(monkeypatch):
@@ -158,7 +160,7 @@ def test_while_engines_are_built_passes_fail_with_how_far_they_are(shipped_card,
     assert loading.state == "building engines: tactics, 40 %"
     assert loading.network.backend == "tensorrt-10.3.0-fp32"
     missing = "no engine: building engines: tactics, 40 %"
-    assert loading.network.backend_reason == f"{GPU_TOLD}; {missing}"
+    assert loading.network.backend_reason == GPU_TOLD
     with pytest.raises(BackendError, match=missing):
         loading.network._session.run(stored_views(shipped_card))
     builder.go.set()
@@ -203,9 +205,11 @@ def test_what_a_library_throws_is_told_as_well(shipped_card, backend):
         raise AttributeError("module has no attribute Builder")
 
     object.__setattr__(backend, "build", broken)
-    loading = Loading(shipped_card, "fp32", backend)
+    told = []
+    loading = Loading(shipped_card, "fp32", backend, error=told.append)
     until(lambda: not loading.state)
-    assert loading.problem == "module has no attribute Builder"
+    assert loading.problem == "AttributeError: module has no attribute Builder"
+    assert "Traceback" in told[0] and loading.network.backend == "tensorrt-10.3.0-fp32"
 
 
 def test_or_the_cpu_takes_over_and_it_is_said_why(shipped_card, backend, builder):

@@ -18,7 +18,7 @@ def library():
     return find_library(["tensorrt_rtx"])
 
 
-# The graph of int8 is for a CPU; the symmetric one is the same for a GPU.
+# The graph of int8 is for a CPU; the symmetric one is that for a GPU.
 @pytest.mark.parametrize("name", [name for name in GRAPHS if name != "int8"])
 def test_every_graph_for_a_gpu_builds_for_one_to_sixteen_views(shipped_card, library, name):
     card = ModelCard.load(shipped_card)

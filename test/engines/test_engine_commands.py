@@ -11,6 +11,7 @@ from simulated_device import GPU, SimulatedDevice, simulated_backend
 from damage_perception.cli import main
 from damage_perception.engines import backend as backends
 from damage_perception.engines.cache import EngineCache
+from damage_perception.network import BackendError
 
 
 def ended(*arguments):
@@ -88,6 +89,23 @@ def test_recorded_images_are_judged_on_a_gpu_where_there_is_one(gpu, tmp_path):
         (line,) = (out / "reports.jsonl").read_text().splitlines()
         assert {report["backend"] for report in json.loads(line)["reports"]} == {ran}
     assert SimulatedDevice.opened - SimulatedDevice.closed == held
+
+
+def test_a_gpu_that_builds_no_engine_leaves_auto_on_the_cpu(monkeypatch, tmp_path, capsys):
+    def broken(*_):
+        raise BackendError("no kernel for this layer")
+
+    monkeypatch.setattr(backends, "find_tensorrt", lambda: simulated_backend(build=broken))
+    folder, out = write_folder(tmp_path / "in", "a"), tmp_path / "out"
+    options = ("inspect", folder, "--out", out, "--backend")
+    assert ended(*options, "auto") == 0
+    (line,) = (out / "reports.jsonl").read_text().splitlines()
+    (report,) = json.loads(line)["reports"]
+    assert report["backend"] == "onnxruntime-cpu-fp32"
+    assert report["backend_reason"] == "no kernel for this layer"
+    assert "on the CPU: no kernel" in capsys.readouterr().out
+    assert ended(*options, "tensorrt") == 2
+    assert "no kernel for this layer" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(Path("/dev/nvidia0").exists(), reason="this machine has a GPU")

@@ -44,6 +44,7 @@ def test_a_model_that_fails_while_it_runs_is_told_and_passes_nothing(cell, detec
     report = cell.report_on("failing", beat=lambda: cell.show(frames=1))
     assert report.verdict == DamageReport.UNKNOWN
     assert report.reasons & DamageReport.REASON_BACKEND_FAULT
+    assert "; inference failed: " in report.backend_reason
     cell.until(lambda: fails(cell), timeout_s=20)
     assert detector.log.count("]: inference failed") == 1 and "Traceback" not in detector.log
 

@@ -144,11 +144,15 @@ def test_a_gpu_that_is_lost_passes_nothing_and_is_taken_back_when_it_returns(sta
     assert report.verdict == DamageReport.UNKNOWN
     assert report.reasons & DamageReport.REASON_BACKEND_FAULT
     assert "fallen off the bus" in cell.status("detector")[2]["last_fault"]
+    assert report.backend_reason.startswith(f"{GPU_TOLD}; inference failed: ")
     assert "fallen off the bus" in report.backend_reason
+    level, message, _ = backend(cell)
+    assert level == ERROR and "fallen off the bus" in message
     lost.unlink()
     # The pause before the next attempt is over by then.
     time.sleep(4)
     cell.show(None, frames=6)
     report = judged(cell, "back")
     assert report.verdict == DamageReport.PASS and report.backend == "tensorrt-10.3.0-fp32"
+    assert report.backend_reason == GPU_TOLD and backend(cell)[0] == OK
     assert detector.running and "Traceback" not in detector.log

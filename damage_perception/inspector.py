@@ -107,7 +107,7 @@ class Inspector:
         plane = mounted.station.plane_in(frame)
         items = mounted.station.locate(frame, plane)
         places = [Place.of(item, frame, mounted.station.plane, mounted.pose) for item in items]
-        tracks = self._tracker.follow(self.station_of(name), name, places, now_ns)
+        tracks = self._tracker.follow(self.station_of(name), name, places, frame.stamp_ns, now_ns)
         waiting = [(i, t) for i, t in zip(items, tracks, strict=True) if not t.reported]
         looks = self._look(frame, [item for item, _ in waiting], plane)
         for (_, track), look in zip(waiting, looks, strict=True):

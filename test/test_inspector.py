@@ -81,7 +81,9 @@ def inspector(network=None, poses=None, **quality):
 def feed(subject, frames, start=0, step=100):
     reports = []
     for i, frame in enumerate(frames):
-        reports += subject.observe(frame, (start + i * step) * MS)
+        now_ns = (start + i * step) * MS
+        stamped = replace(frame, stamp_ns=frame.stamp_ns or now_ns)
+        reports += subject.observe(stamped, now_ns)
     return reports
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -51,7 +52,11 @@ class Announcement:
 
 @dataclass
 class Track:
-    """One item that was seen: where, when in the node's clock, and what speaks of its damage."""
+    """One item that was seen: where, when, and what speaks of its damage.
+
+    seen_ns     by camera, stamp of the newest image that showed it
+    touched_ns  when that came, in the node's clock
+    """
 
     station: str
     item_id: str
@@ -60,6 +65,7 @@ class Track:
     announced: bool = False
     evidence: Evidence = field(default_factory=Evidence)
     seen_ns: dict[str, int] = field(default_factory=dict)
+    touched_ns: int = 0
     last: dict[str, Place] = field(default_factory=dict)
     velocity: NDArray[np.float64] | None = None
     reported: bool = False
@@ -71,7 +77,8 @@ class Track:
             elapsed_s = (place.stamp_ns - before.stamp_ns) / 1e9
             self.velocity = (place.position_m - before.position_m) / elapsed_s
         self.last[place.camera] = place
-        self.seen_ns[place.camera] = now_ns
+        self.seen_ns[place.camera] = place.stamp_ns
+        self.touched_ns = now_ns
 
     def distance_m(self, place: Place, velocity: NDArray[np.float64], radius_m: float) -> float:
         """How far a place is from where the item should be; infinite where it is another's.
@@ -116,7 +123,8 @@ class _Waiting:
 
 
 class ItemTracker:
-    """Nearest to where an item should be by now. Times are nanoseconds of the node's clock."""
+    """Nearest to where an item should be by now. Times are nanoseconds of the node's clock, stamps
+    those of the cameras'."""
 
     def __init__(self, policy: VerdictPolicy) -> None:
         self.policy = policy
@@ -125,7 +133,7 @@ class ItemTracker:
         self._looked_ns: dict[str, int] = {}
 
     def announce(self, announcement: Announcement, now_ns: int) -> None:
-        """Names an item that came first and waits unnamed, otherwise the next new one.
+        """Names an item in sight that came first and waits unnamed, otherwise the next new one.
 
         An item that was announced before it was seen, but whose announcement comes after its
         report, is reported once more, under its name: at once where its evidence suffices,
@@ -138,10 +146,14 @@ class ItemTracker:
         if announcement.item_id in waiting:
             raise ValueError(f"item {announcement.item_id!r} is announced already and waits")
         for track in self._tracks:
-            seen = track.evidence.first_seen_ns
-            late = not track.reported or 0 < announcement.stamp_ns <= seen
+            seen_ns = track.evidence.first_seen_ns
+            if not track.reported:
+                # What was out of sight before it was announced is not what comes next.
+                seen_ns = max(track.seen_ns.values())
+            late = 0 < announcement.stamp_ns <= seen_ns
+            late |= announcement.stamp_ns == 0 and not track.reported
             here = _is_for(announcement, track.last)
-            if late and here and not track.announced and self._has_usable(track):
+            if late and here and not track.announced and self._is_item(track):
                 usual = now_ns + self.policy.deadline_ns if track.reported else track.deadline_ns
                 self._name(track, announcement, usual)
                 track.reported = False
@@ -150,14 +162,21 @@ class ItemTracker:
         self._announced.append(_Waiting(announcement, deadline))
 
     def follow(
-        self, station: str, camera: str, places: Sequence[Place], now_ns: int
+        self, station: str, camera: str, places: Sequence[Place], stamp_ns: int, now_ns: int
     ) -> list[Track]:
         """The item of each place that one frame of ``camera`` shows of ``station``; new ones too.
 
         Their evidence stays as it is: ``add`` takes in what was seen of those that wait.
+
+        stamp_ns  of the frame
         """
-        self._looked_ns[camera] = now_ns
-        tracks = [track for track in self._tracks if track.station == station]
+        # Where frames are lost, the next item may come in the first one after the last was gone.
+        tracks = [
+            track
+            for track in self._tracks
+            if track.station == station and not self._left(track, camera, stamp_ns)
+        ]
+        self._looked_ns[camera] = stamp_ns
         velocity = _common_velocity(tracks)
         pairs = sorted(
             (track.distance_m(place, velocity, self.policy.join_radius_m), p, t)
@@ -183,7 +202,7 @@ class ItemTracker:
     def add(self, track: Track, sighting: Sighting) -> None:
         """Adds evidence to an item that waits for its report."""
         track.evidence.add(sighting)
-        if sighting.usable and not track.announced:
+        if not track.announced and self._is_item(track):
             self._name_next(track, sighting.camera)
 
     def due(self, now_ns: int, cameras: Mapping[str, frozenset[str]]) -> list[Due]:
@@ -205,7 +224,7 @@ class ItemTracker:
             track
             for track in self._tracks
             if not track.reported
-            or not (self._left(track) or now_ns - max(track.seen_ns.values()) > FORGET_NS)
+            or not (self._left(track) or now_ns - track.touched_ns > FORGET_NS)
         ]
         return due
 
@@ -229,24 +248,37 @@ class ItemTracker:
                 return _due(track, Reason.DEADLINE)
         return _never_seen(entry, Reason.NOT_FOUND | Reason.DEADLINE)
 
-    def _left(self, track: Track) -> bool:
-        # By frames that came: a silent camera does not make an item leave.
-        return all(
-            self._looked_ns[camera] - seen_ns > self.policy.leave_ns
-            for camera, seen_ns in track.seen_ns.items()
-        )
+    def _left(self, track: Track, camera: str = "", stamp_ns: int = 0) -> bool:
+        """Whether it has left; before a frame of ``camera`` is looked at, whether it had by then.
+
+        By frames that came and did not show it: a silent camera does not make an item leave. By
+        their stamps: frames that are handled late do not make it stay.
+        """
+        for name, seen_ns in track.seen_ns.items():
+            looked_ns = self._looked_ns[name]
+            until_ns = stamp_ns if name == camera else looked_ns
+            if looked_ns <= seen_ns or until_ns - seen_ns <= self.policy.leave_ns:
+                return False
+        return True
 
     def _name_next(self, track: Track, camera: str) -> None:
-        """Gives an item that can be judged the oldest name that waits for it."""
+        """Gives an item the oldest name that waits for it."""
         for entry in self._announced:
             if _is_for(entry.announcement, (camera,)):
                 self._announced.remove(entry)
                 self._name(track, entry.announcement, track.deadline_ns)
                 return
 
-    @staticmethod
-    def _has_usable(track: Track) -> bool:
-        return any(sighting.usable for sighting in track.evidence.sightings)
+    def _is_item(self, track: Track) -> bool:
+        """Whether it may take a name: it can be judged, or was seen whole as often as is asked for.
+
+        What is cut off may be a neighbour, and what flickers nothing at all; but an item that glare
+        keeps from being judged must not leave its name, and a verdict under it, to the next.
+        """
+        sightings = track.evidence.sightings
+        whole = Counter(s.camera for s in sightings if Reason.CUT_OFF not in s.faults)
+        often = max(whole.values(), default=0) >= self.policy.frames_per_camera
+        return often or any(sighting.usable for sighting in sightings)
 
     @staticmethod
     def _name(track: Track, announcement: Announcement, usual_deadline_ns: int) -> None:

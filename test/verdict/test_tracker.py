@@ -1,5 +1,7 @@
 """Every item is answered once and in time, whatever the cameras do."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -35,9 +37,13 @@ def seen(x=0.0, logit=-3.0, camera="top", faults=Reason.NONE, stamp=0, footprint
     return place, sighting(logit, camera, faults, stamp)
 
 
-def show(tracker, items, time, camera="top", station="top"):
-    """Shows what ``seen`` says, as the inspector does: evidence of what waits, and no other."""
-    tracks = tracker.follow(station, camera, [place for place, _ in items], time)
+def show(tracker, items, time, camera="top", station="top", now=None):
+    """Shows what ``seen`` says, as the inspector does: evidence of what waits, and no other.
+
+    now  when the frame of ``time`` is handled; at once, where it is not given
+    """
+    places = [replace(place, stamp_ns=place.stamp_ns or time) for place, _ in items]
+    tracks = tracker.follow(station, camera, places, time, time if now is None else now)
     for track, (_, evidence) in zip(tracks, items, strict=True):
         if not track.reported:
             tracker.add(track, evidence)
@@ -71,6 +77,96 @@ def test_an_item_that_leaves_early_is_reported_as_it_leaves():
     assert tracker.due(200 * MS, CAMERAS) == []
     show(tracker, [], 400 * MS)
     assert len(tracker.due(400 * MS, CAMERAS)) == 1
+
+
+def test_where_frames_are_lost_what_comes_in_the_place_of_an_item_is_another():
+    tracker = ItemTracker(POLICY)
+    for time in (0, 100):
+        (first,) = show(tracker, [seen()], time * MS)
+    assert len(tracker.due(100 * MS, CAMERAS)) == 1
+    show(tracker, [], 200 * MS)
+    tracker.announce(Announcement("next"), 400 * MS)
+    for time in (450, 550):
+        (second,) = show(tracker, [seen()], time * MS)
+    assert second is not first
+    (due,) = tracker.due(550 * MS, CAMERAS)
+    assert due.item_id == "next"
+
+
+def test_frames_that_are_handled_late_do_not_keep_an_item_that_left():
+    tracker = ItemTracker(POLICY)
+    (first,) = show(tracker, [seen()], 0)
+    show(tracker, [seen()], 100 * MS, now=400 * MS)
+    assert len(tracker.due(400 * MS, CAMERAS)) == 1
+    for time in (200, 300, 401):
+        show(tracker, [], time * MS, now=(time + 100) * MS)
+        tracker.due((time + 100) * MS, CAMERAS)
+    (second,) = show(tracker, [seen()], 450 * MS, now=520 * MS)
+    assert second is not first
+
+
+def test_an_item_that_cannot_be_judged_does_not_leave_its_name_to_the_next():
+    tracker = ItemTracker(POLICY)
+    tracker.announce(Announcement("glaring"), 0)
+    for time in (0, 100):
+        show(tracker, [seen(faults=Reason.EXPOSURE)], time * MS)
+    assert tracker.due(100 * MS, CAMERAS) == []
+    for time in (200, 300, 401):
+        show(tracker, [], time * MS)
+    (due,) = tracker.due(401 * MS, CAMERAS)
+    assert due.item_id == "glaring"
+    verdict, reasons, _ = POLICY.decide(due.evidence, CAMERAS["top"], due.missing)
+    assert verdict is Verdict.UNKNOWN
+    assert reasons == Reason.EXPOSURE | Reason.LEFT | Reason.NO_EVIDENCE
+    tracker.announce(Announcement("next"), 450 * MS)
+    for time in (500, 600):
+        show(tracker, [seen()], time * MS)
+    (due,) = tracker.due(600 * MS, CAMERAS)
+    assert due.item_id == "next"
+
+
+def test_what_was_out_of_sight_before_an_announcement_is_not_what_it_announces():
+    tracker = ItemTracker(POLICY)
+    show(tracker, [seen()], 100 * MS)
+    show(tracker, [], 200 * MS)
+    tracker.announce(Announcement("next", stamp_ns=250 * MS), 250 * MS)
+    for time in (300, 401):
+        show(tracker, [], time * MS)
+    (due,) = tracker.due(401 * MS, CAMERAS)
+    assert due.item_id.startswith("item-")
+    for time in (500, 600):
+        show(tracker, [seen()], time * MS)
+    (due,) = tracker.due(600 * MS, CAMERAS)
+    assert due.item_id == "next"
+
+
+def test_an_item_in_sight_takes_a_name_that_comes_after_it():
+    tracker = ItemTracker(POLICY)
+    show(tracker, [seen()], 100 * MS)
+    tracker.announce(Announcement("late", stamp_ns=150 * MS), 150 * MS)
+    show(tracker, [seen()], 200 * MS)
+    (due,) = tracker.due(200 * MS, CAMERAS)
+    assert due.item_id == "late"
+
+
+def test_a_neighbour_that_is_cut_off_takes_no_name():
+    tracker = ItemTracker(POLICY)
+    tracker.announce(Announcement("whole"), 0)
+    for time in (0, 100, 200):
+        show(tracker, [seen(1.0, faults=Reason.CUT_OFF)], time * MS)
+    for time in (300, 400):
+        show(tracker, [seen(1.0, faults=Reason.CUT_OFF), seen()], time * MS)
+    (due,) = tracker.due(400 * MS, CAMERAS)
+    assert due.item_id == "whole" and due.evidence.logit() == -3.0
+
+
+def test_an_item_that_is_not_found_in_one_frame_stays():
+    tracker = ItemTracker(POLICY)
+    for time in (0, 100):
+        (first,) = show(tracker, [seen()], time * MS)
+    tracker.due(100 * MS, CAMERAS)
+    show(tracker, [], 200 * MS)
+    assert show(tracker, [seen()], 300 * MS) == [first]
 
 
 def test_a_short_silence_does_not_make_a_reported_item_come_again():

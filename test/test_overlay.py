@@ -41,7 +41,7 @@ def report_of(verdict, reasons=Reason.NONE, confidence=0.5, regions=()):
     kinds = np.zeros(6, np.float32)
     return Report(
         "item-1", "", verdict, reasons, confidence, 0.5, kinds, tuple(regions), (), 1, 0, "", 0,
-        None, "", "", "",
+        None, "", "", "", "",
     )  # fmt: skip
 
 

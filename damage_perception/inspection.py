@@ -76,6 +76,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "sku": report.sku,
         "verdict": report.verdict.name.lower(),
         "reasons": report.reasons.words(),
+        "detail": report.detail,
         "confidence": _number(report.confidence),
         "threshold": _number(report.threshold),
         "kind_confidences": {

@@ -54,6 +54,7 @@ def report_message(report: Report, now_ns: int) -> DamageReport:
         sku=report.sku,
         verdict=int(report.verdict),
         reasons=int(report.reasons),
+        detail=report.detail,
         confidence=float(report.confidence),
         threshold=float(report.threshold),
         kind_confidences=report.kind_confidences.astype(np.float32),

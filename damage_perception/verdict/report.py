@@ -38,6 +38,11 @@ class Reason(IntFlag):
     LEFT = 2048
     STOPPED = 4096
     SKU_MISMATCH = 8192
+    NOT_CALIBRATED = 16384
+    COLOR_MISMATCH = 32768
+    FROZEN = 65536
+    REFUSED = 131072
+    NOT_LOCATED = 262144
 
     def words(self) -> list[str]:
         """Names of the reasons set, lower case."""
@@ -49,6 +54,7 @@ class Report:
     """The verdict on one item; fields as in DamageReport.msg, times in nanoseconds.
 
     identity  the sku it looks like, where none was announced or the announced one does not match
+    detail    one line for people where a reason needs it, otherwise empty
     """
 
     item_id: str
@@ -72,3 +78,4 @@ class Report:
     anomaly_score: float = float("nan")
     references: ReferenceStatus = ReferenceStatus.NO_SKU
     identity: Identity = field(default_factory=Identity)
+    detail: str = ""

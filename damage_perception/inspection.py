@@ -140,7 +140,7 @@ def _vector(values: NDArray[np.floating[Any]] | None) -> list[float | None] | No
 
 
 def _write_pictures(out: Path, name: str, frame: Frame, result: FrameResult) -> None:
-    overlay = draw_overlay(frame, result.items, result.reports)
+    overlay = draw_overlay(frame.color, result.pictures, result.reports)
     write_picture(out / f"{name}_overlay.jpg", overlay)
     items = np.zeros(frame.color.shape[:2], np.uint8)
     for index, item in enumerate(result.items, start=1):

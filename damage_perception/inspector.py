@@ -16,6 +16,8 @@ from damage_perception.network.session import BackendError
 from damage_perception.station import Item, Plane, Station
 from damage_perception.verdict.difference import Difference
 from damage_perception.verdict.evidence import Evidence, Sighting
+from damage_perception.verdict.geometry import ViewGeometry
+from damage_perception.verdict.picture import Picture
 from damage_perception.verdict.place import Place
 from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.quality import QualityLimits, faults
@@ -53,6 +55,11 @@ class FrameResult:
     differences: tuple[Difference | None, ...]
     reports: tuple[Report, ...]
 
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """What was judged of each item."""
+        return tuple(picture for report in self.reports for picture in report.pictures)
+
 
 @dataclass(frozen=True)
 class _Look:
@@ -89,6 +96,7 @@ class Inspector:
         self.references = References(self.network)
         self._tracker = ItemTracker(self.policy)
         self._now_ns = 0
+        self._newest: dict[str, Frame] = {}
 
     def configure(self, policy: VerdictPolicy, quality: QualityLimits) -> None:
         """Takes new limits from the next frame on; items keep the evidence they have."""
@@ -104,6 +112,7 @@ class Inspector:
         """
         reports = self._follow_clock(now_ns)
         name, mounted = frame.camera_name, self.cameras[frame.camera_name]
+        self._newest[name] = frame
         plane = mounted.station.plane_in(frame)
         items = mounted.station.locate(frame, plane)
         places = [Place.of(item, frame, mounted.station.plane, mounted.pose) for item in items]
@@ -112,7 +121,8 @@ class Inspector:
         looks = self._look(frame, [item for item, _ in waiting], plane)
         for (_, track), look in zip(waiting, looks, strict=True):
             self._tracker.add(track, look.sighting)
-            self.references.consult(track.evidence, track.sku, self.policy, (frame, look.view))
+            self.references.consult(track.evidence, track.sku, self.policy)
+            track.evidence.keep_pictures()
         return reports + self.tick(now_ns)
 
     def tick(self, now_ns: int) -> list[Report]:
@@ -143,7 +153,7 @@ class Inspector:
         reports, differences = [], []
         for index, look in enumerate(looks):
             evidence = Evidence([look.sighting])
-            self.references.consult(evidence, sku, policy, (frame, look.view))
+            self.references.consult(evidence, sku, policy)
             differences.append(evidence.sightings[0].difference)
             due = Due(f"item-{index + 1}", sku, None, evidence, Reason.NONE)
             reports.append(self._decide(due, policy, cameras))
@@ -158,6 +168,11 @@ class Inspector:
     def station_of(self, camera: str) -> str:
         """The name of the station that ``camera`` looks at."""
         return camera if self.cameras[camera].pose is None else "station"
+
+    def _unseen(self, cameras: frozenset[str]) -> tuple[Picture, ...]:
+        """What a camera shows where the item was not seen."""
+        frames = [self._newest[name] for name in sorted(cameras & self._newest.keys())]
+        return tuple(Picture(f.camera_name, f.frame_id, f.color) for f in frames[:1])
 
     def _cameras_of(self, station: str | None) -> frozenset[str]:
         """The cameras that look at a station; all where it is not known."""
@@ -189,10 +204,11 @@ class Inspector:
     ) -> _Look:
         found = faults(view, item, self.quality)
         regions: tuple[Region, ...] = ()
+        geometry = ViewGeometry.of(frame, view.window)
         if assessment is None:
             found |= Reason.BACKEND_FAULT
         elif assessment.probability >= self.policy.threshold:
-            regions = find_regions(assessment.maps, view.window, frame)
+            regions = find_regions(assessment.maps, geometry)
         sighting = Sighting(
             camera=frame.camera_name,
             frame_id=frame.frame_id,
@@ -203,6 +219,8 @@ class Inspector:
             faults=found,
             problem=problem,
             regions=regions,
+            geometry=geometry,
+            picture=Picture(frame.camera_name, frame.frame_id, frame.color, item.outline),
             embedding=assessment.embedding if assessment else None,
             view=view if self.reported else None,
         )
@@ -252,4 +270,5 @@ class Inspector:
             anomaly_score=evidence.anomaly(),
             references=self.references.status(evidence, sku),
             identity=identity,
+            pictures=evidence.pictures() or self._unseen(cameras),
         )

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from damage_perception.frame import ColorImage, Frame
+from damage_perception.frame import ColorImage
 from damage_perception.kinds import CRUSH, DECONSTRUCTION, HOLE, MISSING_UNIT, SPILLAGE, TEAR
-from damage_perception.station import Item
+from damage_perception.verdict.picture import Picture
 from damage_perception.verdict.regions import Region
 from damage_perception.verdict.report import Report, Verdict
 
@@ -40,32 +40,35 @@ _REGION_OPACITY: Final = 0.35
 _CELL_WIDTH: Final = 320
 
 
-def draw_overlay(frame: Frame, items: Sequence[Item], reports: Sequence[Report]) -> ColorImage:
+def draw_overlay(
+    color: ColorImage, pictures: Sequence[Picture], reports: Sequence[Report]
+) -> ColorImage:
     """The colour image with each item outlined in the colour of its verdict.
 
-    Regions of damage are filled in the colour of their kind. The two sequences go together by
-    index. Returns a new (H, W, 3) uint8 RGB image.
+    Regions of damage that this camera saw are filled in the colour of their kind.
+
+    color     (H, W, 3) uint8 RGB, of the pictures
+    pictures  of the items
+    reports   on them, by index
+
+    Returns a new (H, W, 3) uint8 RGB image.
     """
-    image = frame.color.copy()
+    image = color.copy()
     pen = _Pen.for_height(image.shape[0])
-    pairs = list(zip(items, reports, strict=True))
-    for _, report in pairs:
-        _fill_regions(image, report.regions, pen)
-    for item, report in pairs:
-        outlines, _ = cv2.findContours(
-            item.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
-        )
-        cv2.drawContours(image, outlines, -1, _BACKDROP, pen.line + 2, cv2.LINE_AA)
-        color = VERDICT_COLORS[report.verdict]
-        cv2.drawContours(image, outlines, -1, color, pen.line, cv2.LINE_AA)
+    pairs = list(zip(pictures, reports, strict=True))
+    regions = [r for picture, report in pairs for r in report.regions if r.camera == picture.camera]
+    _fill_regions(image, regions, pen)
+    for picture, report in pairs:
+        ink = VERDICT_COLORS[report.verdict]
+        cv2.drawContours(image, picture.outline, -1, _BACKDROP, pen.line + 2, cv2.LINE_AA)
+        cv2.drawContours(image, picture.outline, -1, ink, pen.line, cv2.LINE_AA)
     taken: list[Box] = []
-    for item, report in pairs:
-        color = VERDICT_COLORS[report.verdict]
-        pen.label(image, verdict_text(report), item.box, color, taken, inside=False)
-    for _, report in pairs:
-        for region in report.regions:
-            text = f"{region.kind.replace('_', ' ')} {region.confidence:.2f}"
-            pen.label(image, text, region.box, KIND_COLORS[region.kind], taken, inside=True)
+    for picture, report in pairs:
+        ink = VERDICT_COLORS[report.verdict]
+        pen.label(image, verdict_text(report), _box_of(picture), ink, taken, inside=False)
+    for region in regions:
+        text = f"{region.kind.replace('_', ' ')} {region.confidence:.2f}"
+        pen.label(image, text, region.box, KIND_COLORS[region.kind], taken, inside=True)
     return image
 
 
@@ -114,6 +117,14 @@ def write_picture(path: Path, image: NDArray[np.uint8]) -> None:
     if image.ndim == 3:
         image = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), np.uint8)
     path.write_bytes(cv2.imencode(path.suffix, image)[1].tobytes())
+
+
+def _box_of(picture: Picture) -> Box:
+    """x, y, width, height of an item; empty, at the image's corner, where it was not seen."""
+    if not picture.outline:
+        return (0, 0, 0, 0)
+    x, y, width, height = cv2.boundingRect(np.concatenate(picture.outline))
+    return (int(x), int(y), int(width), int(height))
 
 
 def _fit(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:

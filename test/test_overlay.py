@@ -16,6 +16,7 @@ from damage_perception.overlay import (
     write_picture,
 )
 from damage_perception.station import Item
+from damage_perception.verdict.picture import Picture
 from damage_perception.verdict.regions import Region
 from damage_perception.verdict.report import Reason, Report, Verdict
 
@@ -25,16 +26,20 @@ def gray_frame(width=320, height=240):
     return Frame(color, None, CameraModel(width, height, 300.0, 300.0, width / 2, height / 2))
 
 
-def item_at(x, y, width, height, frame):
+def drawn(frame, box, reports):
+    """The overlay of items that all lie in one box."""
+    x, y, width, height = box
     mask = np.zeros(frame.color.shape[:2], bool)
     mask[y : y + height, x : x + width] = True
-    return Item(mask, (x, y, width, height), None, 1.0, False)
+    outline = Item(mask, box, None, 1.0, False).outline
+    pictures = [Picture("camera", "", frame.color, outline)] * len(reports)
+    return draw_overlay(frame.color, pictures, reports)
 
 
-def region_at(x, y, width, height, kind):
+def region_at(x, y, width, height, kind, camera="camera"):
     corners = [(x, y), (x + width, y), (x + width, y + height), (x, y + height)]
     polygon = np.array(corners, np.float32)
-    return Region(kind, 0.8, (x, y, width, height), polygon, "", "", 0, None, None, 0.0)
+    return Region(kind, 0.8, (x, y, width, height), polygon, camera, "", 0, None, None, 0.0)
 
 
 def report_of(verdict, reasons=Reason.NONE, confidence=0.5, regions=()):
@@ -56,7 +61,7 @@ def share_near(image, color, box):
 def test_an_item_is_outlined_in_the_colour_of_its_verdict(verdict):
     frame = gray_frame()
     before = frame.color.copy()
-    image = draw_overlay(frame, [item_at(100, 80, 120, 90, frame)], [report_of(verdict)])
+    image = drawn(frame, (100, 80, 120, 90), [report_of(verdict)])
     left_edge = (98, 90, 5, 60)
     assert share_near(image, VERDICT_COLORS[verdict], left_edge) > 0.15
     for other in set(Verdict) - {verdict}:
@@ -68,10 +73,16 @@ def test_an_item_is_outlined_in_the_colour_of_its_verdict(verdict):
 def test_damage_is_filled_and_outlined_in_the_colour_of_its_kind(kind):
     frame = gray_frame()
     report = report_of(Verdict.DIVERT, Reason.DAMAGE, 0.9, [region_at(120, 90, 60, 50, kind)])
-    image = draw_overlay(frame, [item_at(100, 80, 120, 90, frame)], [report])
+    image = drawn(frame, (100, 80, 120, 90), [report])
     expected = 0.35 * np.array(KIND_COLORS[kind]) + 0.65 * 120
     np.testing.assert_allclose(image[130, 150], expected, atol=3)
     assert share_near(image, KIND_COLORS[kind], (118, 95, 5, 40)) > 0.15
+
+
+def test_damage_that_another_camera_saw_is_not_drawn_onto_this_image():
+    frame = gray_frame()
+    report = report_of(Verdict.DIVERT, regions=[region_at(120, 90, 60, 50, KINDS[0], "other")])
+    assert (drawn(frame, (100, 80, 120, 90), [report])[100:150, 130:170] == 120).all()
 
 
 def test_verdicts_are_told_with_confidence_and_reasons():
@@ -84,7 +95,7 @@ def test_verdicts_are_told_with_confidence_and_reasons():
 def test_items_and_reports_have_to_go_together():
     frame = gray_frame()
     with pytest.raises(ValueError, match="shorter"):
-        draw_overlay(frame, [item_at(9, 9, 50, 50, frame)], [])
+        draw_overlay(frame.color, [Picture("camera", "", frame.color)], [])
 
 
 @given(
@@ -99,9 +110,8 @@ def test_items_anywhere_in_images_of_any_size_are_drawn(size, box, verdict, coun
     x, y = int(box[0] * (size[0] - 2)), int(box[1] * (size[1] - 2))
     width = max(1, int(box[2] * (size[0] - x)))
     height = max(1, int(box[3] * (size[1] - y)))
-    items = [item_at(x, y, width, height, frame)] * count
     region = region_at(x, y, width, height, KINDS[0])
-    image = draw_overlay(frame, items, [report_of(verdict, regions=[region])] * count)
+    image = drawn(frame, (x, y, width, height), [report_of(verdict, regions=[region])] * count)
     assert (image.shape, image.dtype) == (frame.color.shape, np.uint8)
 
 

@@ -164,4 +164,4 @@ def _picture(record: Record, inspector: Inspector, with_depth: bool) -> NDArray[
         camera = record.calibration.camera
         return np.full((camera.height, camera.width, 3), 70, np.uint8)
     frame, result = judged
-    return draw_overlay(frame, result.items, result.reports)
+    return draw_overlay(frame.color, result.pictures, result.reports)

@@ -8,7 +8,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from damage_perception.frame import Frame
 from damage_perception.gallery.gallery import Gallery
 from damage_perception.network.damage_network import DamageNetwork
 from damage_perception.network.embedding import Embedding
@@ -20,9 +19,9 @@ from damage_perception.verdict.difference import (
     probability,
 )
 from damage_perception.verdict.evidence import Evidence, Sighting
+from damage_perception.verdict.geometry import ViewGeometry
 from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.regions import Region, find_regions
-from damage_perception.view import View
 
 # Dense embeddings are so many pixels of a view apart.
 _CELL_STRIDE: Final = 16
@@ -49,34 +48,26 @@ class References:
         evidence: Evidence,
         announced: str,
         policy: VerdictPolicy,
-        seen: tuple[Frame, View] | None = None,
     ) -> tuple[str, Identity]:
         """Compares what was seen of an item with the references of its sku.
 
         announced  its sku; empty: that of the references it looks like
-        seen       frame and view of the newest sighting, to say where it differs
 
         Returns the sku, empty where none is known, and what the item looks like, where that
         matters: nothing was announced, or something else.
         """
         if announced:
-            self._compare(evidence, announced, policy, seen)
+            self._compare(evidence, announced, policy)
             return announced, self.identity(evidence) if evidence.mismatch else Identity()
         identity = self.identity(evidence)
-        self._compare(evidence, identity.sku, policy, seen)
+        self._compare(evidence, identity.sku, policy)
         if evidence.mismatch:
             # Nobody said that it was of this sku: where the comparison denies it, it is of none.
             evidence.forget_differences()
             identity = replace(identity, confidence=0.0)
         return identity.sku, identity
 
-    def _compare(
-        self,
-        evidence: Evidence,
-        sku: str,
-        policy: VerdictPolicy,
-        seen: tuple[Frame, View] | None,
-    ) -> None:
+    def _compare(self, evidence: Evidence, sku: str, policy: VerdictPolicy) -> None:
         bank = self.gallery.bank(sku) if self.gallery is not None and sku else None
         if bank is None or (card := self.network.card.references) is None:
             return
@@ -93,8 +84,9 @@ class References:
             joined = card.fusion.join(sighting.logit, found.log_odds)
             regions = sighting.regions
             differs = found.same >= 0 and probability(joined) >= threshold
-            if differs and not regions and seen is not None:
-                regions = _regions(found.change, embedding, sighting, *seen)
+            if differs and not regions and sighting.geometry is not None:
+                side = self.network.view_size // _CELL_STRIDE
+                regions = _regions(found.change, embedding, sighting, sighting.geometry, side)
             difference = Difference(sku, found.log_odds, joined, found.same)
             return replace(sighting, difference=difference, regions=regions)
 
@@ -124,14 +116,16 @@ def _regions(
     change: NDArray[np.float32],
     embedding: Embedding,
     sighting: Sighting,
-    frame: Frame,
-    view: View,
+    view: ViewGeometry,
+    cells: int,
 ) -> tuple[Region, ...]:
-    """Where a comparison found a change, as regions of the kind that the network holds likest."""
-    cells = len(view.item) // _CELL_STRIDE
+    """Where a comparison found a change, as regions of the kind that the network holds likest.
+
+    cells  along a side of the view
+    """
     maps = np.zeros((len(sighting.kinds), cells, cells), np.float32)
     kind = int(np.argmax(sighting.kinds))
     maps[kind, embedding.where[:, 0], embedding.where[:, 1]] = change
     # At the resolution of the network's own maps, for which regions have a least size.
     fine = maps.repeat(_MAP_CELLS, axis=1).repeat(_MAP_CELLS, axis=2)
-    return find_regions(fine, view.window, frame)
+    return find_regions(fine, view)

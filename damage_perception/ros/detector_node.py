@@ -41,7 +41,6 @@ from damage_perception.ros.transitions import explained
 from damage_perception.ros.transport import image_transport
 from damage_perception.ros.worker import Worker
 from damage_perception.share import default_model_card
-from damage_perception.station import Station
 
 # Items are compared from the first on, unless the gallery takes longer than this to be read.
 _GALLERY_PATIENCE_S: Final = 10.0
@@ -93,7 +92,7 @@ class DetectorNode(LifecycleNode):
         self._inspector = Inspector(network, cameras, policy, quality_of(values))
         self._inspector.references.identify = values["identify"]
         self._health = Health()
-        self._outputs = Outputs(self, self._now_ns, self._station_of, self._health)
+        self._outputs = Outputs(self, self._now_ns, self._health)
         self._requests = Services(
             self, self._now_ns, lambda: self._settings.values, lambda: self._worker
         )
@@ -208,10 +207,6 @@ class DetectorNode(LifecycleNode):
 
     def _now_ns(self) -> int:
         return int(self.get_clock().now().nanoseconds)
-
-    def _station_of(self, camera: str) -> Station:
-        assert self._inspector is not None
-        return self._inspector.cameras[camera].station
 
     def _require(self, values: dict[str, Value]) -> None:
         """Raises ParameterError where the model that runs cannot keep ``values``."""

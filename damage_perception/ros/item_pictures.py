@@ -17,7 +17,7 @@ _APART_S: Final = 2.0
 
 
 class _Half(NamedTuple):
-    """What waits for its other half: a report's item id, empty for a picture not kept, or an image.
+    """What waits for its other half: the name of a file, empty for one not kept, or an image.
 
     Several items of one image have one stamp; their reports and pictures come in one order.
     """
@@ -30,7 +30,8 @@ class _Half(NamedTuple):
 class ItemPictures:
     """Writes ``<item id>_overlay.jpg`` into ``folder`` for items of interest.
 
-    Either half may come first. ``now_s`` is a clock that does not jump.
+    Further cameras that saw damage follow as ``<item id>_overlay_2.jpg``, and so on. A report or
+    its pictures may come first. ``now_s`` is a clock that does not jump.
     """
 
     def __init__(self, folder: Path, now_s: Callable[[], float] = time.monotonic) -> None:
@@ -46,10 +47,12 @@ class ItemPictures:
         self._forget()
         return not any(report.content for report in self._reports)
 
-    def report(self, item_id: str, stamp_ns: int, keep: bool) -> None:
-        """A report came; ``keep``: its picture is wanted."""
-        self._reports.append(_Half(stamp_ns, self._now_s(), item_id if keep else ""))
-        self._join(stamp_ns)
+    def report(self, item_id: str, stamp_ns: int, keep: bool, pictures: int = 1) -> None:
+        """A report came, of so many pictures; ``keep``: they are wanted."""
+        for number in range(1, pictures + 1):
+            name = f"{item_id}_overlay" + (f"_{number}" if number > 1 else "")
+            self._reports.append(_Half(stamp_ns, self._now_s(), name if keep else ""))
+            self._join(stamp_ns)
 
     def image(self, message: Any, stamp_ns: int) -> None:
         """A sensor_msgs/Image came."""
@@ -66,7 +69,7 @@ class ItemPictures:
         self._images = [half for half in self._images if half is not image]
         if report.content:
             bgr = cv2.cvtColor(read_color(image.content), cv2.COLOR_RGB2BGR)
-            cv2.imwrite(str(self._folder / f"{report.content}_overlay.jpg"), bgr, _JPEG)
+            cv2.imwrite(str(self._folder / f"{report.content}.jpg"), bgr, _JPEG)
 
     def _forget(self) -> None:
         since_s = self._now_s() - _APART_S

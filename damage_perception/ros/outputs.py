@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
-import numpy as np
+from builtin_interfaces.msg import Time
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
-from damage_perception.frame import Frame
 from damage_perception.overlay import draw_overlay
 from damage_perception.ros import qos
 from damage_perception.ros.health import Health
@@ -23,7 +22,6 @@ from damage_perception.ros.messages import (
     report_message,
 )
 from damage_perception.ros.packaging_changes import Noticed
-from damage_perception.station import Item, Station, StationError
 from damage_perception.verdict.report import Report
 from damage_perception_msgs.msg import DamageReport, PackagingChange
 
@@ -33,20 +31,17 @@ _LAST_REPORTS: Final = Duration(seconds=0.5)
 class Outputs:
     """The publishers of one configured node.
 
-    now_ns      the node's clock
-    station_of  the station of a camera as it is now
+    now_ns  the node's clock
     """
 
     def __init__(
         self,
         node: LifecycleNode,
         now_ns: Callable[[], int],
-        station_of: Callable[[str], Station],
         health: Health,
     ) -> None:
         self._node = node
         self._now_ns = now_ns
-        self._station_of = station_of
         self._health = health
         self._reports = node.create_lifecycle_publisher(
             DamageReport,
@@ -61,8 +56,8 @@ class Outputs:
             PackagingChange, "~/packaging_changes", qos.LASTING
         )
 
-    def publish(self, reports: Sequence[Report], newest: Mapping[str, Frame]) -> None:
-        """Publishes ``reports``; ``newest`` holds the newest frame of each camera."""
+    def publish(self, reports: Sequence[Report]) -> None:
+        """Publishes ``reports``."""
         if not reports:
             return
         messages = []
@@ -76,7 +71,7 @@ class Outputs:
             self._markers.publish(markers_of(messages))
         if self._overlay.get_subscription_count():
             for report, message in zip(reports, messages, strict=True):
-                self._publish_overlay(report, message.header, newest)
+                self._publish_overlay(report, message.header.stamp)
 
     def publish_packaging_change(self, noticed: Noticed, text: str) -> None:
         """Publishes a change of packaging, with a line for people; from any thread."""
@@ -89,27 +84,9 @@ class Outputs:
             self._node.destroy_lifecycle_publisher(publisher)
         self._node.destroy_publisher(self._packaging_changes)
 
-    def _publish_overlay(self, report: Report, header: Header, newest: Mapping[str, Frame]) -> None:
-        cameras = report.cameras or tuple(newest)
-        # A picture of what the verdict came from, with the report's stamp to find it by.
-        frame = next((newest[name] for name in cameras if name in newest), None)
-        if frame is not None:
-            item = self._item_of(report, frame)
-            items, reports = ([item], [report]) if item is not None else ([], [])
-            picture = draw_overlay(frame, items, reports)
-            header = Header(stamp=header.stamp, frame_id=frame.frame_id)
-            self._overlay.publish(image_message(picture, header))
-
-    def _item_of(self, report: Report, frame: Frame) -> Item | None:
-        """The item in ``frame`` that ``report`` is on: the nearest, or the largest."""
-        station = self._station_of(frame.camera_name)
-        try:
-            items = station.locate(frame, station.plane_in(frame))
-        except StationError:
-            return None
-        if not items or report.position_m is None:
-            return items[0] if items else None
-        centers = np.array(
-            [[np.inf] * 3 if item.centroid_m is None else item.centroid_m for item in items]
-        )
-        return items[int(np.linalg.norm(centers - report.position_m, axis=1).argmin())]
+    def _publish_overlay(self, report: Report, stamp: Time) -> None:
+        """Publishes what was judged, under the report's stamp to find it by."""
+        for picture in report.pictures:
+            header = Header(stamp=stamp, frame_id=picture.frame_id)
+            drawn = draw_overlay(picture.color, [picture], [report])
+            self._overlay.publish(image_message(drawn, header))

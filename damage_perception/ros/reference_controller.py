@@ -70,7 +70,8 @@ class ReferenceController(Node):
         stamp_ns = nanoseconds_of(report.header.stamp)
         expected = self._deadlines_ns.pop(report.item_id, None) is not None
         if self._pictures is not None:
-            self._pictures.report(report.item_id, stamp_ns, keep=expected)
+            damaged = {region.camera for region in report.regions}
+            self._pictures.report(report.item_id, stamp_ns, expected, max(1, len(damaged)))
         if not expected:
             return
         verdict = Verdict(report.verdict)

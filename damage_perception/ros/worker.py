@@ -30,7 +30,7 @@ _TICK_S: Final = 0.02
 # A stamp up to this much before the arrival is of the node's clock; others say nothing of when.
 _CLOCK_SPAN_NS: Final = 2_000_000_000
 
-Deliver = Callable[[Sequence[Report], "dict[str, Frame]"], None]
+Deliver = Callable[[Sequence[Report]], None]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Worker:
 
     camera_infos  newest CameraInfo by camera, serialized; the caller keeps it
     now_ns        the node's clock
-    deliver       called in the thread with the reports due, and the newest frame of each camera
+    deliver       called in the thread with the reports due
     log_error     called in the thread with one line of text, or a traceback; not with the same
                   one twice in a row
 
@@ -92,7 +92,6 @@ class Worker:
         self._problems = Problems(log_error)
         self._backend_problem = ""
         self._failure = ""
-        self._newest: dict[str, Frame] = {}
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="damage_worker", daemon=True)
 
@@ -108,7 +107,7 @@ class Worker:
         self._run_calls()
         for job in self._jobs:
             job.abandon("the node was deactivated")
-        self._deliver(self._inspector.finish(), self._newest)
+        self._deliver(self._inspector.finish())
 
     def call(self, action: Callable[[Inspector], None]) -> None:
         """Has the thread run ``action`` before its next frames."""
@@ -139,7 +138,6 @@ class Worker:
         pair = self._pairing.take(self._now_ns())
         capture = None if pair is None else self._capture(pair)
         if capture is not None:
-            self._newest[capture.frame.camera_name] = capture.frame
             self._note_faults()
             capture = self._observe(capture)
             self._note_backend()
@@ -151,7 +149,7 @@ class Worker:
         # Said of what goes unseen; before an observation, a past problem says nothing of it.
         broken = self._inspector.network.problem
         self._note_faults(Reason.BACKEND_FAULT if broken else Reason.NONE)
-        self._deliver(self._inspector.tick(self._now_ns()), self._newest)
+        self._deliver(self._inspector.tick(self._now_ns()))
 
     def _run_calls(self) -> None:
         while self._calls:
@@ -216,7 +214,7 @@ class Worker:
             self._refuse(capture.frame.camera_name, error)
             return replace(capture, handled=False)
         self._problems.clear(capture.frame.camera_name)
-        self._deliver(reports, self._newest)
+        self._deliver(reports)
         return capture
 
     def _refuse(self, name: str, error: Exception) -> None:

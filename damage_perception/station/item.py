@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,3 +26,13 @@ class Item:
     centroid_m: NDArray[np.float64] | None
     depth_share: float
     cut_off: bool
+
+    @property
+    def outline(self) -> tuple[NDArray[np.int32], ...]:
+        """Outer contours of the mask in pixels, each (P, 2) of x and y."""
+        x, y, width, height = self.box
+        part = self.mask[y : y + height, x : x + width].astype(np.uint8)
+        contours, _ = cv2.findContours(
+            part, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=(x, y)
+        )
+        return tuple(np.asarray(contour, np.int32).reshape(-1, 2) for contour in contours)

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from damage_perception.kinds import KINDS
 from damage_perception.network.embedding import Embedding
 from damage_perception.verdict.difference import Difference, probability
+from damage_perception.verdict.geometry import ViewGeometry
+from damage_perception.verdict.picture import Picture
 from damage_perception.verdict.regions import Region
 from damage_perception.verdict.report import Reason
 from damage_perception.view import View
@@ -29,6 +31,8 @@ class Sighting:
     kinds     (kinds,) confidence per kind, 0..1
     faults    what makes the view unfit to judge by; NONE where it counts
     regions   damage found in the view
+    geometry  of the view, for regions that are found in it later
+    picture   what the camera showed; None where a clearer sighting of the camera has one
     embedding   to compare the view by; None where the model or the backend gave none
     difference  from the references of the item's sku; None where it was not compared
     view        that was assessed; None where nobody asks for it
@@ -43,6 +47,8 @@ class Sighting:
     kinds: NDArray[np.float32]
     faults: Reason
     regions: tuple[Region, ...]
+    geometry: ViewGeometry | None = None
+    picture: Picture | None = None
     embedding: Embedding | None = None
     difference: Difference | None = None
     view: View | None = None
@@ -52,6 +58,11 @@ class Sighting:
     def usable(self) -> bool:
         """Whether the sighting counts as evidence."""
         return not self.faults and bool(np.isfinite(self.logit))
+
+    @property
+    def joined(self) -> float:
+        """Calibrated log odds of damage, of both signals where the view was compared."""
+        return self.logit if self.difference is None else self.difference.joined
 
 
 class Evidence:
@@ -147,7 +158,7 @@ class Evidence:
         """
         if not self.compared:
             return self.logit_alone()
-        return self._worst(lambda s: s.difference.joined if s.difference else s.logit)
+        return self._worst(lambda s: s.joined)
 
     def logit_alone(self) -> float:
         """The same by the damage network alone."""
@@ -164,6 +175,34 @@ class Evidence:
         return np.max(means, axis=0).astype(np.float32) if means else np.zeros(len(KINDS), "f4")
 
     def regions(self) -> tuple[Region, ...]:
-        """Of each camera those in the frame that shows the damage most clearly."""
-        clearest = (max(seen, key=lambda s: s.logit) for seen in self.of_cameras().values())
-        return tuple(region for sighting in clearest for region in sighting.regions)
+        """Of each camera those in the sighting that decided for it."""
+        return tuple(region for sighting in self.deciding() for region in sighting.regions)
+
+    def deciding(self) -> tuple[Sighting, ...]:
+        """Of each camera the usable sighting that shows the damage most clearly.
+
+        Of equals the one that has a picture. Without any usable sighting, the newest of all.
+        """
+        usable = self.of_cameras()
+        if not usable:
+            return tuple(sorted(self.sightings, key=lambda s: s.stamp_ns)[-1:])
+        return tuple(max(seen, key=self._clearness) for seen in usable.values())
+
+    def pictures(self) -> tuple[Picture, ...]:
+        """One of each camera that saw damage; otherwise one of a sighting that decided."""
+        deciding = self.deciding()
+        damaged = tuple(s.picture for s in deciding if s.regions and s.picture)
+        return damaged or tuple(s.picture for s in deciding if s.picture)[:1]
+
+    def keep_pictures(self) -> None:
+        """Lets go of all pictures but those of the sightings that decide: an image is large."""
+        kept = {id(sighting) for sighting in self.deciding()}
+        self.sightings = [
+            s if s.picture is None or id(s) in kept else replace(s, picture=None)
+            for s in self.sightings
+        ]
+
+    def _clearness(self, sighting: Sighting) -> tuple[bool, float]:
+        # What was compared late may be clearer than the one whose picture was kept.
+        shown = sighting.picture is not None and bool(sighting.regions)
+        return shown, sighting.joined if self.compared else sighting.logit

@@ -9,15 +9,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from damage_perception.frame import Frame
 from damage_perception.kinds import KINDS
-from damage_perception.view import Window
+from damage_perception.verdict.geometry import ViewGeometry
 
 # A pixel belongs to a region where its strongest kind reaches this; half of it where the peak is
 # lower, so that an item called damaged always shows where.
 MAP_THRESHOLD: Final = 0.4
 MIN_REGION_CELLS: Final = 3
 MAX_REGIONS: Final = 8
+# A region has a place in space from so many depth readings on.
+MIN_READINGS: Final = 4
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,8 @@ class Region:
     area_m2: float
 
 
-def find_regions(maps: NDArray[np.float32], window: Window, frame: Frame) -> tuple[Region, ...]:
-    """Regions in ``maps`` ((kinds, h, w), 0..1, over ``window``), strongest first."""
+def find_regions(maps: NDArray[np.float32], view: ViewGeometry) -> tuple[Region, ...]:
+    """Regions in ``maps`` ((kinds, h, w), 0..1, over the window of ``view``), strongest first."""
     strongest = maps.argmax(axis=0)
     peak = maps.max(axis=0)
     level = min(MAP_THRESHOLD, float(peak.max()) / 2)
@@ -60,21 +61,20 @@ def find_regions(maps: NDArray[np.float32], window: Window, frame: Frame) -> tup
             cells = labels == label
             found.append((float(maps[code][cells].max()), int(code), cells))
     found.sort(key=lambda entry: -entry[0])
-    regions = (_region(*entry, window, frame) for entry in found[:MAX_REGIONS])
+    regions = (_region(*entry, view) for entry in found[:MAX_REGIONS])
     return tuple(region for region in regions if region is not None)
 
 
 def _region(
-    confidence: float, code: int, cells: NDArray[np.bool_], window: Window, frame: Frame
+    confidence: float, code: int, cells: NDArray[np.bool_], view: ViewGeometry
 ) -> Region | None:
+    window = view.window
     side = (window.side, window.side)
     pixels = cv2.resize(cells.astype(np.uint8), side, interpolation=cv2.INTER_NEAREST)
-    height, width = frame.color.shape[:2]
-    x0, y0 = max(window.x, 0), max(window.y, 0)
-    x1, y1 = min(window.x + window.side, width), min(window.y + window.side, height)
-    if x0 >= x1 or y0 >= y1:
-        return None
+    x0, y0, x1, y1 = view.part
     mask = pixels[y0 - window.y : y1 - window.y, x0 - window.x : x1 - window.x]
+    if not mask.size:
+        return None
     contours, _ = cv2.findContours(
         mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=(x0, y0)
     )
@@ -86,15 +86,15 @@ def _region(
     if len(polygon) < 3:
         right, bottom = left + across, top + down
         polygon = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
-    position, size, area = _in_space(mask.astype(bool), np.s_[y0:y1, x0:x1], frame)
+    position, size, area = _in_space(mask.astype(bool), view)
     return Region(
         KINDS[code],
         confidence,
         (left, top, across, down),
         polygon.astype(np.float32),
-        frame.camera_name,
-        frame.frame_id,
-        frame.stamp_ns,
+        view.camera_name,
+        view.frame_id,
+        view.stamp_ns,
         position,
         size,
         area,
@@ -102,16 +102,11 @@ def _region(
 
 
 def _in_space(
-    mask: NDArray[np.bool_], part: tuple[slice, slice], frame: Frame
+    mask: NDArray[np.bool_], view: ViewGeometry
 ) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None, float]:
-    """Centre, extent and area of what ``mask`` covers of that part of the frame."""
-    if frame.depth_m is None:
+    """Centre, extent and area of what ``mask`` covers of the view."""
+    points = view.points(mask)
+    if len(points) < MIN_READINGS:
         return None, None, 0.0
-    mask = mask & (frame.depth_m[part] > 0)
-    depth = frame.depth_m[part][mask].astype(np.float64)
-    if depth.size < 4:
-        return None, None, 0.0
-    points = frame.camera.rays[part][mask] * depth[:, None]
     low, high = np.percentile(points, (2, 98), axis=0)
-    area = float((depth**2).sum() / (frame.camera.fx * frame.camera.fy))
-    return np.median(points, axis=0), high - low, area
+    return np.median(points, axis=0), high - low, view.area_m2(points)

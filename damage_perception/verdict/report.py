@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.verdict.difference import Identity, ReferenceStatus
+from damage_perception.verdict.picture import Picture
 from damage_perception.verdict.regions import Region
 
 
@@ -55,6 +56,7 @@ class Report:
 
     identity  the sku it looks like, where none was announced or the announced one does not match
     detail    one line for people where a reason needs it, otherwise empty
+    pictures  what was judged: one of each camera that saw damage, otherwise of one camera
     """
 
     item_id: str
@@ -79,3 +81,4 @@ class Report:
     references: ReferenceStatus = ReferenceStatus.NO_SKU
     identity: Identity = field(default_factory=Identity)
     detail: str = ""
+    pictures: tuple[Picture, ...] = ()

@@ -211,11 +211,15 @@ class Cell:
         # Matched on this side is not yet matched on the other.
         time.sleep(0.3)
 
-    def announce(self, item_id, sku="", deadline_ns=0, camera=""):
+    def announce(self, item_id, sku="", deadline_ns=0, camera="", stamp_ns=0):
         """Announces an item."""
         self._announcements.publish(
             ItemAnnouncement(
-                item_id=item_id, sku=sku, camera=camera, deadline=stamp_of(deadline_ns)
+                header=Header(stamp=stamp_of(stamp_ns)),
+                item_id=item_id,
+                sku=sku,
+                camera=camera,
+                deadline=stamp_of(deadline_ns),
             )
         )
 

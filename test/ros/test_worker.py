@@ -38,7 +38,7 @@ class Bench:
             self.pairing,
             dict.fromkeys(cameras, INFO),
             now_ns,
-            lambda reports, newest: self.reports.extend((r, now_ns()) for r in reports),
+            lambda reports: self.reports.extend((r, now_ns()) for r in reports),
             self.health,
             self.log.append,
         )

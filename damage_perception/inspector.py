@@ -13,10 +13,11 @@ from damage_perception.gallery.references import References
 from damage_perception.kinds import KINDS
 from damage_perception.network.damage_network import Assessment, DamageNetwork
 from damage_perception.network.session import BackendError
-from damage_perception.station import Item, Plane, Station
+from damage_perception.station import Item, Plane, Station, Support, SupportWatch
 from damage_perception.verdict.difference import Difference
 from damage_perception.verdict.evidence import Evidence, Sighting
 from damage_perception.verdict.geometry import ViewGeometry
+from damage_perception.verdict.image_watch import ImageWatch
 from damage_perception.verdict.picture import Picture
 from damage_perception.verdict.place import Place
 from damage_perception.verdict.policy import VerdictPolicy
@@ -72,6 +73,25 @@ class _Look:
 
 
 @dataclass
+class _Watched:
+    """One camera from frame to frame, and what its newest frame says of it as a whole."""
+
+    frame: Frame | None = None
+    support: Support = field(default_factory=lambda: Support(None))
+    faults: Reason = Reason.NONE
+    _supports: SupportWatch = field(default_factory=SupportWatch)
+    _images: ImageWatch = field(default_factory=ImageWatch)
+
+    def see(self, frame: Frame, station: Station, limits: QualityLimits) -> None:
+        """Takes in a frame. Raises StationError where it shows no plane and none is calibrated."""
+        self.frame, self.support = frame, Support(None)
+        self.faults = self._images.faults(frame, limits)
+        self.support = self._supports.find(frame, station)
+        if self.support.problem:
+            self.faults |= Reason.NOT_CALIBRATED
+
+
+@dataclass
 class Inspector:
     """Finds items, assesses them, follows them and decides.
 
@@ -96,7 +116,7 @@ class Inspector:
         self.references = References(self.network)
         self._tracker = ItemTracker(self.policy)
         self._now_ns = 0
-        self._newest: dict[str, Frame] = {}
+        self._watched = {name: _Watched() for name in self.cameras}
 
     def configure(self, policy: VerdictPolicy, quality: QualityLimits) -> None:
         """Takes new limits from the next frame on; items keep the evidence they have."""
@@ -112,13 +132,14 @@ class Inspector:
         """
         reports = self._follow_clock(now_ns)
         name, mounted = frame.camera_name, self.cameras[frame.camera_name]
-        self._newest[name] = frame
-        plane = mounted.station.plane_in(frame)
-        items = mounted.station.locate(frame, plane)
-        places = [Place.of(item, frame, mounted.station.plane, mounted.pose) for item in items]
+        watched = self._watched[name]
+        watched.see(frame, mounted.station, self.quality)
+        support = watched.support
+        items = mounted.station.locate(frame, support.plane)
+        places = [Place.of(item, frame, support.plane, mounted.pose) for item in items]
         tracks = self._tracker.follow(self.station_of(name), name, places, frame.stamp_ns, now_ns)
         waiting = [(i, t) for i, t in zip(items, tracks, strict=True) if not t.reported]
-        looks = self._look(frame, [item for item, _ in waiting], plane)
+        looks = self._look(frame, [item for item, _ in waiting], support.plane, watched.faults)
         for (_, track), look in zip(waiting, looks, strict=True):
             self._tracker.add(track, look.sighting)
             self.references.consult(track.evidence, track.sku, self.policy)
@@ -148,8 +169,10 @@ class Inspector:
         policy = replace(self.policy, frames_per_camera=1)
         cameras = frozenset((frame.camera_name,))
         station = self.cameras[frame.camera_name].station
-        plane = station.plane_in(frame)
-        looks = self._look(frame, station.locate(frame, plane), plane)
+        watched = _Watched()
+        watched.see(frame, station, self.quality)
+        plane = watched.support.plane
+        looks = self._look(frame, station.locate(frame, plane), plane, watched.faults)
         reports, differences = [], []
         for index, look in enumerate(looks):
             evidence = Evidence([look.sighting])
@@ -171,8 +194,23 @@ class Inspector:
 
     def _unseen(self, cameras: frozenset[str]) -> tuple[Picture, ...]:
         """What a camera shows where the item was not seen."""
-        frames = [self._newest[name] for name in sorted(cameras & self._newest.keys())]
-        return tuple(Picture(f.camera_name, f.frame_id, f.color) for f in frames[:1])
+        frames = [self._watched[name].frame for name in sorted(cameras)]
+        seen = [Picture(f.camera_name, f.frame_id, f.color) for f in frames if f is not None]
+        return tuple(seen[:1])
+
+    def faults_of(self, camera: str) -> Reason:
+        """What is wrong with the newest frame of a camera as a whole."""
+        return self._watched[camera].faults
+
+    def support(self, camera: str) -> Support | None:
+        """What the newest frame of a camera showed of its support; None before there was one."""
+        return self._watched[camera].support if self._watched[camera].frame else None
+
+    def _detail(self, reasons: Reason, cameras: frozenset[str]) -> str:
+        if Reason.NOT_CALIBRATED not in reasons:
+            return ""
+        told = {name: self._watched[name].support.problem for name in sorted(cameras)}
+        return "; ".join(f"camera {name}: {text}" for name, text in told.items() if text)
 
     def _cameras_of(self, station: str | None) -> frozenset[str]:
         """The cameras that look at a station; all where it is not known."""
@@ -185,8 +223,13 @@ class Inspector:
         jumped, self._now_ns = now_ns < self._now_ns, now_ns
         return self.finish() if jumped else []
 
-    def _look(self, frame: Frame, items: Sequence[Item], plane: Plane | None) -> list[_Look]:
-        """Assesses ``items``, all views of the frame in one batch."""
+    def _look(
+        self, frame: Frame, items: Sequence[Item], plane: Plane | None, found: Reason
+    ) -> list[_Look]:
+        """Assesses ``items``, all views of the frame in one batch.
+
+        found  what is wrong with the frame as a whole
+        """
         if not items:
             return []
         views = cut_views(frame, items, plane, self.network.view_size)
@@ -197,12 +240,18 @@ class Inspector:
         except BackendError as error:
             problem = str(error)
         seen = zip(items, views, assessments, strict=True)
-        return [self._note(frame, *one, problem) for one in seen]
+        return [self._note(frame, *one, found, problem) for one in seen]
 
     def _note(
-        self, frame: Frame, item: Item, view: View, assessment: Assessment | None, problem: str
+        self,
+        frame: Frame,
+        item: Item,
+        view: View,
+        assessment: Assessment | None,
+        found: Reason,
+        problem: str,
     ) -> _Look:
-        found = faults(view, item, self.quality)
+        found |= faults(view, item, self.quality)
         regions: tuple[Region, ...] = ()
         geometry = ViewGeometry.of(frame, view.window)
         if assessment is None:
@@ -230,7 +279,7 @@ class Inspector:
         cameras = self._cameras_of(due.station)
         missing = due.missing
         for name in cameras:
-            missing |= self.camera_faults.get(name, Reason.NONE)
+            missing |= self.camera_faults.get(name, Reason.NONE) | self._watched[name].faults
         report = self._decide(replace(due, missing=missing), self.policy, cameras)
         if self.reported is not None:
             self.reported(report, due.evidence)
@@ -270,5 +319,6 @@ class Inspector:
             anomaly_score=evidence.anomaly(),
             references=self.references.status(evidence, sku),
             identity=identity,
+            detail=self._detail(reasons, cameras),
             pictures=evidence.pictures() or self._unseen(cameras),
         )

@@ -111,7 +111,7 @@ def _learn(frames: Sequence[Frame], station: Station) -> tuple[PlaneFit, Station
     depth_m = np.median([frame.depth_m for frame in frames], axis=0).astype(np.float32)
     empty = replace(frames[-1], depth_m=depth_m)
     fit = fit_plane(depth_m, empty.camera, station.roi)
-    learned = replace(station, plane=fit.plane)
+    learned = replace(station, plane=fit.plane, camera=empty.camera)
     items = learned.locate(empty)
     if items:
         things = "1 thing stands" if len(items) == 1 else f"{len(items)} things stand"

@@ -54,6 +54,8 @@ def quality_of(values: Values) -> QualityLimits:
         dark=values["dark_level"],
         bright=values["bright_level"],
         max_lost_share=values["max_lost_share"],
+        check_color=values["check_color"],
+        frozen_after_ns=nanoseconds(values, "frozen_after_ms"),
     )
 
 
@@ -92,6 +94,8 @@ def with_limits(station: Station, values: Values, camera: str) -> Station:
         min_height_m=values["min_item_height_m"],
         min_area_m2=values["min_item_area_m2"],
         separate_touching=values["separate_touching"],
+        max_offset_mm=values["max_support_offset_mm"],
+        max_tilt_deg=values["max_support_tilt_deg"],
     )
 
 

@@ -194,6 +194,8 @@ class Worker:
         now_ns = self._now_ns()
         for name in self._inspector.cameras:
             fault = of_all | self._image_faults.get(name, Reason.NONE)
+            # Kept with the cameras, so that an inspection on request, too, knows of a frozen one.
+            fault |= self._inspector.faults_of(name)
             if self._pairing.is_stale(name, now_ns):
                 fault |= Reason.STALE_CAMERA
             self._inspector.camera_faults[name] = fault

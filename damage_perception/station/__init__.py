@@ -6,6 +6,7 @@ from damage_perception.station.plane import Plane, StationError
 from damage_perception.station.region import RegionOfInterest
 from damage_perception.station.station import Station
 from damage_perception.station.store import load_station, load_stations, save_stations
+from damage_perception.station.support import Support, SupportWatch
 
 __all__ = [
     "Item",
@@ -14,6 +15,8 @@ __all__ = [
     "RegionOfInterest",
     "Station",
     "StationError",
+    "Support",
+    "SupportWatch",
     "fit_plane",
     "load_station",
     "load_stations",

@@ -69,12 +69,10 @@ def _item(own: NDArray[np.bool_], frame: Frame, window: Window, top: int, left: 
     mask[full] = own
     x, y, width, height = cv2.boundingRect(own.view(np.uint8))
     x, y = left + x, top + y
-    cut_off = (
-        x <= window.left + 1
-        or y <= window.top + 1
-        or x + width >= window.right - 1
-        or y + height >= window.bottom - 1
-    )
+    left_end, right_end = x <= window.left + 1, x + width >= window.right - 1
+    top_end, bottom_end = y <= window.top + 1, y + height >= window.bottom - 1
+    cut_off = left_end or right_end or top_end or bottom_end
+    oversized = (left_end and right_end) or (top_end and bottom_end)
     centroid, share = None, 0.0
     if frame.depth_m is not None:
         seen = np.where(own, frame.depth_m[full], np.float32(0))
@@ -87,4 +85,4 @@ def _item(own: NDArray[np.bool_], frame: Frame, window: Window, top: int, left: 
             per_column = seen.sum(axis=0, dtype=np.float64)
             per_row = seen.sum(axis=1, dtype=np.float64)
             centroid = np.array([u @ per_column, v @ per_row, per_row.sum()]) / count
-    return Item(mask, (x, y, width, height), centroid, share, cut_off)
+    return Item(mask, (x, y, width, height), centroid, share, cut_off, oversized)

@@ -57,7 +57,7 @@ def fit_plane(
     Raises StationError where the region has hardly any depth, or no plane holds
     ``min_inlier_share`` of the readings.
     """
-    points = _sample_points(depth_m, camera, roi or RegionOfInterest())
+    points = sample_points(depth_m, camera, roi or RegionOfInterest())
     noise = depth_noise_m(points[:, 2])
     normal, offset = _best_hypothesis(points, noise)
     scale = 1.0
@@ -65,7 +65,7 @@ def fit_plane(
         inlier = np.abs(points @ normal + offset) < 3.0 * scale * noise
         if inlier.sum() < 3:
             break
-        normal, offset = _least_squares(points[inlier], noise[inlier])
+        normal, offset = least_squares(points[inlier], noise[inlier])
         deviation = np.median(np.abs(points[inlier] @ normal + offset) / noise[inlier])
         scale = float(np.clip(1.4826 * deviation, 0.35, 1.5))
     distance = points @ normal + offset
@@ -81,17 +81,23 @@ def fit_plane(
     return PlaneFit(Plane(normal, offset), rms, share)
 
 
-def _sample_points(
-    depth_m: NDArray[np.float32], camera: CameraModel, roi: RegionOfInterest
+def sample_points(
+    depth_m: NDArray[np.float32],
+    camera: CameraModel,
+    roi: RegionOfInterest,
+    samples: int = SAMPLES,
 ) -> NDArray[np.float64]:
-    """(N, 3) points of a regular grid over the region, about SAMPLES of them."""
+    """(N, 3) points in metres of a regular grid over the region, about so many ``samples``.
+
+    Raises StationError where the region has hardly any depth, or the sizes disagree.
+    """
     if depth_m.shape != (camera.height, camera.width):
         raise StationError(
             f"depth image is {depth_m.shape[1]}x{depth_m.shape[0]}, camera is "
             f"{camera.width}x{camera.height}: use the camera_info of the depth image"
         )
     left, top, right, bottom = roi.pixels(camera.width, camera.height)
-    stride = max(1, int(np.sqrt((right - left) * (bottom - top) / SAMPLES)))
+    stride = max(1, int(np.sqrt((right - left) * (bottom - top) / samples)))
     depth = depth_m[top:bottom:stride, left:right:stride]
     v, u = np.nonzero((depth > 0) & (depth < np.inf))
     if len(v) < max(30, 0.02 * depth.size):
@@ -135,10 +141,11 @@ def _best_hypothesis(
     return normals[best], float(offsets[best])
 
 
-def _least_squares(
+def least_squares(
     points: NDArray[np.float64], noise: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], float]:
-    """Plane with the least squared distance, each point weighted by its noise."""
+    """Normal (3,) and offset of the plane with the least squared distance to (N, 3) points, each
+    weighted by its noise (N,), in metres."""
     weight = noise**-2.0
     centre = weight @ points / weight.sum()
     spread = (points - centre) * np.sqrt(weight)[:, None]

@@ -19,6 +19,8 @@ class Item:
                  depth
     depth_share  share of the mask's pixels with a depth reading
     cut_off      whether it reaches the border of the image or of the region of interest
+    oversized    whether it reaches from one border to the opposite one: it is larger than the
+                 region, or several things, or the station itself
     """
 
     mask: NDArray[np.bool_]
@@ -26,6 +28,7 @@ class Item:
     centroid_m: NDArray[np.float64] | None
     depth_share: float
     cut_off: bool
+    oversized: bool = False
 
     @property
     def outline(self) -> tuple[NDArray[np.int32], ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from damage_perception.frame import Frame
+from damage_perception.frame import CameraModel, Frame
 from damage_perception.station.fit import fit_plane
 from damage_perception.station.item import Item
 from damage_perception.station.locate import Limits, locate_items
@@ -24,6 +24,9 @@ class Station:
     min_area_m2        visible area below which a thing is no item
     max_items          the largest ones are kept
     separate_touching  items that touch or hide one another become one Item each
+    camera             intrinsics that the plane was calibrated with; None: not known
+    max_offset_mm      how far the support may be from the plane before the plane is void
+    max_tilt_deg       how far it may be tilted
 
     Raises StationError where a limit is out of its range.
     """
@@ -34,6 +37,9 @@ class Station:
     min_area_m2: float = 0.0004
     max_items: int = 32
     separate_touching: bool = True
+    camera: CameraModel | None = None
+    max_offset_mm: float = 8.0
+    max_tilt_deg: float = 1.5
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.min_height_m) and self.min_height_m > 0):

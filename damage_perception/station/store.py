@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from damage_perception.frame import CameraModel
 from damage_perception.station.plane import Plane, StationError
 from damage_perception.station.region import RegionOfInterest
 from damage_perception.station.station import Station
@@ -19,7 +20,8 @@ _LIMITS: dict[str, type] = {
     "max_items": int,
     "separate_touching": bool,
 }
-_KEYS = ("plane", "region_of_interest", *_LIMITS)
+_CAMERA = ("width", "height", "fx", "fy", "cx", "cy")
+_KEYS = ("plane", "camera", "region_of_interest", *_LIMITS)
 
 
 def load_station(path: Path | str, camera_name: str) -> Station:
@@ -81,6 +83,8 @@ def _entry(station: Station) -> dict[str, Any]:
             "normal": station.plane.normal.tolist(),
             "offset_m": station.plane.offset_m,
         }
+    if station.camera is not None:
+        entry["camera"] = {name: getattr(station.camera, name) for name in _CAMERA}
     return entry | {name: getattr(station, name) for name in _LIMITS}
 
 
@@ -91,6 +95,8 @@ def _station(entry: Any, where: str) -> Station:
     values: dict[str, Any] = {}
     if entry["plane"] is not None:
         values["plane"] = _plane(entry["plane"], f"{where}.plane")
+    if "camera" in entry:
+        values["camera"] = _camera(entry["camera"], f"{where}.camera")
     if "region_of_interest" in entry:
         values["roi"] = _region(entry["region_of_interest"], f"{where}.region_of_interest")
     for name, kind in _LIMITS.items():
@@ -116,6 +122,18 @@ def _plane(entry: Any, where: str) -> Plane:
     try:
         return Plane(np.array(values), offset_m)
     except StationError as error:
+        raise StationError(f"{where}: {error}") from error
+
+
+def _camera(entry: Any, where: str) -> CameraModel:
+    entry = _mapping(entry, _CAMERA, where)
+    for key in _CAMERA:
+        if key not in entry:
+            raise StationError(f"{where} has no {key}: calibrate the station again")
+    kinds = {key: int if key in ("width", "height") else float for key in _CAMERA}
+    try:
+        return CameraModel(**{k: _value(entry[k], kinds[k], f"{where}.{k}") for k in _CAMERA})
+    except ValueError as error:
         raise StationError(f"{where}: {error}") from error
 
 

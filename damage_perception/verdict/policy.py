@@ -12,7 +12,13 @@ from damage_perception.verdict.report import Reason, Verdict
 
 # Faults of the station as a whole with which no item passes, whatever was seen before.
 BLOCKING: Final = (
-    Reason.STALE_CAMERA | Reason.BACKEND_FAULT | Reason.MALFORMED_INPUT | Reason.SKU_MISMATCH
+    Reason.STALE_CAMERA
+    | Reason.BACKEND_FAULT
+    | Reason.MALFORMED_INPUT
+    | Reason.SKU_MISMATCH
+    | Reason.NOT_CALIBRATED
+    | Reason.COLOR_MISMATCH
+    | Reason.FROZEN
 )
 
 

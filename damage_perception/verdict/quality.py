@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from damage_perception.station import Item
+from damage_perception.verdict.agreement import agreement_of
 from damage_perception.verdict.report import Reason
 from damage_perception.view import View
 
@@ -22,6 +23,8 @@ class QualityLimits:
                      outline, grey levels; 0: off
     dark, bright     grey levels at or beyond which a pixel says nothing
     max_lost_share   share of such pixels on the item above which the view does not count, 0..1
+    check_color      an item that depth shows and colour does not is not judged
+    frozen_after_ns  how long a camera may repeat an image, by its stamps; 0: for ever
     """
 
     require_depth: bool = True
@@ -30,6 +33,8 @@ class QualityLimits:
     dark: int = 8
     bright: int = 252
     max_lost_share: float = 0.8
+    check_color: bool = True
+    frozen_after_ns: int = 2_000_000_000
 
     def __post_init__(self) -> None:
         if not 0 <= self.dark < self.bright <= 255:
@@ -46,6 +51,8 @@ def faults(view: View, item: Item, limits: QualityLimits) -> Reason:
         found |= Reason.NO_DEPTH
     if item.cut_off:
         found |= Reason.CUT_OFF
+    if item.oversized:
+        found |= Reason.NOT_LOCATED
     size = cv2.countNonZero(view.item)
     if size == 0:
         return found | Reason.NO_EVIDENCE
@@ -53,6 +60,8 @@ def faults(view: View, item: Item, limits: QualityLimits) -> Reason:
         found |= Reason.EXPOSURE
     elif limits.min_sharpness > 0 and _sharpness(view) < limits.min_sharpness:
         found |= Reason.BLUR
+    if limits.check_color and item.depth_share > 0 and not agreement_of(view).holds:
+        found |= Reason.COLOR_MISMATCH
     return found
 
 

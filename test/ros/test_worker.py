@@ -54,8 +54,9 @@ class Bench:
         """Hands images to the worker and waits until each is handled."""
         for _ in range(times):
             before = self.health.snapshot().frames + self.malformed(camera)
-            color, depth = images(depth_m)
             stamp_ns = now_ns()
+            # A camera's noise is never twice the same.
+            color, depth = images(depth_m, seed=stamp_ns)
             self.pairing.add_color(camera, stamp_ns, color, stamp_ns)
             self.pairing.add_depth(camera, stamp_ns, depth, stamp_ns)
             until(lambda: self.health.snapshot().frames + self.malformed(camera) > before)  # noqa: B023
@@ -89,9 +90,9 @@ def until(condition, timeout_s=10):
         time.sleep(0.002)
 
 
-def images(depth_m=None):
+def images(depth_m=None, seed=1):
     """Serialized images of a grey box on the table, or with the given depth."""
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(seed)
     color = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
     color[80:150, 110:200] = rng.integers(60, 190, (70, 90, 1))
     if depth_m is None:

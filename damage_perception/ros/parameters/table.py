@@ -265,6 +265,25 @@ TABLE: Final[tuple[Parameter, ...]] = (
         _LIVE,
     ),
     Parameter(
+        "max_support_offset_mm",
+        "double",
+        Station.max_offset_mm,
+        "mm",
+        "How far the support may be from its calibrated plane. Less is followed; beyond it nothing "
+        "passes until the station is calibrated again.",
+        _LIVE,
+        bounds=(1.0, 1000.0),
+    ),
+    Parameter(
+        "max_support_tilt_deg",
+        "double",
+        Station.max_tilt_deg,
+        "degrees",
+        "The same for the angle between the support and its calibrated plane.",
+        _LIVE,
+        bounds=(0.1, 90.0),
+    ),
+    Parameter(
         "require_depth",
         "bool",
         QualityLimits.require_depth,
@@ -317,6 +336,24 @@ TABLE: Final[tuple[Parameter, ...]] = (
         "Share of such pixels on an item above which a view is too dark or too bright.",
         _LIVE,
         bounds=(0.0, 1.0),
+    ),
+    Parameter(
+        "check_color",
+        "bool",
+        QualityLimits.check_color,
+        "",
+        "Whether an item that the depth image shows and the colour image does not cannot pass.",
+        _LIVE,
+    ),
+    Parameter(
+        "frozen_after_ms",
+        "double",
+        QualityLimits.frozen_after_ns / 1e6,
+        "ms",
+        "A camera that repeats colour and depth to the bit for so long is frozen; one that repeats "
+        "colour alone is at once. 0: not checked, for recordings and simulations that stand still.",
+        _LIVE,
+        bounds=(0.0, 60000.0),
     ),
 )
 

@@ -14,6 +14,7 @@ from damage_perception.kinds import KINDS
 from damage_perception.network.damage_network import Assessment, DamageNetwork
 from damage_perception.network.session import BackendError
 from damage_perception.station import Item, Plane, Station, Support, SupportWatch
+from damage_perception.verdict.camera_condition import CameraCondition
 from damage_perception.verdict.difference import Difference
 from damage_perception.verdict.evidence import Evidence, Sighting
 from damage_perception.verdict.geometry import ViewGeometry
@@ -202,9 +203,13 @@ class Inspector:
         """What is wrong with the newest frame of a camera as a whole."""
         return self._watched[camera].faults
 
-    def support(self, camera: str) -> Support | None:
-        """What the newest frame of a camera showed of its support; None before there was one."""
-        return self._watched[camera].support if self._watched[camera].frame else None
+    def condition(self, camera: str) -> CameraCondition | None:
+        """What a camera is good for by its newest frame; None before there was one."""
+        watched = self._watched[camera]
+        if watched.frame is None:
+            return None
+        roi = self.cameras[camera].station.roi
+        return CameraCondition.of(watched.frame, roi, self.quality, watched.support, watched.faults)
 
     def _detail(self, reasons: Reason, cameras: frozenset[str]) -> str:
         if Reason.NOT_CALIBRATED not in reasons:

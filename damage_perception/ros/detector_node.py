@@ -255,5 +255,5 @@ class DetectorNode(LifecycleNode):
 
     def _camera_state(self, name: str) -> CameraState:
         if self._listening is None:
-            return CameraState(name, float("nan"), False, {}, (), "")
+            return CameraState(name, float("nan"), False, {}, {}, "")
         return self._listening.camera_state(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,22 +14,28 @@ from damage_perception.ros.health import Snapshot
 from damage_perception.ros.messages import stamp_of
 from damage_perception.ros.pairing import Drop
 from damage_perception.ros.transport import Transport
+from damage_perception.verdict.camera_condition import CameraCondition
 
 
 @dataclass(frozen=True)
 class CameraState:
     """What arrives of one camera.
 
-    silent   the topics that nobody publishes
-    problem  why its newest images could not be handled, empty where they could
+    publishers  how many each of its topics has
+    problem     why its newest images could not be handled, empty where they could
+    refused     why a publisher is not heard; empty where all are
+    condition   what it is good for; None before its first frame
     """
 
     name: str
     age_ms: float
     stale: bool
     drops: dict[Drop, int]
-    silent: tuple[str, ...]
+    publishers: dict[str, int]
     problem: str
+    pairs_per_s: float = 0.0
+    refused: str = ""
+    condition: CameraCondition | None = None
 
 
 @dataclass(frozen=True)
@@ -121,18 +128,49 @@ def _lifecycle_status(
 
 def _camera_status(node: str, camera: CameraState, active: bool) -> DiagnosticStatus:
     level, message = DiagnosticStatus.OK, "receiving"
+    seen = camera.condition
     if not active:
         message = "not listening"
     elif camera.stale:
-        level = DiagnosticStatus.ERROR
-        message = f"stale: no new pair of images for {camera.age_ms:.0f} ms"
-        if camera.silent:
-            message += f"; nobody publishes {', '.join(camera.silent)}: start the driver or remap"
+        level, message = DiagnosticStatus.ERROR, _silence(camera)
     elif camera.problem:
         level, message = DiagnosticStatus.ERROR, camera.problem
-    values = {"age_ms": f"{camera.age_ms:.0f}"}
+    elif seen is not None and seen.blind:
+        level, message = DiagnosticStatus.ERROR, seen.blind
+    elif seen is not None and seen.weak:
+        level, message = DiagnosticStatus.WARN, seen.weak
+    values = {"age_ms": f"{camera.age_ms:.0f}", "pairs_per_s": f"{camera.pairs_per_s:.1f}"}
+    if seen is not None and not camera.stale:
+        values |= _condition_values(seen)
+    values |= {f"publishers {topic}": str(count) for topic, count in camera.publishers.items()}
+    values["qos_mismatch"] = camera.refused
     values |= {f"dropped_{cause.value}": str(count) for cause, count in camera.drops.items()}
     return _status(node, f"camera {camera.name}", level, message, values)
+
+
+def _silence(camera: CameraState) -> str:
+    message = f"stale: no new pair of images for {camera.age_ms:.0f} ms"
+    silent = [topic for topic, count in camera.publishers.items() if not count]
+    if silent:
+        message += f"; nobody publishes {', '.join(silent)}: start the driver or remap"
+    return f"{message}; {camera.refused}" if camera.refused else message
+
+
+def _condition_values(seen: CameraCondition) -> dict[str, str]:
+    values = {
+        "depth_share": f"{seen.depth_share:.2f}",
+        "brightness": f"{seen.brightness:.0f}",
+        "lost_share": f"{seen.lost_share:.2f}",
+        "contrast": f"{seen.contrast:.0f}",
+        "sharpness": f"{seen.sharpness:.1f}",
+    }
+    support = seen.support
+    if not math.isnan(support.seen):
+        values["support_seen"] = f"{support.seen:.2f}"
+    if not math.isnan(support.offset_m):
+        values["support_offset_mm"] = f"{1000 * support.offset_m:.1f}"
+        values["support_tilt_deg"] = f"{support.tilt_deg:.2f}"
+    return values
 
 
 def _backend_status(node: str, backend: str, running: BackendState) -> DiagnosticStatus:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -38,6 +39,8 @@ class Listening:
         self._node, self._now_ns = node, now_ns
         self._cameras: list[str] = values["cameras"]
         self._error = node.get_logger().error
+        self._since_s = time.monotonic()
+        self._counted: dict[str, tuple[float, int]] = {}
         self._pairing = Pairing(self._cameras, *_tolerances_ns(values), now_ns())
         self._reception = Reception(node, self._cameras, values["image_qos"], self._pairing, now_ns)
         self.worker = Worker(
@@ -68,16 +71,21 @@ class Listening:
         self.worker.stop()
 
     def camera_state(self, name: str) -> CameraState:
-        """What arrives of a camera."""
+        """What arrives of a camera, and how fast since this was last asked."""
         now_ns = self._now_ns()
-        stale = self._pairing.is_stale(name, now_ns)
+        now_s, pairs = time.monotonic(), self._pairing.pairs(name)
+        before_s, before = self._counted.get(name, (self._since_s, 0))
+        self._counted[name] = (now_s, pairs)
         return CameraState(
             name,
             self._pairing.age_ns(name, now_ns) / 1e6,
-            stale,
+            self._pairing.is_stale(name, now_ns),
             self._pairing.drops(name),
-            self._reception.silent_topics(name) if stale else (),
+            self._reception.publishers(name),
             self.worker.problem(name),
+            (pairs - before) / max(now_s - before_s, 1e-3),
+            self._reception.refused(name),
+            self.worker.condition(name),
         )
 
     def _announce(self, message: ItemAnnouncement) -> None:

@@ -66,6 +66,7 @@ class _Camera:
     # When the first colour image since the last depth image came; None after a depth image.
     depthless_ns: int | None = None
     drops: Counter[Drop] = field(default_factory=Counter)
+    pairs: int = 0
 
 
 class Pairing:
@@ -163,6 +164,11 @@ class Pairing:
         with self._condition:
             return {cause: self._cameras[name].drops[cause] for cause in Drop}
 
+    def pairs(self, name: str) -> int:
+        """How many pairs of a camera came so far."""
+        with self._condition:
+            return self._cameras[name].pairs
+
     def age_ns(self, name: str, now_ns: int) -> int:
         """Since the newest pair of a camera arrived, or since the start."""
         with self._condition:
@@ -209,6 +215,7 @@ class Pairing:
         if camera.ready is not None:
             camera.drops[Drop.SUPERSEDED] += 1
         camera.ready = pair
+        camera.pairs += 1
         camera.paired_ns = pair.arrived_ns
         self._condition.notify_all()
 

@@ -34,6 +34,7 @@ class Reception:
         self._now_ns = now_ns
         self.camera_infos: dict[str, bytes] = {}
         self._topics: dict[str, list[str]] = {}
+        self._refused: dict[str, str] = {}
         self._subscriptions = []
         qos = IMAGE_PROFILES[profile]
         for camera in cameras:
@@ -44,21 +45,29 @@ class Reception:
             ]
             for name, kind, receive in receivers:
                 topic = f"{camera}/{name}"
-                refused = publisher_refused(topic, IMAGE_MEND, node.get_logger().error)
+                refused = publisher_refused(topic, IMAGE_MEND, partial(self._refuse, camera))
                 subscription = node.create_subscription(
                     kind, topic, receive, qos, event_callbacks=refused, raw=True
                 )
                 self._subscriptions.append(subscription)
                 self._topics.setdefault(camera, []).append(subscription.topic_name)
 
-    def silent_topics(self, camera: str) -> tuple[str, ...]:
-        """The topics of a camera that nobody publishes."""
-        return tuple(t for t in self._topics[camera] if not self._node.count_publishers(t))
+    def publishers(self, camera: str) -> dict[str, int]:
+        """How many publishers each topic of a camera has."""
+        return {topic: self._node.count_publishers(topic) for topic in self._topics[camera]}
+
+    def refused(self, camera: str) -> str:
+        """Why a publisher of a camera's topics is not heard; empty where all are."""
+        return self._refused.get(camera, "")
 
     def destroy(self) -> None:
         """Ends the subscriptions."""
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
+
+    def _refuse(self, camera: str, text: str) -> None:
+        self._refused[camera] = text
+        self._node.get_logger().error(text)
 
     def _receive(self, add: Callable[..., None], camera: str, serialized: bytes) -> None:
         try:

@@ -23,10 +23,13 @@ from damage_perception.ros.pairing import Drop, Pair, Pairing
 from damage_perception.ros.problems import Problems
 from damage_perception.ros.serialized import SerializedCameraInfo, SerializedImage
 from damage_perception.station import StationError
+from damage_perception.verdict.camera_condition import CameraCondition
 from damage_perception.verdict.report import Reason, Report
 
 # Deadlines are kept to this, also where no frames come.
 _TICK_S: Final = 0.02
+# How often it is told what a camera is good for.
+_CONDITION_S: Final = 0.3
 # A stamp up to this much before the arrival is of the node's clock; others say nothing of when.
 _CLOCK_SPAN_NS: Final = 2_000_000_000
 
@@ -90,6 +93,9 @@ class Worker:
         self._models: dict[str, CameraModel] = {}
         self._image_faults: dict[str, Reason] = {}
         self._problems = Problems(log_error)
+        self._conditions: dict[str, CameraCondition] = {}
+        self._conditioned_s: dict[str, float] = {}
+        self._blindness = Problems(log_error)
         self._backend_problem = ""
         self._failure = ""
         self._stopping = False
@@ -122,6 +128,10 @@ class Worker:
         """Why the newest images of a camera could not be handled; empty where they could."""
         return self._problems.of(camera)
 
+    def condition(self, camera: str) -> CameraCondition | None:
+        """What a camera was good for a moment ago; None before its first frame."""
+        return self._conditions.get(camera)
+
     def _run(self) -> None:
         while not self._stopping:
             self._pairing.wait(_TICK_S)
@@ -140,6 +150,7 @@ class Worker:
         if capture is not None:
             self._note_faults()
             capture = self._observe(capture)
+            self._note_condition(capture.frame.camera_name)
             self._note_backend()
             self._health.processed(time.perf_counter() - start_s)
             self._tick()
@@ -174,7 +185,8 @@ class Worker:
         except Exception as error:  # of OpenCV and cv_bridge, besides ValueError
             self._reject(name, error)
             return None
-        self._image_faults[name] = Reason.NONE if pair.depth is not None else Reason.NO_DEPTH
+        blind = frame.depth_m is None or not frame.depth_m.any()
+        self._image_faults[name] = Reason.NO_DEPTH if blind else Reason.NONE
         in_clock = 0 <= pair.arrived_ns - pair.stamp_ns <= _CLOCK_SPAN_NS
         return Capture(frame, pair.stamp_ns if in_clock else pair.arrived_ns)
 
@@ -199,6 +211,20 @@ class Worker:
             if self._pairing.is_stale(name, now_ns):
                 fault |= Reason.STALE_CAMERA
             self._inspector.camera_faults[name] = fault
+
+    def _note_condition(self, name: str) -> None:
+        now_s = time.monotonic()
+        if now_s - self._conditioned_s.get(name, -_CONDITION_S) < _CONDITION_S:
+            return
+        self._conditioned_s[name] = now_s
+        condition = self._inspector.condition(name)
+        if condition is None:
+            return
+        self._conditions[name] = condition
+        if condition.blind or condition.weak:
+            self._blindness.note(name, RuntimeError(condition.blind or condition.weak))
+        else:
+            self._blindness.clear(name)
 
     def _note_backend(self) -> None:
         problem = self._inspector.network.problem

@@ -27,7 +27,8 @@ from damage_perception.station.station import Station
 MIN_SUPPORT_SHARE: Final = 0.05
 # Nothing lies under a support: more readings below it than on it are the support itself.
 MIN_BELOW_SHARE: Final = 0.2
-REFINEMENTS: Final = 3
+REFINEMENTS: Final = 8
+CONVERGED_M: Final = 0.0002
 SAMPLES: Final = 2000
 # A tilt that lifts what is seen of the support by less than this is noise.
 LEAST_LIFT_M: Final = 0.001
@@ -124,7 +125,10 @@ def _refined(points: Points, start: Plane, calibrated: Plane) -> Support | None:
         if seen < MIN_SUPPORT_SHARE or under > max(seen, MIN_BELOW_SHARE):
             return None
         normal, offset = least_squares(points[on], noise[on])
-        plane = _level_where_unsure(Plane(normal, offset), plane, points[on])
+        before, plane = plane, _level_where_unsure(Plane(normal, offset), calibrated, points[on])
+        step = points[on] @ (plane.normal - before.normal) + plane.offset_m - before.offset_m
+        if np.abs(step).max() < CONVERGED_M:
+            break
     centre = points[on].mean(axis=0)
     offset_m = float(centre @ calibrated.normal + calibrated.offset_m)
     offset_m -= float(centre @ plane.normal + plane.offset_m)
@@ -132,12 +136,12 @@ def _refined(points: Points, start: Plane, calibrated: Plane) -> Support | None:
     return Support(plane, offset_m, float(np.degrees(np.arccos(cosine))), seen)
 
 
-def _level_where_unsure(fitted: Plane, before: Plane, points: Points) -> Plane:
-    """``fitted``; without its tilt against ``before`` where too little is seen to tell of one."""
-    apart = points @ (fitted.normal - before.normal)
+def _level_where_unsure(fitted: Plane, calibrated: Plane, points: Points) -> Plane:
+    """``fitted``; as steep as the calibrated one where too little is seen to tell of a tilt."""
+    apart = points @ (fitted.normal - calibrated.normal)
     if float(np.std(apart)) >= LEAST_LIFT_M:
         return fitted
-    return Plane(before.normal, -float(np.median(points @ before.normal)))
+    return Plane(calibrated.normal, -float(np.median(points @ calibrated.normal)))
 
 
 def _moved(support: Support, station: Station) -> str:

@@ -243,7 +243,8 @@ class ItemTracker:
         self._announced.remove(entry)
         announcement = entry.announcement
         for track in self._tracks:
-            if not (track.reported or track.announced) and _is_for(announcement, track.last):
+            free = not (track.reported or track.announced) and _could_be_item(track)
+            if free and _is_for(announcement, track.last):
                 self._name(track, announcement, entry.deadline_ns)
                 return _due(track, Reason.DEADLINE)
         return _never_seen(entry, Reason.NOT_FOUND | Reason.DEADLINE)
@@ -285,6 +286,11 @@ class ItemTracker:
         track.item_id, track.sku = announcement.item_id, announcement.sku
         track.deadline_ns = announcement.deadline_ns or usual_deadline_ns
         track.announced = True
+
+
+def _could_be_item(track: Track) -> bool:
+    """Whether what was seen can be one item at all, and not more than the region holds."""
+    return Reason.NOT_LOCATED not in track.evidence.faults
 
 
 def _is_for(announcement: Announcement, cameras: Container[str]) -> bool:

@@ -281,7 +281,7 @@ class Cell:
         assert len(found) == 1
         return found[0]
 
-    def status(self, name, timeout_s=4):
+    def status(self, name, timeout_s=4, beat=None):
         """The next diagnostic status of that name, as level, message and values."""
         self.diagnostics.clear()
 
@@ -291,6 +291,6 @@ class Cell:
                     if status.name.endswith(f": {name}"):
                         return status
 
-        status = self.until(newest, timeout_s)
+        status = self.until(newest, timeout_s, beat)
         values = {entry.key: entry.value for entry in status.values}
         return int.from_bytes(status.level, "little"), status.message, values

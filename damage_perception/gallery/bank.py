@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.network import Embedding
-from damage_perception.network.damage_network import MOST_COMPARED
+from damage_perception.network.damage_network import MOST_REFERENCE_CELLS
 
-# Of eight references three quarters: a comparison takes as long as there are cells, 3 ms at most.
-MOST_CELLS: Final = MOST_COMPARED["references"]
+# Of eight references at 320 pixels three quarters: a comparison with them takes 3 ms at most.
+MOST_CELLS: Final = MOST_REFERENCE_CELLS
 # Distances in so many random directions are near enough to choose by.
 _DIRECTIONS: Final = 24
 

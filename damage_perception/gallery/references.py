@@ -12,6 +12,7 @@ from damage_perception.frame import Frame
 from damage_perception.gallery.gallery import Gallery
 from damage_perception.network.damage_network import DamageNetwork
 from damage_perception.network.embedding import Embedding
+from damage_perception.network.grid import CELL_STRIDE, MAP_STRIDE, cells_along
 from damage_perception.network.session import BackendError
 from damage_perception.verdict.difference import (
     Difference,
@@ -24,10 +25,8 @@ from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.regions import Region, find_regions
 from damage_perception.view import View
 
-# Dense embeddings are so many pixels of a view apart.
-_CELL_STRIDE: Final = 16
-# Cells of the network's maps along one of them.
-_MAP_CELLS: Final = 4
+# Cells of the network's maps along one of the dense embeddings.
+_MAP_CELLS: Final = CELL_STRIDE // MAP_STRIDE
 
 
 @dataclass
@@ -128,7 +127,7 @@ def _regions(
     view: View,
 ) -> tuple[Region, ...]:
     """Where a comparison found a change, as regions of the kind that the network holds likest."""
-    cells = len(view.item) // _CELL_STRIDE
+    cells = cells_along(len(view.item))
     maps = np.zeros((len(sighting.kinds), cells, cells), np.float32)
     kind = int(np.argmax(sighting.kinds))
     maps[kind, embedding.where[:, 0], embedding.where[:, 1]] = change

@@ -17,6 +17,7 @@ from torch.nn import functional  # noqa: E402
 
 from damage_perception.network import (  # noqa: E402
     DamageNetwork,
+    Embedding,
     ModelCard,
     OnnxRuntimeSession,
 )
@@ -31,6 +32,7 @@ from damage_perception.training.graphs import Exported  # noqa: E402
 from damage_perception.training.losses import whole_loss  # noqa: E402
 from damage_perception.training.model import DamageNet, Preprocess  # noqa: E402
 from damage_perception.training.optimizer import MuonAdamW  # noqa: E402
+from damage_perception.training.reference_card import reference_card  # noqa: E402
 from damage_perception.training.start import start_from  # noqa: E402
 from damage_perception.training.train import train  # noqa: E402
 from damage_perception.training.views import UNKNOWN_KIND, LabelledViews, render_views  # noqa: E402
@@ -306,6 +308,28 @@ def test_calibration_finds_the_odds_that_made_the_labels():
     logits = rng.normal(0, 3, 20_000).astype(np.float32)
     damaged = rng.random(20_000) < 1 / (1 + np.exp(-(0.5 * logits - 1)))
     assert fit_calibration(logits, damaged) == pytest.approx((0.5, -1.0), abs=0.08)
+
+
+def test_what_is_known_of_comparing_is_measured_as_production_compares():
+    rng = np.random.default_rng(0)
+    views = product_views(64)
+    descriptors = rng.normal(size=(len(views), 8)).astype(np.float32)
+    embeddings = [
+        Embedding(rng.normal(size=(700, 4)).astype("f4"), np.zeros((700, 2), "u1"), descriptor)
+        for descriptor in descriptors / np.linalg.norm(descriptors, axis=1, keepdims=True)
+    ]
+    compared = []
+
+    class Session:
+        def run(self, inputs):
+            compared.append((len(inputs["view"]), len(inputs["references"])))
+            return {name: rng.normal(size=1) for name in ("item_logit", "same_logit")}
+
+    log_odds = rng.normal(size=len(views))
+    card = reference_card(Session(), views, embeddings, log_odds)
+    assert card["measured"]["views"] == len(views)
+    # Of three references of 700 cells, as many as a bank holds.
+    assert set(compared) == {(700, 1200)}
 
 
 @pytest.mark.parametrize(

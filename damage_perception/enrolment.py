@@ -160,6 +160,8 @@ def enrol(
 def embed_again(store: GalleryStore, network: DamageNetwork, by: str) -> int:
     """Embeds the kept views of all references that lack an embedding of ``network``; how many.
 
+    Views that were kept at another size than the network takes are resized.
+
     Raises GalleryError, and BackendError.
     """
     states = (State.ACTIVE, State.CANDIDATE)
@@ -170,7 +172,8 @@ def embed_again(store: GalleryStore, network: DamageNetwork, by: str) -> int:
     ]
     for start in range(0, len(lacking), _BATCH):
         views = store.views(lacking[start : start + _BATCH])
-        assessed = zip(views, network.assess(list(views.values())), strict=True)
+        sized = [view.resized(network.view_size) for view in views.values()]
+        assessed = zip(views, network.assess(sized), strict=True)
         embeddings = {name: said.embedding for name, said in assessed if said.embedding is not None}
         if len(embeddings) < len(views):
             raise GalleryError(f"model {model_id} compares nothing with references")

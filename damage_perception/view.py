@@ -65,6 +65,14 @@ class View:
     width_m: float
     window: Window
 
+    def resized(self, size: int) -> View:
+        """The same view, ``size`` pixels wide; itself where it is so already."""
+        if len(self.item) == size:
+            return self
+        item = cv2.resize(self.item, (size, size), interpolation=cv2.INTER_NEAREST)
+        height = _nearest(self.height_m, size)
+        return View(_colors(self.color, size), height, _as_bytes(item), self.width_m, self.window)
+
 
 def cut_items(frame: Frame, station: Station, size: int) -> list[tuple[Item, View]]:
     """Every item in ``frame`` with its view of ``size`` x ``size`` pixels, largest first.
@@ -110,14 +118,18 @@ def _view(
 ) -> View:
     """The view of ``item``, whose heights are cut out already; NaN where unknown."""
     pixels, outline = window.cut(frame.color, 0), window.cut(item.mask.view(np.uint8), 0)
-    # INTER_AREA would enlarge in blocks.
-    how = cv2.INTER_AREA if window.side > size else cv2.INTER_LINEAR
-    color = _as_bytes(cv2.resize(pixels, (size, size), interpolation=how))
+    color = _colors(pixels, size)
     mask = _as_bytes(cv2.resize(outline, (size, size), interpolation=cv2.INTER_NEAREST))
     height = np.full((size, size), UNKNOWN_HEIGHT_M, np.float32)
     if height_m is not None:
         np.copyto(height, height_m, where=~np.isnan(height_m))
     return View(color, height, mask, _width_m(frame, item, window), window)
+
+
+def _colors(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    # INTER_AREA would enlarge in blocks.
+    how = cv2.INTER_AREA if len(image) > size else cv2.INTER_LINEAR
+    return _as_bytes(cv2.resize(image, (size, size), interpolation=how))
 
 
 def _nearest(image: NDArray[np.float32], size: int) -> NDArray[np.float32]:

@@ -99,3 +99,26 @@ def test_kept_views_are_embedded_by_another_model(tmp_path):
     network.card = blind
     with pytest.raises(GalleryError, match="compares nothing"):
         embed_again(store, network, "me")
+
+
+@pytest.mark.parametrize("size", [48, 640])
+def test_a_model_of_another_size_of_view_is_given_views_of_that_size(tmp_path, size):
+    store, inspector = GalleryStore.open(tmp_path / "gallery"), color_inspector()
+    [kept] = shown(("a", GREEN))
+    enrol(store, "tea", [kept], inspector, "me", force=True)
+    network, given = inspector.network, []
+
+    class other(network.card):
+        model_id = "other"
+
+    assess = network.assess
+    network.card, network.view_size = other, size
+    network.assess = lambda views: given.extend(views) or assess(views)
+    assert embed_again(store, network, "me") == 1
+    [view] = given
+    assert view.color.shape == (size, size, 3) and view.width_m == kept.view.width_m
+    assert view.height_m.shape == view.item.shape == (size, size)
+    assert set(np.unique(view.item)) == {0, 1}
+    assert view.item.mean() == pytest.approx(kept.view.item.mean(), abs=0.05)
+    [before], [after] = (store.references(model_id=name) for name in ("color", "other"))
+    assert np.abs(after.embedding.cells - before.embedding.cells).max() < 6

@@ -10,10 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.network import Embedding
-from damage_perception.network.damage_network import MOST_COMPARED
+from damage_perception.network.damage_network import MOST_REFERENCE_CELLS
 
-# Of eight references three quarters: a comparison takes as long as there are cells, 3 ms at most.
-MOST_CELLS: Final = MOST_COMPARED["references"]
 # Distances in so many random directions are near enough to choose by.
 _DIRECTIONS: Final = 24
 
@@ -22,7 +20,7 @@ _DIRECTIONS: Final = 24
 class Bank:
     """The cells of some references.
 
-    cells        (K, C) float16, K <= MOST_CELLS
+    cells        (K, C) float16, K <= MOST_REFERENCE_CELLS
     reference    (K,) which of the references each cell is of
     descriptors  (R, D), of the references
     """
@@ -32,7 +30,7 @@ class Bank:
     descriptors: NDArray[np.float32]
 
     @staticmethod
-    def of(embeddings: Sequence[Embedding], most: int = MOST_CELLS) -> Bank:
+    def of(embeddings: Sequence[Embedding], most: int = MOST_REFERENCE_CELLS) -> Bank:
         """The cells of ``embeddings``, thinned out where there are more than ``most``.
 
         Raises ValueError where there is no cell.

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from damage_perception.gallery.gallery import Gallery
 from damage_perception.network.damage_network import DamageNetwork
 from damage_perception.network.embedding import Embedding
+from damage_perception.network.grid import CELL_STRIDE, MAP_STRIDE, cells_along
 from damage_perception.network.session import BackendError
 from damage_perception.verdict.difference import (
     Difference,
@@ -23,10 +24,8 @@ from damage_perception.verdict.geometry import ViewGeometry
 from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.regions import Region, find_regions
 
-# Dense embeddings are so many pixels of a view apart.
-_CELL_STRIDE: Final = 16
-# Cells of the network's maps along one of them.
-_MAP_CELLS: Final = 4
+# Cells of the network's maps along one of the dense embeddings.
+_MAP_CELLS: Final = CELL_STRIDE // MAP_STRIDE
 
 
 @dataclass
@@ -85,7 +84,7 @@ class References:
             regions = sighting.regions
             differs = found.same >= 0 and probability(joined) >= threshold
             if differs and not regions and sighting.geometry is not None:
-                side = self.network.view_size // _CELL_STRIDE
+                side = cells_along(self.network.view_size)
                 regions = _regions(found.change, embedding, sighting, sighting.geometry, side)
             difference = Difference(sku, found.log_odds, joined, found.same)
             return replace(sighting, difference=difference, regions=regions)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.network.embedding import Embedding
+from damage_perception.network.grid import cells_along
 from damage_perception.network.model_card import INT8_SYMMETRIC, ModelCard, ModelCardError
 from damage_perception.network.session import (
     Arrays,
@@ -31,8 +32,9 @@ OUTPUTS: Final = ("maps", "item_logit", "kind_logits")
 EMBEDDINGS: Final = ("cells", "descriptor")
 # Of one pass on a GPU; more are taken in several.
 MOST_VIEWS: Final = 16
-# Cells of a view, and of the references that it is compared with.
-MOST_COMPARED: Final = {"view": 400, "references": 1200}
+# Cells of the references that a view is compared with: of eight at 320 pixels three quarters. A
+# comparison takes as long as there are cells: 3 ms there, and 10 ms at 640 pixels.
+MOST_REFERENCE_CELLS: Final = 1200
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ class DamageNetwork:
             opened.callback(session.close)
             comparer = None
             if card.comparer:
-                comparer = backend.session(card.comparer, MOST_COMPARED)
+                comparer = backend.session(card.comparer, most_compared(card.view_size))
                 opened.callback(comparer.close)
             network = DamageNetwork(card, session, precision, comparer)
             network._check_contract()
@@ -248,6 +250,11 @@ class DamageNetwork:
                 f"{self._graph} has no output {', '.join(sorted(missing))}; "
                 f"expected {', '.join(needed)}"
             )
+
+
+def most_compared(view_size: int) -> dict[str, int]:
+    """Greatest number of cells of each input of a comparison, of views of that size in pixels."""
+    return {"view": cells_along(view_size) ** 2, "references": MOST_REFERENCE_CELLS}
 
 
 def digest(outputs: Arrays) -> Arrays:

@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from damage_perception.network.grid import CELL_STRIDE, MAP_STRIDE, cells_along
 from damage_perception.simulation.split import Split
 from damage_perception.simulation.written_damage import WRITABLE, write_damage
-from damage_perception.training.views import MAP_STRIDE, LabelledViews, coarse
+from damage_perception.training.views import LabelledViews, coarse
 from damage_perception.view import UNKNOWN_HEIGHT_M
 
 # Shares of the views; a camera that loses its depth must not cost the verdict.
@@ -32,8 +33,6 @@ SWAPPED_SHARE = 0.08
 SOFT_SHARE = 0.12
 UPRIGHT_SHARE = 0.6
 LARGEST_ZOOM, LARGEST_SHIFT = 1.15, 0.06
-# Of a view's side: dense embeddings are so many pixels apart.
-CELL_STRIDE = 16
 
 Images = tuple[Any, ...]
 
@@ -140,7 +139,7 @@ def _warped(
         warp(item, size, cv2.INTER_NEAREST, 0),
         width,
         warp(codes, size // MAP_STRIDE, cv2.INTER_NEAREST, 0),
-        warp(place, size // CELL_STRIDE, cv2.INTER_NEAREST, (np.nan,) * 3),
+        warp(place, cells_along(size), cv2.INTER_NEAREST, (np.nan,) * 3),
     )
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from damage_perception.network.grid import check_view_size
+
 # In how many scenes a product is shown, each the reference of the others.
 SCENES, VALIDATION_SCENES = 3, 8
 
@@ -21,8 +23,7 @@ class Stage:
     learning_rate: float
 
     def __post_init__(self) -> None:
-        if self.view_size % 64 or self.view_size <= 0:
-            raise ValueError(f"view_size is {self.view_size}; expected a multiple of 64")
+        check_view_size(self.view_size)
 
 
 @dataclass(frozen=True)
@@ -129,5 +130,5 @@ def _build(kind: type[Any], values: dict[str, Any], path: Path) -> Any:
         raise ValueError(f"{path}: unknown {', '.join(sorted(unknown))}; known are {known}")
     try:
         return kind(**values)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from error

@@ -52,10 +52,8 @@ class Describer(nn.Module):
 
     def forward(self, rgb: Tensor, shape: Tensor, width_m: Tensor) -> Tensor:
         """As `Preprocess` gives them: rgb (N, 3, S, S), shape (N, 5, S/2, S/2); width_m (N,)."""
-        pooled = rgb.shape[-1] // DESCRIBED_SIZE
         seen = shape[:, _SHAPE]
-        if pooled > 1:
-            rgb, seen = functional.avg_pool2d(rgb, pooled), functional.avg_pool2d(seen, pooled)
+        rgb, seen = _shrunk(rgb, DESCRIBED_SIZE), _shrunk(seen, DESCRIBED_SIZE // 2)
         x = self.stages(self.stem(self.color_stem(rgb) + self.shape_stem(seen)))
         on_item = functional.avg_pool2d(seen[:, 2:], seen.shape[-1] // x.shape[-1])
         share = on_item.mean(dim=(2, 3)).clamp(min=1e-3)
@@ -96,3 +94,14 @@ class Describer(nn.Module):
             ),
             dim=1,
         )
+
+
+def _shrunk(images: Tensor, size: int) -> Tensor:
+    """(N, C, S, S) at ``size``, at which it is learned; smaller ones stay as they are."""
+    side = images.shape[-1]
+    pooled = max((n for n in range(1, side // size + 1) if side % n == 0), default=1)
+    if pooled > 1:
+        images = functional.avg_pool2d(images, pooled)
+    if images.shape[-1] > size:
+        images = functional.interpolate(images, (size, size), mode="bilinear", align_corners=False)
+    return images

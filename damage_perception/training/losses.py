@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from damage_perception.network.grid import CELL_STRIDE, MAP_STRIDE
 from damage_perception.training.batch import Batch
 from damage_perception.training.comparer import Comparison
 from damage_perception.training.model import DamageNet, Outputs
@@ -98,8 +99,7 @@ class Cells(NamedTuple):
 
 def cells_of(outputs: Outputs, batch: Batch) -> Cells:
     """The cells of which half lies on the item; where there is none, those with most of it."""
-    side = batch.item.shape[1] // batch.place_m.shape[1]
-    share = functional.avg_pool2d(batch.item.unsqueeze(1).float(), side).flatten(1)
+    share = functional.avg_pool2d(batch.item.unsqueeze(1).float(), CELL_STRIDE).flatten(1)
     least = share.amax(dim=1, keepdim=True).clamp(max=0.5)
     on = (share >= least) & (share > 0)
     most = max(1, int(on.sum(dim=1).max()))
@@ -108,7 +108,7 @@ def cells_of(outputs: Outputs, batch: Batch) -> Cells:
     def taken(whole: Tensor) -> Tensor:
         return whole.gather(1, order.unsqueeze(2).expand(-1, -1, whole.shape[2]))
 
-    changed = functional.max_pool2d(batch.maps.amax(dim=1), side // 4).flatten(1)
+    changed = functional.max_pool2d(batch.maps.amax(dim=1), CELL_STRIDE // MAP_STRIDE).flatten(1)
     return Cells(
         taken(outputs.cells.flatten(1, 2)),
         on.gather(1, order).float(),

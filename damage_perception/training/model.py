@@ -6,6 +6,7 @@ Normalisation is part of the graph, so whoever runs it hands over images as they
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -19,7 +20,7 @@ from damage_perception.training.layers import Residual, convolution
 
 # Local relief is a thousandth of the view's width where a dent begins; this makes it order one.
 RELIEF_GAIN = 80.0
-# Relief is measured against means over cells of the view, of which there are so many along it.
+# Relief is measured against means over cells of the view, of which about so many lie along it.
 CELLS = 80
 FINE_WINDOW = 3
 BROAD_WINDOW = 13
@@ -64,7 +65,7 @@ class Preprocess(nn.Module):
         # The item against the item and the ground against the ground: their step would drown a
         # dent in the item's edge, or a puddle beside it.
         sides = torch.cat((on_item, 1 - on_item), dim=1) * known
-        cell = max(1, height.shape[-1] // CELLS)
+        cell = _cell_side(height.shape[-1])
         sums = functional.avg_pool2d(torch.cat((height * sides, sides), dim=1), cell)
         fine = self._relief(height, sides, sums, FINE_WINDOW, cell)
         broad = self._relief(height, sides, sums, BROAD_WINDOW, cell)
@@ -89,6 +90,12 @@ class Preprocess(nn.Module):
             )
         relief = ((height - base) * sides).sum(dim=1, keepdim=True)
         return (relief * RELIEF_GAIN).clamp(-2.0, 2.0)
+
+
+def _cell_side(side: int) -> int:
+    """Pixels along a cell: they divide ``side`` evenly, as near to CELLS of them as can be."""
+    even = (cell for cell in range(1, side + 1) if side % cell == 0)
+    return min(even, key=lambda cell: abs(math.log(side / cell / CELLS)))
 
 
 class DamageNet(nn.Module):

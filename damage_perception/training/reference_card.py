@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from damage_perception.gallery.bank import Bank
 from damage_perception.network import Embedding, OnnxRuntimeSession
 from damage_perception.network.comparison import Sameness
 from damage_perception.training.calibration import fit_calibration, fit_logistic, good_items
@@ -102,7 +103,9 @@ def _compare(
     session: OnnxRuntimeSession, views: LabelledViews, embeddings: list[Embedding]
 ) -> _Compared:
     known = [(row, refs) for row, refs in _references(views) if len(refs)]
-    banks = [np.concatenate([embeddings[ref].cells for ref in refs]) for _, refs in known]
+    # Views of one product share their references, and thinning them out takes long.
+    made = {tuple(refs): _bank([embeddings[ref] for ref in refs]) for _, refs in known}
+    banks = [made[tuple(refs)] for _, refs in known]
     logits, same, mistaken = [], [], []
     for place, (row, refs) in enumerate(known):
         seen = embeddings[row]
@@ -116,6 +119,11 @@ def _compare(
         mistaken.append((other["same_logit"][0], _cosine(seen, others, embeddings)))
     rows = np.array([row for row, _ in known])
     return _Compared(rows, np.array(logits), np.array(same), np.array(mistaken))
+
+
+def _bank(references: list[Embedding]) -> NDArray[np.float32]:
+    """What production compares with."""
+    return Bank.of(references).cells.astype(np.float32)
 
 
 def _cosine(seen: Embedding, references: NDArray[np.intp], embeddings: list[Embedding]) -> float:

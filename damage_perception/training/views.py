@@ -14,6 +14,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
+from damage_perception.network.grid import MAP_STRIDE
 from damage_perception.simulation.labelled_view import LabelledView, sample_view
 from damage_perception.simulation.photographs import use
 from damage_perception.simulation.product import sample_product
@@ -24,7 +25,6 @@ from damage_perception.view import View, cut_items, cut_view
 CHUNK = 200
 # A found item that shares less than this with the true one is another thing.
 MIN_OVERLAP = 0.3
-MAP_STRIDE = 4
 # Beside kinds.CODES: damage of no known kind, or where it is not known whether there is any.
 UNKNOWN_KIND = 255
 

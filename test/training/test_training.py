@@ -1,7 +1,9 @@
 """From rendered views to a model that the node loads."""
 
 import copy
+from functools import cache
 
+import cv2
 import numpy as np
 import pytest
 import yaml
@@ -10,16 +12,27 @@ from image_folder import write_folder, write_labels
 torch = pytest.importorskip("torch", reason="training needs PyTorch: make training")
 pytest.importorskip("embreex", reason="training data needs embreex")
 
-from damage_perception.network import DamageNetwork, OnnxRuntimeSession  # noqa: E402
+from product_views import product_views  # noqa: E402
+from torch.nn import functional  # noqa: E402
+
+from damage_perception.network import (  # noqa: E402
+    DamageNetwork,
+    Embedding,
+    ModelCard,
+    OnnxRuntimeSession,
+)
 from damage_perception.network.damage_network import SELF_TEST_TOLERANCE  # noqa: E402
 from damage_perception.simulation.split import Split  # noqa: E402
 from damage_perception.training.augment import Variation  # noqa: E402
 from damage_perception.training.batch import draw_batch  # noqa: E402
 from damage_perception.training.calibration import fit_calibration  # noqa: E402
 from damage_perception.training.config import TrainingConfig  # noqa: E402
+from damage_perception.training.describer import DESCRIBED_SIZE  # noqa: E402
 from damage_perception.training.graphs import Exported  # noqa: E402
+from damage_perception.training.losses import whole_loss  # noqa: E402
 from damage_perception.training.model import DamageNet, Preprocess  # noqa: E402
 from damage_perception.training.optimizer import MuonAdamW  # noqa: E402
+from damage_perception.training.reference_card import reference_card  # noqa: E402
 from damage_perception.training.start import start_from  # noqa: E402
 from damage_perception.training.train import train  # noqa: E402
 from damage_perception.training.views import UNKNOWN_KIND, LabelledViews, render_views  # noqa: E402
@@ -32,10 +45,13 @@ calibration_views: 120
 batch: 8
 validate_every: 2
 stages:
-  - {view_size: 64, samples: 16, learning_rate: 0.001}
-  - {view_size: 128, samples: 8, learning_rate: 0.001}
+  - {view_size: 256, samples: 16, learning_rate: 0.001}
+  - {view_size: 192, samples: 8, learning_rate: 0.001}
 describer: {samples: 24, learning_rate: 0.001, products: 4}
 """
+
+
+VIEW_SIZES = range(192, 641, 64)
 
 
 def views_of(color, height_m, item, kinds, damaged):
@@ -83,6 +99,62 @@ def test_what_the_network_sees_does_not_depend_on_the_size_of_the_item():
     assert torch.allclose(small, large, atol=1e-4)
 
 
+@cache
+def drawn_finely():
+    """A printed box, with a hole and without."""
+    return product_views(1920, products=1, scenes=1)
+
+
+def seen_at(size):
+    """The same views made smaller, as the network takes them."""
+    views = drawn_finely()
+
+    def shrunk(images, how):
+        return torch.from_numpy(
+            np.stack([cv2.resize(image, (size, size), interpolation=how) for image in images])
+        )
+
+    height_m = shrunk(views.height_m.astype(np.float32), cv2.INTER_NEAREST)
+    item = shrunk(views.item, cv2.INTER_NEAREST)
+    return shrunk(views.color, cv2.INTER_AREA), height_m, item, torch.from_numpy(views.width_m)
+
+
+@pytest.mark.parametrize("size", VIEW_SIZES)
+def test_relief_means_the_same_at_every_size_of_a_view(size):
+    usual, other = (Preprocess()(*seen_at(of))[1][:, 1:3] for of in (320, size))
+    usual, other = (functional.adaptive_avg_pool2d(part, 16) for part in (usual, other))
+    assert usual.abs().max() > 0.5
+    assert (usual - other).abs().max() < 0.35
+
+
+def test_products_look_the_same_at_every_size_of_a_view(shipped_card):
+    model = DamageNet()
+    start_from(ModelCard.load(shipped_card), model, seen_at(320))
+    model.eval()
+
+    @torch.no_grad()
+    def descriptors(size):
+        color, height_m, item, width_m = seen_at(size)
+        return model.describer(*model.preprocess(color, height_m, item, width_m), width_m)
+
+    # The size at which it is learned.
+    usual = descriptors(DESCRIBED_SIZE)
+    for size in VIEW_SIZES:
+        assert (usual * descriptors(size)).sum(dim=1).min() > 0.995, size
+
+
+@pytest.mark.parametrize("size", VIEW_SIZES)
+def test_views_of_every_size_are_learned_from(size):
+    torch.manual_seed(0)
+    model = DamageNet((8, 8, 16, 16, 16))
+    views = product_views(size, products=2, scenes=2)
+    whole_loss(model, draw_batch(views, np.arange(len(views)), size)).backward()
+    # The describer is learned apart, from the same views made smaller.
+    learned = {name: w for name, w in model.named_parameters() if "describer" not in name}
+    assert [n for n, w in learned.items() if w.grad is None or not w.grad.isfinite().all()] == []
+    assert model.comparer.item[0].weight.grad.abs().max() > 0
+
+
 def test_a_view_without_depth_or_scale_is_like_one_without_height():
     color, height, item, width = box_with_dent()
     _, without_depth = Preprocess()(color, torch.full_like(height, -10.0), item, width)
@@ -93,7 +165,7 @@ def test_a_view_without_depth_or_scale_is_like_one_without_height():
 
 def test_the_network_answers_at_every_size_it_is_trained_at():
     model = DamageNet().eval()
-    for size in (64, 128):
+    for size in VIEW_SIZES:
         maps, item, kinds, cells = model(*inputs(size))
         assert cells.shape == (2, size // 16, size // 16, 128)
         assert maps.shape == (2, 6, size // 4, size // 4)
@@ -238,11 +310,37 @@ def test_calibration_finds_the_odds_that_made_the_labels():
     assert fit_calibration(logits, damaged) == pytest.approx((0.5, -1.0), abs=0.08)
 
 
+def test_what_is_known_of_comparing_is_measured_as_production_compares():
+    rng = np.random.default_rng(0)
+    views = product_views(64)
+    descriptors = rng.normal(size=(len(views), 8)).astype(np.float32)
+    embeddings = [
+        Embedding(rng.normal(size=(700, 4)).astype("f4"), np.zeros((700, 2), "u1"), descriptor)
+        for descriptor in descriptors / np.linalg.norm(descriptors, axis=1, keepdims=True)
+    ]
+    compared = []
+
+    class Session:
+        def run(self, inputs):
+            compared.append((len(inputs["view"]), len(inputs["references"])))
+            return {name: rng.normal(size=1) for name in ("item_logit", "same_logit")}
+
+    log_odds = rng.normal(size=len(views))
+    card = reference_card(Session(), views, embeddings, log_odds)
+    assert card["measured"]["views"] == len(views)
+    # Of three references of 700 cells, as many as a bank holds.
+    assert set(compared) == {(700, 1200)}
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
         (("seed: 3", "sed: 3"), "unknown sed"),
-        (("view_size: 64", "view_size: 96"), "multiple of 64"),
+        *(
+            (("view_size: 256", f"view_size: {size}"), f"view_size is {size}; {bounds}")
+            for size in (0, 128, 160, 300, 704, 320.0, "'320'")
+            for bounds in ("expected a multiple of 64 from 192 to 640",)
+        ),
         (("stages:", "steps:"), "stages"),
         (("train_views: 24\n", ""), "train_views"),
         (("train_views: 24", "train_views: 25"), "pairs"),
@@ -267,7 +365,7 @@ def test_training_goes_on_where_it_stopped_and_ends_in_a_model(tmp_path):
     path.write_text(CONFIG)
     card = train(path, tmp_path / "work", tmp_path / "models")
     network = DamageNetwork.load(card)
-    assert network.view_size == 128
+    assert network.view_size == 192
     assert 0 < network.card.operating_point(50).threshold < 1
     assert (tmp_path / "work" / "curves.png").stat().st_size > 5000
     shipped = yaml.safe_load(card.read_text())["graphs"]
@@ -280,7 +378,7 @@ def test_training_goes_on_where_it_stopped_and_ends_in_a_model(tmp_path):
     assert (tmp_path / "models" / "damage_net.onnx").read_bytes() == first
     # A network that begins from the shipped graph says what the graph says.
     views = LabelledViews.load(tmp_path / "work" / "train")
-    batch = draw_batch(views, np.arange(len(views)), 128)
+    batch = draw_batch(views, np.arange(len(views)), 192)
     again = DamageNet()
     start_from(network.card, again, batch.inputs)
     outputs = OnnxRuntimeSession(network.card.graph("fp32")).run(

@@ -16,7 +16,8 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -36,25 +37,33 @@ DOCS = Path(__file__).parents[2] / "docs" / "results.md"
 BEGIN, END = "<!-- chaos -->", "<!-- /chaos -->"
 
 
-def run(fault: Fault, items: int, folder: Path) -> Row:
-    """Plays so many items under ``fault``; the detector's log is kept in ``folder``.
+@contextmanager
+def started(folder: Path) -> Iterator[Cell]:
+    """A cell around a detector that listens; the detector's log is kept in ``folder``.
 
-    Raises RuntimeError or TimeoutError where the detector does not start.
+    Raises TimeoutError where it does not.
     """
     environment = isolated_environment()
     os.environ.update(environment)
-    calibrated, shown = scenery(items), scenery(items, fault.move)
     detector = Detector(folder, environment)
     detector.start()
-    cell = Cell(environment, detector, calibrated)
+    cell = Cell(environment, detector)
     try:
         cell.connect()
-        cell.calibrate()
-        cell.play(shown, fault)
-        return row_of(fault, cell)
+        yield cell
     finally:
         cell.close()
         detector.kill()
+
+
+def run(cell: Cell, fault: Fault, items: int) -> Row:
+    """Calibrates the empty station, then plays so many items under ``fault``.
+
+    Raises RuntimeError where the station cannot be calibrated.
+    """
+    cell.calibrate(scenery(items))
+    cell.play(scenery(items, fault.move), fault)
+    return row_of(fault, cell)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -95,7 +104,8 @@ def _rows(faults: Sequence[Fault], items: int, logs: Path | None) -> list[Row]:
             with tempfile.TemporaryDirectory() as scratch:
                 folder = logs / fault.name if logs else Path(scratch)
                 folder.mkdir(parents=True, exist_ok=True)
-                rows.append(run(fault, items, folder))
+                with started(folder) as cell:
+                    rows.append(run(cell, fault, items))
             table.add_row(*cells(rows[-1]))
             live.refresh()
     return rows

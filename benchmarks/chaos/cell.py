@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import rclpy
 import yaml
 from diagnostic_msgs.msg import DiagnosticArray
@@ -24,7 +23,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from benchmarks.chaos.faults import Before, Fault, Shot
-from benchmarks.chaos.items import Item, Noise, Scenery
+from benchmarks.chaos.items import Item, Scenery
 from damage_perception.frame import Frame
 from damage_perception.ros.messages import (
     NANOSECONDS,
@@ -113,19 +112,16 @@ class Cell:
     """Camera, controller and operator of one detector.
 
     asked holds what has to be answered, reports and diagnostics what was heard since the items
-    began to come; ended_ns is when the fault was over, 0 where it lasted.
+    began to come; ended_ns is when the fault was over, 0 where it lasted; before what was shown.
     """
 
-    def __init__(
-        self, environment: Mapping[str, str], detector: Detector, scenery: Scenery
-    ) -> None:
+    def __init__(self, environment: Mapping[str, str], detector: Detector) -> None:
         self.detector = detector
         self.asked: list[Asked] = []
         self.reports: list[Heard] = []
         self.diagnostics: list[Heard] = []
         self.ended_ns = 0
-        color = scenery.empty[0].color
-        self.before = Before(scenery, Noise(*color.shape[:2]), np.random.default_rng(0))
+        self.before: Before
         self._context = Context()
         self._context.init(domain_id=int(environment["ROS_DOMAIN_ID"]))
         self._node = rclpy.create_node("chaos", context=self._context)
@@ -178,8 +174,9 @@ class Cell:
         # Matched on this side is not yet matched on the other.
         time.sleep(0.3)
 
-    def calibrate(self) -> None:
+    def calibrate(self, scenery: Scenery) -> None:
         """Has the detector learn the empty station. Raises RuntimeError where it cannot."""
+        self._fault, self.before = None, Before(scenery)
         if not self._calibration.wait_for_service(_PATIENCE_S):
             raise RuntimeError("the detector has no service calibrate_station")
         answer = self._calibration.call_async(CalibrateStation.Request())
@@ -192,9 +189,10 @@ class Cell:
 
     def play(self, scenery: Scenery, fault: Fault) -> None:
         """Shows every item of ``scenery`` under ``fault``, until all is answered or late."""
-        self.before.scenery = scenery
-        self.reports.clear()
-        self.diagnostics.clear()
+        self.before = Before(scenery)
+        self.ended_ns = 0
+        for former in (self.asked, self.reports, self.diagnostics):
+            former.clear()
         scale = round(fault.rate_hz / _RATE_HZ)
         begins, ends = _span(fault, len(scenery.items), scale)
         if begins == 0:

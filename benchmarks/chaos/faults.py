@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -39,8 +39,8 @@ class Before:
     """
 
     scenery: Scenery
-    noise: Noise
-    rng: np.random.Generator
+    noise: Noise = field(default_factory=Noise)
+    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
     last: Shot | None = None
     former: Item | None = None
 
@@ -64,6 +64,9 @@ class Fault:
                    of an item
     blind          no verdict is possible, so no broken item may pass that passes without the fault
     loses          announcements are lost with the process that heard them
+    move           of the camera, after the station was calibrated
+    announced      items are announced
+    deadlines      announcements have one, in the clock of this machine
     """
 
     name: str
@@ -78,6 +81,10 @@ class Fault:
     announced: bool = True
     deadlines: bool = True
     rate_hz: float = 10.0
+
+
+def _nothing(shot: Shot, before: Before) -> None:
+    return None
 
 
 def _camera(shot: Shot, before: Before) -> Shot:
@@ -219,9 +226,10 @@ _ALL: Final = (
     Fault("colour_white", _uniform(255), blind=True),
     Fault("colour_grey", _uniform(128), blind=True),
     Fault("no_clock", begin=_without_clock, deadlines=False),
+    Fault("no_clock_no_images", _nothing, begin=_without_clock, deadlines=False, blind=True),
     Fault("stamps_5min_ahead", _stamped(_MINUTES_NS), seconds=5),
     Fault("stamps_5min_back", _stamped(-_MINUTES_NS), seconds=5),
-    Fault("camera_silent_3s", lambda shot, before: None, seconds=3),
+    Fault("camera_silent_3s", _nothing, seconds=3),
     Fault("burst_of_200", begin=_burst, seconds=3),
     Fault("refused_announcements", announcing=_refused),
     Fault("kill_9", begin=_kill, seconds=0.1, loses=True),

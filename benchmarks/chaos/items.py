@@ -24,7 +24,8 @@ _EXPOSURES: Final = 3
 _PERIOD, _DAMAGED = 4, 2
 # What the camera's orbit is about, as in CellStream.
 _MIDDLE_M: Final = (0.0, 0.0, 0.05)
-_MARGIN: Final = 64
+# Noise is drawn once, for images up to this size, and laid over each at a place of its own.
+_LARGEST, _MARGIN = (480, 640), 64
 
 
 @dataclass(frozen=True)
@@ -99,9 +100,9 @@ class _MovedStream(CellStream):
 class Noise:
     """Small noise of its own for every frame: a real camera never repeats an image to the bit."""
 
-    def __init__(self, height: int, width: int) -> None:
+    def __init__(self) -> None:
         self._rng = np.random.default_rng(0)
-        size = (height + _MARGIN, width + _MARGIN)
+        size = (_LARGEST[0] + _MARGIN, _LARGEST[1] + _MARGIN)
         self._color = self._rng.integers(-1, 2, (*size, 3), np.int16)
         self._depth_m = self._rng.normal(0, 0.0003, size).astype(np.float32)
 

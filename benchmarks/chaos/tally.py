@@ -47,6 +47,7 @@ class Row:
     twice            with more than one report
     recovered_s      from the end of the fault to the first right verdict on an item that came
                      after it; None where it lasts or there was none
+    came_after       how many items came after the fault was over
     broken_ids       the broken items that passed
     """
 
@@ -61,6 +62,7 @@ class Row:
     good_passed: int
     recovered_s: float | None
     diagnostics: str
+    came_after: int
     broken_ids: tuple[str, ...]
 
 
@@ -90,6 +92,7 @@ def row_of(fault: Fault, cell: Cell) -> Row:
         good,
         _recovered_s(cell, answers),
         _worst(cell),
+        sum(asked.begun_ns >= cell.ended_ns > 0 for asked in cell.asked),
         tuple(broken),
     )
 
@@ -103,7 +106,7 @@ def failures(rows: Sequence[Row], faults: Sequence[Fault]) -> list[str]:
             found.append(f"{row.fault}: broken items passed: {', '.join(freed)}")
         if row.unanswered and not fault.loses:
             found.append(f"{row.fault}: {row.unanswered} of {row.items} items went unanswered")
-        if fault.seconds and row.recovered_s is None:
+        if row.came_after and row.recovered_s is None:
             found.append(f"{row.fault}: no right verdict after the fault was over")
     return found
 

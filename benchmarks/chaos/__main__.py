@@ -61,8 +61,10 @@ def run(cell: Cell, fault: Fault, items: int) -> Row:
 
     Raises RuntimeError where the station cannot be calibrated.
     """
-    cell.calibrate(scenery(items))
-    cell.play(scenery(items, fault.move), fault)
+    # Rendered before the camera begins: it must not fall silent for that.
+    calibrated, shown = scenery(items), scenery(items, fault.move)
+    cell.calibrate(calibrated)
+    cell.play(shown, fault)
     return row_of(fault, cell)
 
 
@@ -88,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     given.out.write_text(json.dumps(content, indent=1) + "\n")
     if given.write_docs:
-        DOCS.write_text(_with_table(DOCS.read_text(), markdown(rows)))
+        DOCS.write_text(with_table(DOCS.read_text(), markdown(rows)))
     found = failures(rows, faults)
     print("\n".join(found))
     return 1 if found else 0
@@ -111,7 +113,7 @@ def _rows(faults: Sequence[Fault], items: int, logs: Path | None) -> list[Row]:
     return rows
 
 
-def _with_table(text: str, table: str) -> str:
+def with_table(text: str, table: str) -> str:
     """``text`` with ``table`` between the marks. Raises ValueError where there are none."""
     before, _, rest = text.partition(BEGIN)
     _, found, after = rest.partition(END)

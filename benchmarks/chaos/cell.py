@@ -29,6 +29,7 @@ from damage_perception.ros.messages import (
     NANOSECONDS,
     camera_info_message,
     image_message,
+    nanoseconds_of,
     stamp_of,
 )
 from damage_perception.topics import CAMERA_INFO, COLOR, DEPTH
@@ -41,7 +42,7 @@ _SHOWN, _GAP = 8, 5
 # Where in an item a fault begins that does not last from the first to the last.
 _BEGINS: Final = 4
 _DEADLINE_NS: Final = NANOSECONDS
-LATE_NS: Final = 1_500_000_000
+_LATE_NS: Final = 1_500_000_000
 _PATIENCE_S: Final = 30.0
 
 
@@ -256,6 +257,25 @@ class Cell:
         """Publishes bytes as they are."""
         self._publishers[topic].publish(serialized)
 
+    def answers(self, asked: Asked) -> list[Heard]:
+        """The reports on what was asked that came in time."""
+        next_ns = min(
+            (other.begun_ns for other in self.asked if other.begun_ns > asked.begun_ns),
+            default=self.now_ns(),
+        )
+
+        def meant(report: DamageReport) -> bool:
+            if not asked.announced:
+                return bool(asked.begun_ns <= nanoseconds_of(report.first_seen) < next_ns)
+            refused = bool(report.reasons & DamageReport.REASON_REFUSED)
+            return report.item_id == asked.item_id and refused == asked.refused
+
+        return [
+            heard
+            for heard in list(self.reports)
+            if heard.received_ns <= asked.deadline_ns + _LATE_NS and meant(heard.message)
+        ]
+
     def _begin(self, fault: Fault) -> None:
         self._fault = fault
         if fault.begin is not None:
@@ -302,10 +322,8 @@ class Cell:
     def _waits(self) -> bool:
         """Whether a report is owed that may still come in time."""
         now_ns = self.now_ns()
-        heard = {heard.message.item_id for heard in list(self.reports)}
         return any(
-            now_ns < asked.deadline_ns + LATE_NS
-            and (asked.refused or not asked.announced or asked.item_id not in heard)
+            now_ns < asked.deadline_ns + _LATE_NS and not self.answers(asked)
             for asked in self.asked
         )
 

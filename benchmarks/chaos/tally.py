@@ -10,9 +10,8 @@ from typing import Final
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from benchmarks.chaos.cell import LATE_NS, Asked, Cell, Heard
+from benchmarks.chaos.cell import Cell, Heard
 from benchmarks.chaos.faults import Fault
-from damage_perception.ros.messages import nanoseconds_of
 from damage_perception_msgs.msg import DamageReport
 
 _PASS, _DIVERT = DamageReport.PASS, DamageReport.DIVERT
@@ -68,7 +67,7 @@ class Row:
 
 def row_of(fault: Fault, cell: Cell) -> Row:
     """The row of a run that is over. An item with several reports passed if one of them says so."""
-    answers = [_answers(asked, cell) for asked in cell.asked]
+    answers = [cell.answers(asked) for asked in cell.asked]
     passed, diverted, unknown, good, broken = 0, 0, 0, 0, []
     for asked, heard in zip(cell.asked, answers, strict=True):
         verdicts = {report.message.verdict for report in heard}
@@ -122,21 +121,6 @@ def cells(row: Row) -> list[str]:
     """A row's texts in the order of COLUMNS."""
     values = (getattr(row, name) for name in COLUMNS)
     return ["-" if value is None else str(value) for value in values]
-
-
-def _answers(asked: Asked, cell: Cell) -> list[Heard]:
-    """The reports on what was asked that came in time."""
-    begun = sorted(other.begun_ns for other in cell.asked)
-    next_ns = min((ns for ns in begun if ns > asked.begun_ns), default=2**63)
-
-    def meant(report: DamageReport) -> bool:
-        if not asked.announced:
-            return bool(asked.begun_ns <= nanoseconds_of(report.first_seen) < next_ns)
-        refused = bool(report.reasons & DamageReport.REASON_REFUSED)
-        return report.item_id == asked.item_id and refused == asked.refused
-
-    in_time = [h for h in cell.reports if h.received_ns <= asked.deadline_ns + LATE_NS]
-    return [heard for heard in in_time if meant(heard.message)]
 
 
 def _recovered_s(cell: Cell, answers: Sequence[Sequence[Heard]]) -> float | None:

@@ -92,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.write_docs:
         DOCS.write_text(with_table(DOCS.read_text(), markdown(rows)))
     found = failures(rows, faults)
-    print("\n".join(found))
+    print("", *found, sep="\n")
     return 1 if found else 0
 
 

@@ -3,6 +3,7 @@
 # make test-oldest  the unit tests with the oldest versions a robot has; Python 3.12 at most
 # make lint         ruff and mypy
 # make bench        latency and throughput, beside a straightforward node
+# make chaos        what every item gets under one fault after another; 20 minutes
 # make gpu-check    TensorRT on this machine's GPU; with the PYTHON that has it, no environment
 # make lock         pins the newest versions in requirements/lock*.txt
 # make clean        removes the environments and what was built
@@ -23,7 +24,7 @@ unexport PYTHONPATH LD_LIBRARY_PATH AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_P
 unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 export ROS_AUTOMATIC_DISCOVERY_RANGE := LOCALHOST
 
-.PHONY: help env training demo test test-oldest lint bench gpu-check lock clean
+.PHONY: help env training demo test test-oldest lint bench chaos gpu-check lock clean
 .NOTPARALLEL:
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -69,6 +70,9 @@ lint: env training
 
 bench: env
 	@$(VENV)/bin/python -m benchmarks
+
+chaos: env
+	@$(VENV)/bin/python -m benchmarks.chaos --write-docs
 
 gpu-check:
 	@$(PYTHON) -m benchmarks.gpu

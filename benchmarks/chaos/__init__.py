@@ -1,0 +1,1 @@
+"""What the detector says while cameras, clocks, processes or the station fail."""

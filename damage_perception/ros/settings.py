@@ -42,6 +42,7 @@ def policy_of(values: Values, card: ModelCard) -> VerdictPolicy:
         join_radius_m=values["join_radius_m"],
         compared_threshold=compared,
         require_sku=values["require_sku"],
+        pieces_within_m=values["pieces_within_m"],
     )
 
 

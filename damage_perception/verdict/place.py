@@ -20,8 +20,8 @@ class Place:
     """One item as one camera shows it at one time.
 
     position_m   (3,) centre of the item in the frame of the station
-    footprint_m  (4,) where the item stands on a shared station: least and greatest x and y of what
-                 is seen of it; None where the camera stands alone or depth is missing
+    footprint_m  (4,) least x and y, greatest x and y of what is seen of the item, in the frame of a
+                 shared station, otherwise in the optical frame; None where depth is missing
     """
 
     camera: str
@@ -38,13 +38,19 @@ class Place:
         plane  of the station in the optical frame, for an item without depth; None: not known
         pose   (4, 4) from the optical frame to that of a shared station; None: it stands alone
         """
-        position, footprint = item.centroid_m, None
+        position = item.centroid_m
         if position is None:
             position = _where_it_stands(frame, item, plane)
         if pose is not None:
             position = pose[:3, :3] @ position + pose[:3, 3]
-            footprint = _footprint(frame, item, pose)
+        footprint = _footprint(frame, item, np.eye(4) if pose is None else pose)
         return Place(frame.camera_name, frame.stamp_ns, position, footprint)
+
+    def area_m2(self) -> float:
+        """Of the footprint; 0 where it is not known."""
+        if self.footprint_m is None:
+            return 0.0
+        return float(np.prod(self.footprint_m[2:] - self.footprint_m[:2]))
 
     def overlap(self, other: Place) -> float:
         """Share of the smaller footprint that both cover; 0 where one is not known."""
@@ -52,9 +58,16 @@ class Place:
         if a is None or b is None:
             return 0.0
         low, high = np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])
-        areas = [float(np.prod(footprint[2:] - footprint[:2])) for footprint in (a, b)]
         shared = float(np.prod(np.clip(high - low, 0, None)))
-        return shared / max(min(areas), 1e-9)
+        return shared / max(min(self.area_m2(), other.area_m2()), 1e-9)
+
+    def gap_m(self, other: Place) -> float:
+        """Metres between two footprints, 0 where they touch; of centres where one is unknown."""
+        a, b = self.footprint_m, other.footprint_m
+        if a is None or b is None:
+            return float(np.linalg.norm(self.position_m - other.position_m))
+        apart = np.maximum(np.maximum(b[:2] - a[2:], a[:2] - b[2:]), 0.0)
+        return float(np.hypot(*apart))
 
 
 def _where_it_stands(frame: Frame, item: Item, plane: Plane | None) -> NDArray[np.float64]:

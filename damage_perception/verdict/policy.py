@@ -19,6 +19,7 @@ BLOCKING: Final = (
     | Reason.NOT_CALIBRATED
     | Reason.COLOR_MISMATCH
     | Reason.FROZEN
+    | Reason.IN_PIECES
 )
 
 
@@ -34,6 +35,8 @@ class VerdictPolicy:
     compared_threshold the same as threshold, for items that were compared with references; 0: the
                        same value, too
     require_sku        whether an item that does not look like its announced sku cannot pass
+    pieces_within_m    things that come with an announced item, nearer to it than this, are pieces
+                       of it; 0: they are items of their own
     """
 
     threshold: float
@@ -43,6 +46,7 @@ class VerdictPolicy:
     join_radius_m: float = 0.08
     compared_threshold: float = 0.0
     require_sku: bool = True
+    pieces_within_m: float = 0.1
 
     def __post_init__(self) -> None:
         if not 0.0 < self.threshold <= 1.0:

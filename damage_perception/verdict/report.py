@@ -44,6 +44,7 @@ class Reason(IntFlag):
     FROZEN = 65536
     REFUSED = 131072
     NOT_LOCATED = 262144
+    IN_PIECES = 524288
 
     def words(self) -> list[str]:
         """Names of the reasons set, lower case."""

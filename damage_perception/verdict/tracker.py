@@ -23,6 +23,8 @@ FORGET_NS: Final = 2_000_000_000
 LONGEST_PREDICTION_S: Final = 0.5
 # What two cameras show of one item overlaps at least so much of the smaller footprint.
 SAME_FOOTPRINT: Final = 0.3
+# An item from which a piece broke off shows less of its footprint than this.
+SHRUNK: Final = 0.8
 
 # One count for the process, so that no unannounced item has the id of another.
 _numbers = count(1)
@@ -56,6 +58,8 @@ class Track:
 
     seen_ns     by camera, stamp of the newest image that showed it
     touched_ns  when that came, in the node's clock
+    first_ns    stamp of the first image that showed it
+    origin      the item that covered its place before, from which it broke off
     """
 
     station: str
@@ -69,6 +73,8 @@ class Track:
     last: dict[str, Place] = field(default_factory=dict)
     velocity: NDArray[np.float64] | None = None
     reported: bool = False
+    first_ns: int = 0
+    origin: Track | None = None
 
     def move(self, place: Place, now_ns: int) -> None:
         """Takes in where a camera shows the item."""
@@ -153,7 +159,8 @@ class ItemTracker:
             late = 0 < announcement.stamp_ns <= seen_ns
             late |= announcement.stamp_ns == 0 and not track.reported
             here = _is_for(announcement, track.last)
-            if late and here and not track.announced and self._is_item(track):
+            free = not track.announced and not self._is_piece(track)
+            if late and here and free and self._is_item(track):
                 usual = now_ns + self.policy.deadline_ns if track.reported else track.deadline_ns
                 self._name(track, announcement, usual)
                 track.reported = False
@@ -187,16 +194,20 @@ class ItemTracker:
         for distance, p, t in pairs:
             if np.isfinite(distance) and p not in owner and t not in owner.values():
                 owner[p] = t
+        before = {id(track): track.last.get(camera) for track in tracks}
         followed = []
         for p, place in enumerate(places):
             if p in owner:
                 track = tracks[owner[p]]
             else:
                 deadline = now_ns + self.policy.deadline_ns
-                track = Track(station, f"item-{next(_numbers)}", deadline)
+                track = Track(station, f"item-{next(_numbers)}", deadline, first_ns=stamp_ns)
                 self._tracks.append(track)
             track.move(place, now_ns)
             followed.append(track)
+        for track in followed:
+            if track.first_ns == stamp_ns and id(track) not in before:
+                track.origin = _origin(track, tracks, before, camera)
         return followed
 
     def add(self, track: Track, sighting: Sighting) -> None:
@@ -215,11 +226,16 @@ class ItemTracker:
             if track.reported:
                 continue
             if self.policy.suffices(track.evidence, cameras[track.station]):
-                due.append(_due(track, Reason.NONE))
+                missing = Reason.NONE
             elif now_ns >= track.deadline_ns:
-                due.append(_due(track, Reason.DEADLINE))
+                missing = Reason.DEADLINE
             elif self._left(track):
-                due.append(_due(track, Reason.LEFT))
+                missing = Reason.LEFT
+            else:
+                continue
+            if self._in_pieces(track):
+                missing |= Reason.IN_PIECES
+            due.append(_due(track, missing))
         self._tracks = [
             track
             for track in self._tracks
@@ -243,8 +259,8 @@ class ItemTracker:
         self._announced.remove(entry)
         announcement = entry.announcement
         for track in self._tracks:
-            free = not (track.reported or track.announced) and _could_be_item(track)
-            if free and _is_for(announcement, track.last):
+            free = not (track.reported or track.announced or self._is_piece(track))
+            if free and _could_be_item(track) and _is_for(announcement, track.last):
                 self._name(track, announcement, entry.deadline_ns)
                 return _due(track, Reason.DEADLINE)
         return _never_seen(entry, Reason.NOT_FOUND | Reason.DEADLINE)
@@ -262,8 +278,39 @@ class ItemTracker:
                 return False
         return True
 
+    def _together(self, one: Track, other: Track) -> bool:
+        """Whether two things are pieces of one: one broke off, or they came side by side."""
+        within = self.policy.pieces_within_m
+        if one is other or one.station != other.station or not within:
+            return False
+        if one.origin is other or other.origin is one:
+            return True
+        if abs(one.first_ns - other.first_ns) > self.policy.leave_ns:
+            return False
+        shared = one.last.keys() & other.last.keys()
+        return any(one.last[name].gap_m(other.last[name]) < within for name in shared)
+
+    def _is_piece(self, track: Track) -> bool:
+        """Whether it is a piece of an item that has its name already."""
+        return any(other.announced and self._together(track, other) for other in self._tracks)
+
+    def _in_pieces(self, track: Track) -> bool:
+        """Whether an announced item is seen in pieces, of which this is one.
+
+        A piece that is seen now and then only, as noise is, does not count.
+        """
+        for other in self._tracks:
+            named, piece = (track, other) if track.announced else (other, track)
+            if named.announced and not piece.announced and self._together(named, piece):
+                often = 2 * len(piece.evidence.sightings) >= len(named.evidence.sightings)
+                if often and piece.evidence.sightings:
+                    return True
+        return False
+
     def _name_next(self, track: Track, camera: str) -> None:
-        """Gives an item the oldest name that waits for it."""
+        """Gives an item the oldest name that waits for it; a piece of a named one gets none."""
+        if self._is_piece(track):
+            return
         for entry in self._announced:
             if _is_for(entry.announcement, (camera,)):
                 self._announced.remove(entry)
@@ -286,6 +333,26 @@ class ItemTracker:
         track.item_id, track.sku = announcement.item_id, announcement.sku
         track.deadline_ns = announcement.deadline_ns or usual_deadline_ns
         track.announced = True
+
+
+def _origin(
+    piece: Track, tracks: Sequence[Track], before: Mapping[int, Place | None], camera: str
+) -> Track | None:
+    """The item that a new one broke off from; None where it came from elsewhere.
+
+    before  where the image before showed each of ``tracks``
+
+    What is broken off lies where the item was, and the item is smaller now: on a belt the next one
+    may lie there, too.
+    """
+    place = piece.last[camera]
+    for track in tracks:
+        was, now = before[id(track)], track.last.get(camera)
+        if was is None or now is None or was is now or was.overlap(place) < SAME_FOOTPRINT:
+            continue
+        if now.area_m2() < SHRUNK * was.area_m2():
+            return track
+    return None
 
 
 def _could_be_item(track: Track) -> bool:

@@ -409,3 +409,103 @@ def test_only_whole_and_clean_evidence_passes(logits, faulty):
     if not usable:
         assert verdict is Verdict.UNKNOWN
         assert np.isnan(confidence)
+
+
+def piece(x, width=0.04, logit=-3.0, stamp=0):
+    """A thing that covers so much of the station around ``x``."""
+    return seen(x, logit, stamp=stamp, footprint=np.array([x - width, -0.05, x + width, 0.05]))
+
+
+def test_a_piece_of_an_announced_item_takes_no_other_name_and_neither_passes():
+    tracker = ItemTracker(POLICY)
+    tracker.announce(Announcement("broken"), 0)
+    tracker.announce(Announcement("next"), 0)
+    reports = []
+    for time in (0, 100, 200):
+        show(tracker, [piece(0.0), piece(0.12)], time * MS)
+        reports += tracker.due(time * MS, CAMERAS)
+    assert reports[0].item_id == "broken" and len(reports) == 2
+    assert reports[1].item_id not in ("broken", "next")
+    for due in reports:
+        assert Reason.IN_PIECES in due.missing
+        verdict, reasons, _ = POLICY.decide(due.evidence, CAMERAS["top"], due.missing)
+        assert verdict is Verdict.UNKNOWN and Reason.IN_PIECES in reasons
+    # The next one comes when the pieces have gone.
+    for time in (300, 400, 500, 600, 700):
+        show(tracker, [], time * MS)
+        assert tracker.due(time * MS, CAMERAS) == []
+    for time in (800, 900):
+        show(tracker, [piece(0.0)], time * MS)
+    (due,) = tracker.due(900 * MS, CAMERAS)
+    assert (due.item_id, due.missing) == ("next", Reason.NONE)
+
+
+def test_a_piece_that_breaks_off_later_takes_no_name_either():
+    tracker = ItemTracker(replace(POLICY, frames_per_camera=4))
+    tracker.announce(Announcement("breaking"), 0)
+    tracker.announce(Announcement("next"), 0)
+    for time in (0, 500):
+        show(tracker, [piece(0.0, 0.1)], time * MS)
+    for time in (600, 700, 800):
+        show(tracker, [piece(-0.05), piece(0.07)], time * MS)
+    due = tracker.due(800 * MS, CAMERAS)
+    assert [each.item_id for each in due] == ["breaking"] and Reason.IN_PIECES in due[0].missing
+    assert {each.item_id for each in tracker.drain()} >= {"next"}
+
+
+def test_a_neighbour_that_was_there_before_is_no_piece():
+    tracker = ItemTracker(POLICY)
+    for time in (0, 100):
+        show(tracker, [piece(0.0)], time * MS)
+    assert len(tracker.due(100 * MS, CAMERAS)) == 1
+    tracker.announce(Announcement("second", stamp_ns=150 * MS), 150 * MS)
+    for time in (600, 700):
+        show(tracker, [piece(0.0), piece(0.12)], time * MS)
+    (due,) = tracker.due(700 * MS, CAMERAS)
+    assert (due.item_id, due.missing) == ("second", Reason.NONE)
+
+
+def test_what_flickers_beside_an_item_is_no_piece():
+    tracker = ItemTracker(replace(POLICY, frames_per_camera=5))
+    tracker.announce(Announcement("whole"), 0)
+    for time in range(0, 500, 100):
+        beside = [piece(0.12)] if time == 100 else []
+        show(tracker, [piece(0.0), *beside], time * MS)
+    (due,) = tracker.due(400 * MS, CAMERAS)
+    assert (due.item_id, due.missing) == ("whole", Reason.NONE)
+
+
+def test_items_that_come_together_farther_apart_each_take_a_name():
+    tracker = ItemTracker(POLICY)
+    tracker.announce(Announcement("one"), 0)
+    tracker.announce(Announcement("other"), 0)
+    for time in (0, 100):
+        show(tracker, [piece(0.0), piece(0.4)], time * MS)
+    assert {due.item_id for due in tracker.due(100 * MS, CAMERAS)} == {"one", "other"}
+
+
+def test_a_site_may_say_that_items_come_side_by_side():
+    tracker = ItemTracker(replace(POLICY, pieces_within_m=0.0))
+    tracker.announce(Announcement("one"), 0)
+    tracker.announce(Announcement("other"), 0)
+    for time in (0, 100):
+        show(tracker, [piece(0.0), piece(0.1)], time * MS)
+    due = tracker.due(100 * MS, CAMERAS)
+    assert {each.item_id for each in due} == {"one", "other"}
+    assert {each.missing for each in due} == {Reason.NONE}
+
+
+def test_the_next_item_of_a_belt_is_no_piece_of_the_one_before():
+    # It enters where the one before was an image ago.
+    tracker = ItemTracker(POLICY)
+    for name in ("first", "second"):
+        tracker.announce(Announcement(name), 0)
+    named = []
+    for step in range(9):
+        items = [piece(0.1 * step, stamp=0)]
+        if step >= 4:
+            items.append(piece(0.1 * (step - 4)))
+        show(tracker, items, 100 * step * MS)
+        named += tracker.due(100 * step * MS, CAMERAS)
+    assert [due.item_id for due in named] == ["first", "second"]
+    assert {due.missing for due in named} == {Reason.NONE}

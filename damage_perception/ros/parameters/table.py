@@ -220,6 +220,17 @@ TABLE: Final[tuple[Parameter, ...]] = (
         bounds=(0.001, 5.0),
     ),
     Parameter(
+        "pieces_within_m",
+        "double",
+        VerdictPolicy.pieces_within_m,
+        "m",
+        "Things that come together with an announced item, nearer to it than this, are pieces of "
+        "it: they take no other name, and it does not pass. 0: where several announced items come "
+        "together side by side.",
+        _LIVE,
+        bounds=(0.0, 5.0),
+    ),
+    Parameter(
         "pairing_tolerance_ms",
         "double",
         10.0,

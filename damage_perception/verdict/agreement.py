@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 
 from damage_perception.view import UNKNOWN_HEIGHT_M, View
 
-# Side in pixels at which views are looked at, and lengths in such pixels.
-_SIDE: Final = 112
+# Side in pixels, nearly, at which views are looked at, and lengths in such pixels.
+_SIDE: Final = 107
 _NEAR: Final = 5
 _BESIDE: Final = 9
 _AROUND: Final = 21
 _LEAST_GROUND: Final = 30
 _LEAST_OUTLINE: Final = 16
 _LEAST_HALF: Final = 10
+_OVEREXPOSED: Final = 240
 # What is less above the plane is ground.
 _GROUND_M: Final = 0.008
 # An edge has to be stronger than nine in ten on the ground around, a step in colour larger than
@@ -39,8 +40,8 @@ _BITS: Final = 4
 # colours are those of the ground: a white mailer on a white table has edges, a patterned ground
 # has them anywhere. Limits from recordings of real cameras, see docs/results.md.
 _LEAST_SHOWN: Final = 0.15
-_LEAST_SHOWN_OF_PART: Final = 0.02
-_LEAST_SHOWN_LIKE_GROUND: Final = 0.65
+_LEAST_SHOWN_OF_PART: Final = 0.01
+_LEAST_SHOWN_LIKE_GROUND: Final = 0.55
 _LIKE_GROUND: Final = 0.7
 # An item of which so many rows are blank was not seen.
 _MOST_BLANK: Final = 0.1
@@ -74,16 +75,20 @@ class Agreement:
 
 def agreement_of(view: View) -> Agreement:
     """Whether the colours of ``view`` show the item of its mask, which depth gave."""
-    blank = _blank_share(view)
-    color = cv2.resize(view.color, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.uint8)
-    item = np.asarray(
-        cv2.resize(view.item, (_SIDE, _SIDE), interpolation=cv2.INTER_NEAREST), np.uint8
-    )
-    height = cv2.resize(view.height_m, (_SIDE, _SIDE), interpolation=cv2.INTER_NEAREST)
+    side = len(view.item)
+    step = max(1, round(side / _SIDE))
+    small = (side // step, side // step)
+    color = np.asarray(cv2.resize(view.color, small, interpolation=cv2.INTER_AREA), np.uint8)
+    thin = np.s_[step // 2 : small[0] * step : step, step // 2 : small[0] * step : step]
+    item, height = np.ascontiguousarray(view.item[thin]), view.height_m[thin]
+    blank = _blank_share(color, item)
     low = (np.abs(height) < _GROUND_M) | (height == UNKNOWN_HEIGHT_M)
     ground = low.view(np.uint8) & (1 - _grown(item, _NEAR))
     beside = (ground & _grown(item, _AROUND)) > 0
     rows, columns = _outline(item)
+    # White on white that is overexposed is told by the exposure, and by nothing here.
+    told = color[rows, columns].min(axis=1) < _OVEREXPOSED
+    rows, columns = rows[told], columns[told]
     if np.count_nonzero(beside) < _LEAST_GROUND or len(rows) < _LEAST_OUTLINE:
         # Nothing to hold it against: neighbours all around, or hardly an item.
         return Agreement(blank=blank)
@@ -92,8 +97,8 @@ def agreement_of(view: View) -> Agreement:
     usual = float(np.percentile(edges[beside], 90))
     shown = edges[rows, columns] > _EDGE_FACTOR * usual + 1.0
     spread = float(pixels[beside].std(axis=0).max())
-    step = _step(pixels, item, ground, rows, columns)
-    shown |= step > _STEP_LEVELS + _STEP_FACTOR * spread
+    steps = _step(pixels, item, ground, rows, columns)
+    shown |= steps > _STEP_LEVELS + _STEP_FACTOR * spread
     parts = [1.0]
     top, tall = int(rows.min()), int(rows.max()) - int(rows.min()) + 1
     for cut in _CUTS:
@@ -105,11 +110,11 @@ def agreement_of(view: View) -> Agreement:
     return Agreement(float(shown.mean()), min(parts), float(like), blank)
 
 
-def _blank_share(view: View) -> float:
-    rows = np.flatnonzero(view.item.any(axis=1))
+def _blank_share(color: NDArray[np.uint8], item: Mask) -> float:
+    rows = np.flatnonzero(item.any(axis=1))
     if not len(rows):
         return 0.0
-    seen = view.color[rows[0] : rows[-1] + 1]
+    seen = color[rows[0] : rows[-1] + 1]
     return float((seen == seen[:, :1]).all(axis=(1, 2)).mean())
 
 

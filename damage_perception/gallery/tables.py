@@ -197,7 +197,7 @@ def _lancedb() -> Any:
     except ModuleNotFoundError as error:
         raise GalleryError(
             f"a gallery needs the Python module {error.name}, which is not installed: "
-            "pip install 'damage_perception[gallery]'"
+            "pip install lancedb pyarrow"
         ) from error
     return lancedb
 

@@ -141,7 +141,7 @@ def test_a_full_disk_loses_nothing_that_was_committed(tiny_disk):
 
 def test_without_lancedb_the_package_to_install_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "lancedb", None)
-    with pytest.raises(GalleryError, match=r"pip install 'damage_perception\[gallery\]'"):
+    with pytest.raises(GalleryError, match=r"pip install lancedb pyarrow"):
         GalleryStore.open(tmp_path)
 
 

@@ -100,3 +100,37 @@ def test_a_node_that_was_shut_down_ends_well(environment, tiny_card, tmp_path):
         cell.close()
         status = detector.stop()
     assert status == 0 and "Traceback" not in detector.log
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("camera.region_of_interest", "left half"),
+        ("camera.region_of_interest", [0.0, 0.0, 2.0, 1.0]),
+        ("camera.plane", [1, 2]),
+        ("damage_threshold", "high"),
+        ("cameras", [1.0]),
+    ],
+)
+def test_a_parameter_that_was_refused_is_described_as_before(cell, name, value):
+    request = DescribeParameters.Request(names=[name])
+    before = cell.call(DescribeParameters, "describe_parameters", request).descriptors
+    held = cell.get_parameter(name)
+    assert not cell.set_parameter(name, value).successful
+    after = cell.call(DescribeParameters, "describe_parameters", request).descriptors
+    assert after == before and not after[0].dynamic_typing
+    assert cell.get_parameter(name) == held
+
+
+def test_whole_numbers_become_the_doubles_that_the_parameter_holds(cell):
+    for name, given, held in (
+        ("damage_threshold", 1, 1.0),
+        ("damage_threshold", 0, 0.0),
+        ("camera.region_of_interest", [0, 0, 1, 1], [0.0, 0.0, 1.0, 1.0]),
+    ):
+        assert cell.set_parameter(name, given).successful
+        request = GetParameterTypes.Request(names=[name])
+        (kind,) = cell.call(GetParameterTypes, "get_parameter_types", request).types
+        got = cell.get_parameter(name)
+        assert kind == (8 if isinstance(held, list) else 3)
+        assert (list(got) if isinstance(held, list) else got) == held

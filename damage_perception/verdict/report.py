@@ -53,7 +53,8 @@ class Reason(IntFlag):
 class Report:
     """The verdict on one item; fields as in DamageReport.msg, times in nanoseconds.
 
-    identity  the sku it looks like, where none was announced or the announced one does not match
+    identity  the sku it looks like, where none was announced or the announced one does not match;
+              none where it looks most like the announced one and yet does not match it
     detail    one line for people where a reason needs it, otherwise empty
     """
 

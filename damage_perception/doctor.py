@@ -73,6 +73,7 @@ class Module:
 _DEPLOYMENT: Final = "install TensorRT and pycuda as docs/deployment.md says"
 _SOURCE: Final = "source the ROS 2 workspace; without ROS, run `make env` in a checkout"
 _EVALUATION: Final = "pip install matplotlib scikit-learn"
+_ROBOT: Final = "pip install -r requirements/robot.txt, in a checkout"
 _TRAINING: Final = "run `make training` in a checkout"
 
 MODULES: Final = (
@@ -96,9 +97,9 @@ MODULES: Final = (
     Module("rosbags", "rosbags.highlevel", "rosbag2 and MCAP files", "pip install rosbags"),
     Module("scikit-learn", "sklearn", "evaluate", _EVALUATION),
     Module("matplotlib", "matplotlib", "evaluate and train", _EVALUATION),
-    Module("lancedb", "lancedb", "references in a gallery", "pip install lancedb pyarrow"),
-    Module("faiss", "faiss", "galleries of more than 100,000 references", "pip install faiss-cpu"),
-    Module("embreex", "embreex", "simulate, train and the demo", "pip install embreex"),
+    Module("lancedb", "lancedb", "references in a gallery", _ROBOT),
+    Module("faiss", "faiss", "galleries of more than 100,000 references", _ROBOT),
+    Module("embreex", "embreex", "simulate, train and the demo", _ROBOT),
     Module("torch", "torch", "training", _TRAINING),
     Module("pycocotools", "pycocotools", "training on annotations in COCO format", _TRAINING),
     Module("pycuda", "pycuda.driver", "inference on the GPU", "pip install pycuda", for_gpu=True),

@@ -146,9 +146,9 @@ def test_a_simulated_data_set_can_be_evaluated(tmp_path, shipped_card):
     [
         ("evaluate", "sklearn", "pip install matplotlib scikit-learn"),
         ("evaluate", "matplotlib", "pip install matplotlib scikit-learn"),
-        ("simulate", "embreex", "pip install embreex"),
+        ("simulate", "embreex", "pip install -r requirements/robot.txt"),
         ("train", "torch", "run `make training` in a checkout"),
-        ("demo", "embreex", "pip install embreex"),
+        ("demo", "embreex", "pip install -r requirements/robot.txt"),
     ],
 )
 def test_a_missing_module_is_named_with_what_to_install(folder, command, module, mend):
@@ -232,3 +232,13 @@ def test_a_command_line_that_is_not_understood_is_status_2(arguments, capsys):
     error = capsys.readouterr().err
     assert "Error" in error
     assert "Traceback" not in error
+
+
+def test_where_nothing_was_compared_no_figures_of_references_are_shown():
+    from damage_perception.cli.recorded import _signals
+
+    nothing = {"enrolled": 31, "compared": 0, "mismatched": 2, "not_located": 5, "references": None}
+    assert str(_signals(nothing)) == (
+        "nothing was compared with the 31 references: 2 items do not match those of their sku, "
+        "5 were not located"
+    )

@@ -88,4 +88,5 @@ def test_a_module_that_is_missing_is_one_line_that_names_what_to_install(environ
     done = ended(environment, WITHOUT_MODULE, "simulated_cell", "embreex")
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert "needs the Python module embreex" in line and "pip install embreex" in line
+    assert "needs the Python module embreex" in line
+    assert "pip install -r requirements/robot.txt" in line

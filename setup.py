@@ -56,10 +56,10 @@ setup(
     entry_points={
         "console_scripts": [
             "damage-perception = damage_perception.cli:main",
-            "damage_detector = damage_perception.ros.detector:main",
-            "image_replay = damage_perception.ros.replay_node:main",
-            "simulated_cell = damage_perception.ros.simulated_cell_node:main",
-            "reference_controller = damage_perception.ros.reference_controller:main",
+            "damage_detector = damage_perception.ros.processes:damage_detector",
+            "image_replay = damage_perception.ros.processes:image_replay",
+            "simulated_cell = damage_perception.ros.processes:simulated_cell",
+            "reference_controller = damage_perception.ros.processes:reference_controller",
         ],
     },
     zip_safe=True,

@@ -72,9 +72,9 @@ class Module:
 
 _DEPLOYMENT: Final = "install TensorRT and pycuda as docs/deployment.md says"
 _SOURCE: Final = "source the ROS 2 workspace; without ROS, run `make env` in a checkout"
-_EVALUATION: Final = "pip install 'damage_perception[evaluation]'"
-_SIMULATION: Final = "pip install 'damage_perception[simulation]'"
-_TRAINING: Final = "run `make training` in a checkout, or pip install 'damage_perception[training]'"
+_EVALUATION: Final = "pip install matplotlib scikit-learn"
+_ROBOT: Final = "pip install -r requirements/robot.txt, in a checkout"
+_TRAINING: Final = "run `make training` in a checkout"
 
 MODULES: Final = (
     Module("numpy", "numpy", "everything", "pip install numpy", "missing", "1.26"),
@@ -97,13 +97,26 @@ MODULES: Final = (
     Module("rosbags", "rosbags.highlevel", "rosbag2 and MCAP files", "pip install rosbags"),
     Module("scikit-learn", "sklearn", "evaluate", _EVALUATION),
     Module("matplotlib", "matplotlib", "evaluate and train", _EVALUATION),
-    Module("lancedb", "lancedb", "references in a gallery", "pip install lancedb"),
-    Module("faiss", "faiss", "galleries of more than 100,000 references", "pip install faiss-cpu"),
-    Module("embreex", "embreex", "simulate, train and the demo", _SIMULATION),
+    Module("lancedb", "lancedb", "references in a gallery", _ROBOT),
+    Module("faiss", "faiss", "galleries of more than 100,000 references", _ROBOT),
+    Module("embreex", "embreex", "simulate, train and the demo", _ROBOT),
     Module("torch", "torch", "training", _TRAINING),
     Module("pycocotools", "pycocotools", "training on annotations in COCO format", _TRAINING),
     Module("pycuda", "pycuda.driver", "inference on the GPU", "pip install pycuda", for_gpu=True),
 )
+
+
+def missing_module(error: ModuleNotFoundError) -> str:
+    """What is missing and what to do about it, for people.
+
+    Raises ``error`` again where it is a module of this package, which is a fault of its own.
+    """
+    name = str(error.name).partition(".")[0]
+    if name == "damage_perception":
+        raise error
+    mends = {known.module.partition(".")[0]: known.mend for known in MODULES}
+    mend = mends.get(name, "`damage-perception doctor` says what else is missing")
+    return f"this needs the Python module {name}, which is not installed: {mend}"
 
 
 def examine() -> list[Finding]:

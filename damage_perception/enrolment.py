@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +11,13 @@ import numpy as np
 from damage_perception.evaluation.prediction import find_target
 from damage_perception.frame import Frame
 from damage_perception.gallery.bank import Bank
-from damage_perception.gallery.reference import Change, GalleryError, NewReference, State
+from damage_perception.gallery.reference import (
+    Change,
+    GalleryError,
+    NewReference,
+    NoGalleryError,
+    State,
+)
 from damage_perception.gallery.store import GalleryStore
 from damage_perception.inspector import Inspector
 from damage_perception.network import Assessment, DamageNetwork, Embedding
@@ -126,7 +132,7 @@ class Enrolled:
 
 
 def enrol(
-    store: GalleryStore,
+    open_store: Callable[[bool], GalleryStore],
     sku: str,
     shown: Sequence[Shown],
     inspector: Inspector,
@@ -136,13 +142,18 @@ def enrol(
 ) -> Enrolled:
     """Adds the views that pass ``select`` to the references of ``sku``.
 
-    force  whoever asks vouches for the views: whether they are damaged or of another product is
-           not asked
+    open_store  opens the gallery; with True it makes an empty one where there is none, which is
+                asked for only where a view is enrolled
+    force       whoever asks vouches for the views: whether they are damaged or of another product
+                is not asked
 
     Raises GalleryError, and BackendError.
     """
     network = inspector.network
-    known = store.references(sku, model_id=network.card.model_id)
+    try:
+        known = open_store(False).references(sku, model_id=network.card.model_id)
+    except NoGalleryError:
+        known = []
     if force:
         usable = tuple(one for one in shown if len(one.embedding.cells))
         names = {one.name for one in shown} - {one.name for one in usable}
@@ -153,7 +164,7 @@ def enrol(
     if not chosen.accepted:
         return Enrolled(None, (), chosen.refused)
     new = [NewReference(one.view, one.embedding, one.name) for one in chosen.accepted]
-    change = store.enroll(sku, network.card.model_id, new, by, why)
+    change = open_store(True).enroll(sku, network.card.model_id, new, by, why)
     return Enrolled(change, chosen.accepted, chosen.refused)
 
 

@@ -1,12 +1,19 @@
 """The detector in a robot cell: ``ros2 launch damage_perception cell.launch.py``."""
 
 from ament_index_python.packages import get_package_share_path
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.actions import (
+    DeclareLaunchArgument,
+    OpaqueFunction,
+    RegisterEventHandler,
+    SetEnvironmentVariable,
+)
+from launch.event_handlers import OnProcessExit
+from launch.events.process import ProcessExited
 from launch.substitutions import EnvironmentVariable, LaunchConfiguration
 from launch_ros.actions import LifecycleNode
 from launch_ros.parameter_descriptions import ParameterValue
 
-from launch import LaunchContext, LaunchDescription
+from launch import Action, LaunchContext, LaunchDescription
 
 CONFIG = get_package_share_path("damage_perception") / "config"
 # Fast DDS 2 (Jazzy) reads the first, Fast DDS 3 (Kilted) the second.
@@ -53,25 +60,36 @@ def generate_launch_description() -> LaunchDescription:
     )
 
 
-def _detector(context: LaunchContext) -> list[LifecycleNode]:
-    """The node; an empty argument leaves the parameter file's gallery as it is."""
+def _detector(context: LaunchContext) -> list[Action]:
+    """The node, and what follows its end.
+
+    An empty argument leaves the parameter file's gallery as it is.
+    """
     values = {"use_sim_time": _flag("use_sim_time"), "autostart": _flag("autostart")}
     gallery = LaunchConfiguration("gallery")
     if gallery.perform(context):
         values["gallery"] = ParameterValue(gallery, value_type=str)
+    # Without name and namespace here, values of the parameter file would win over these.
+    detector = LifecycleNode(
+        package="damage_perception",
+        executable="damage_detector",
+        name="damage_detector",
+        namespace=LaunchConfiguration("namespace"),
+        parameters=[LaunchConfiguration("params_file"), values],
+        ros_arguments=["--log-level", LaunchConfiguration("log_level")],
+        output="screen",
+        emulate_tty=True,
+    )
     return [
-        # Without name and namespace here, values of the parameter file would win over these.
-        LifecycleNode(
-            package="damage_perception",
-            executable="damage_detector",
-            name="damage_detector",
-            namespace=LaunchConfiguration("namespace"),
-            parameters=[LaunchConfiguration("params_file"), values],
-            arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
-            output="screen",
-            emulate_tty=True,
-        )
+        detector,
+        RegisterEventHandler(OnProcessExit(target_action=detector, on_exit=_end_with_detector)),
     ]
+
+
+def _end_with_detector(ended: ProcessExited, context: LaunchContext) -> None:
+    """Ends the launch with an error where the detector did; a site's own launch, too."""
+    if ended.returncode and not context.is_shutdown:
+        raise RuntimeError(f"{ended.process_name} ended with status {ended.returncode}")
 
 
 def _flag(name: str) -> ParameterValue:

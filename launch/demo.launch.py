@@ -5,37 +5,37 @@ from launch.actions import (
     DeclareLaunchArgument,
     EmitEvent,
     IncludeLaunchDescription,
+    OpaqueFunction,
     RegisterEventHandler,
     SetEnvironmentVariable,
+    TimerAction,
 )
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
+from launch.events.process import ProcessExited
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PythonExpression
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from launch import LaunchDescription
+from launch import Action, LaunchContext, LaunchDescription
 
 SHARE = get_package_share_path("damage_perception")
+# The controller answers the last items within this after the cell has ended.
+LAST_ANSWERS_S = 10.0
 
 
 def generate_launch_description() -> LaunchDescription:
     """The cell with the demo's parameters; all ends when the controller has answered every item."""
     items = ParameterValue(LaunchConfiguration("items"), value_type=int)
     seed = ParameterValue(LaunchConfiguration("seed"), value_type=int)
-    gallery = LaunchConfiguration("gallery")
     # As in `damage-perception demo`; a detector without a gallery enrols nothing.
     references = ParameterValue(
-        PythonExpression(["2 if r'''", gallery, "''' else 0"]), value_type=int
+        PythonExpression(["2 if r'''", LaunchConfiguration("gallery"), "''' else 0"]),
+        value_type=int,
     )
-    controller = Node(
-        package="damage_perception",
-        executable="reference_controller",
-        name="reference_controller",
-        parameters=[{"items": items}],
-        output="screen",
-    )
+    controller = _node("reference_controller", {"items": items})
+    cell = _node("simulated_cell", {"items": items, "seed": seed, "references": references})
     return LaunchDescription(
         [
             DeclareLaunchArgument("items", default_value="24", description="How many items come."),
@@ -46,27 +46,73 @@ def generate_launch_description() -> LaunchDescription:
                 description="Folder that pristine pieces of the products are enrolled into; empty: "
                 "items are judged without references.",
             ),
+            DeclareLaunchArgument(
+                "namespace", default_value="", description="Namespace of all nodes and topics."
+            ),
+            DeclareLaunchArgument(
+                "params_file",
+                default_value=str(SHARE / "config" / "demo.yaml"),
+                description="Parameter file of the detector.",
+            ),
+            DeclareLaunchArgument(
+                "log_level", default_value="info", description="debug, info, warn, error or fatal."
+            ),
             SetEnvironmentVariable("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST"),
-            IncludeLaunchDescription(
-                PythonLaunchDescriptionSource(str(SHARE / "launch" / "cell.launch.py")),
-                launch_arguments={
-                    "params_file": str(SHARE / "config" / "demo.yaml"),
-                    "gallery": gallery,
-                }.items(),
-            ),
+            OpaqueFunction(function=_detector),
             controller,
-            Node(
-                package="damage_perception",
-                executable="simulated_cell",
-                name="simulated_cell",
-                parameters=[{"items": items, "seed": seed, "references": references}],
-                output="screen",
-            ),
+            cell,
             RegisterEventHandler(
-                OnProcessExit(
-                    target_action=controller,
-                    on_exit=[EmitEvent(event=Shutdown(reason="every item is answered"))],
-                )
+                OnProcessExit(target_action=controller, on_exit=_end_with_controller)
             ),
+            RegisterEventHandler(OnProcessExit(target_action=cell, on_exit=_end_after_cell)),
         ]
     )
+
+
+def _node(executable: str, parameters: dict[str, ParameterValue]) -> Node:
+    return Node(
+        package="damage_perception",
+        executable=executable,
+        name=executable,
+        namespace=LaunchConfiguration("namespace"),
+        parameters=[parameters],
+        ros_arguments=["--log-level", LaunchConfiguration("log_level")],
+        output="screen",
+    )
+
+
+def _detector(context: LaunchContext) -> list[Action]:
+    """The cell's own launch file, included so that its other arguments are not among the demo's.
+
+    The demo has no /clock and no lifecycle manager.
+    """
+    return [
+        IncludeLaunchDescription(
+            PythonLaunchDescriptionSource(str(SHARE / "launch" / "cell.launch.py")),
+            launch_arguments={"use_sim_time": "false", "autostart": "true"}.items(),
+        )
+    ]
+
+
+def _end_with_controller(ended: ProcessExited, context: LaunchContext) -> EmitEvent | None:
+    if context.is_shutdown:
+        return None
+    _require_good_end(ended)
+    return EmitEvent(event=Shutdown(reason="every item is answered"))
+
+
+def _end_after_cell(ended: ProcessExited, context: LaunchContext) -> TimerAction | None:
+    if context.is_shutdown:
+        return None
+    _require_good_end(ended)
+    return TimerAction(period=LAST_ANSWERS_S, actions=[OpaqueFunction(function=_unanswered)])
+
+
+def _unanswered(context: LaunchContext) -> None:
+    raise RuntimeError(f"not every item was answered {LAST_ANSWERS_S:.0f} s after the last came")
+
+
+def _require_good_end(ended: ProcessExited) -> None:
+    """Ends the launch with an error where a process did."""
+    if ended.returncode:
+        raise RuntimeError(f"{ended.process_name} ended with status {ended.returncode}")

@@ -5,18 +5,20 @@ from launch.actions import (
     DeclareLaunchArgument,
     EmitEvent,
     IncludeLaunchDescription,
+    OpaqueFunction,
     RegisterEventHandler,
 )
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
+from launch.events.process import ProcessExited
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from launch import LaunchDescription
+from launch import Action, LaunchContext, LaunchDescription
 
-LAUNCH = get_package_share_path("damage_perception") / "launch"
+SHARE = get_package_share_path("damage_perception")
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -37,6 +39,7 @@ def generate_launch_description() -> LaunchDescription:
                 "loop": _typed("loop", bool),
             }
         ],
+        ros_arguments=["--log-level", LaunchConfiguration("log_level")],
         output="screen",
     )
     return LaunchDescription(
@@ -68,17 +71,53 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 "loop", default_value="false", description="Begin again at the end."
             ),
-            # Brings its own arguments: namespace, params_file, use_sim_time, log_level, gallery.
-            IncludeLaunchDescription(PythonLaunchDescriptionSource(str(LAUNCH / "cell.launch.py"))),
-            replay,
-            RegisterEventHandler(
-                OnProcessExit(
-                    target_action=replay,
-                    on_exit=[EmitEvent(event=Shutdown(reason="the replay is over"))],
-                )
+            DeclareLaunchArgument(
+                "namespace", default_value="", description="Namespace of nodes and camera topics."
             ),
+            DeclareLaunchArgument(
+                "params_file",
+                default_value=str(SHARE / "config" / "damage_perception.yaml"),
+                description="Parameter file of the detector.",
+            ),
+            DeclareLaunchArgument(
+                "log_level", default_value="info", description="debug, info, warn, error or fatal."
+            ),
+            DeclareLaunchArgument(
+                "autostart",
+                default_value="true",
+                description="Configure and activate at once; false where a manager does it.",
+            ),
+            DeclareLaunchArgument(
+                "gallery",
+                default_value="",
+                description="References of pristine products: a folder, or the URI of an object "
+                "store; empty: as the parameter file says.",
+            ),
+            OpaqueFunction(function=_detector),
+            replay,
+            RegisterEventHandler(OnProcessExit(target_action=replay, on_exit=_end_with_replay)),
         ]
     )
+
+
+def _detector(context: LaunchContext) -> list[Action]:
+    """The cell's own launch file, included so that use_sim_time is not among the arguments.
+
+    A replay stamps its images with the time of the machine.
+    """
+    return [
+        IncludeLaunchDescription(
+            PythonLaunchDescriptionSource(str(SHARE / "launch" / "cell.launch.py")),
+            launch_arguments={"use_sim_time": "false"}.items(),
+        )
+    ]
+
+
+def _end_with_replay(ended: ProcessExited, context: LaunchContext) -> EmitEvent:
+    """Ends the launch, with an error where the replay ended with one."""
+    if ended.returncode and not context.is_shutdown:
+        raise RuntimeError(f"{ended.process_name} ended with status {ended.returncode}")
+    return EmitEvent(event=Shutdown(reason="the replay is over"))
 
 
 def _typed(name: str, kind: type) -> ParameterValue:

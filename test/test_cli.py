@@ -142,19 +142,21 @@ def test_a_simulated_data_set_can_be_evaluated(tmp_path, shipped_card):
 
 
 @pytest.mark.parametrize(
-    ("command", "module", "extra"),
+    ("command", "module", "mend"),
     [
-        ("evaluate", "sklearn", "evaluation"),
-        ("evaluate", "matplotlib", "evaluation"),
-        ("simulate", "embreex", "simulation"),
-        ("train", "torch", "training"),
+        ("evaluate", "sklearn", "pip install matplotlib scikit-learn"),
+        ("evaluate", "matplotlib", "pip install matplotlib scikit-learn"),
+        ("simulate", "embreex", "pip install -r requirements/robot.txt"),
+        ("train", "torch", "run `make training` in a checkout"),
+        ("demo", "embreex", "pip install -r requirements/robot.txt"),
     ],
 )
-def test_a_missing_module_is_named_with_the_extra_to_install(folder, command, module, extra):
+def test_a_missing_module_is_named_with_what_to_install(folder, command, module, mend):
     given = {
         "evaluate": [str(folder), "--out", "out"],
         "simulate": ["--out", "out"],
         "train": [str(ROOT / "config" / "training.yaml")],
+        "demo": ["--out", "out"],
     }
     code = (
         "import sys\n"
@@ -172,8 +174,10 @@ def test_a_missing_module_is_named_with_the_extra_to_install(folder, command, mo
         check=False,
     )
     assert done.returncode == 2
-    assert done.stderr.startswith(f"error: this command needs the Python module {module}")
-    assert f"pip install 'damage_perception[{extra}]'" in done.stderr
+    assert done.stderr.startswith(f"error: this needs the Python module {module}")
+    assert mend in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not list(folder.glob("out/*.log"))
 
 
 def test_the_doctor_says_what_was_found(capsys):
@@ -228,3 +232,13 @@ def test_a_command_line_that_is_not_understood_is_status_2(arguments, capsys):
     error = capsys.readouterr().err
     assert "Error" in error
     assert "Traceback" not in error
+
+
+def test_where_nothing_was_compared_no_figures_of_references_are_shown():
+    from damage_perception.cli.recorded import _signals
+
+    nothing = {"enrolled": 31, "compared": 0, "mismatched": 2, "not_located": 5, "references": None}
+    assert str(_signals(nothing)) == (
+        "nothing was compared with the 31 references: 2 items do not match those of their sku, "
+        "5 were not located"
+    )

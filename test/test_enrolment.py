@@ -59,11 +59,11 @@ def test_a_frame_without_an_item_shows_nothing():
 
 def test_enrolled_views_are_in_the_store_and_can_be_taken_back(tmp_path):
     store, inspector = GalleryStore.open(tmp_path / "gallery"), color_inspector()
-    done = enrol(store, "tea", shown(("a", GREEN), ("b", RED)), inspector, "me")
+    done = enrol(lambda create: store, "tea", shown(("a", GREEN), ("b", RED)), inspector, "me")
     assert [r.sku for r in store.references()] == ["tea"] and set(done.refused) == {"b"}
-    refused = enrol(store, "tea", shown(("c", BLUE)), inspector, "me")
+    refused = enrol(lambda create: store, "tea", shown(("c", BLUE)), inspector, "me")
     assert refused.change is None and len(store.references()) == 1
-    forced = enrol(store, "tea", shown(("c", BLUE)), inspector, "me", force=True)
+    forced = enrol(lambda create: store, "tea", shown(("c", BLUE)), inspector, "me", force=True)
     assert forced.change is not None and len(store.references()) == 2
     store.undo(forced.change.change_id, "me", "")
     assert [r.source for r in store.references()] == ["a"]
@@ -77,7 +77,7 @@ def test_an_item_without_a_cell_is_too_small_to_be_a_reference():
 
 def test_kept_views_are_embedded_by_another_model(tmp_path):
     store, inspector = GalleryStore.open(tmp_path / "gallery"), color_inspector()
-    enrol(store, "tea", shown(("a", GREEN), ("b", GREEN)), inspector, "me")
+    enrol(lambda create: store, "tea", shown(("a", GREEN), ("b", GREEN)), inspector, "me")
     network = inspector.network
     assert embed_again(store, network, "me") == 0
 

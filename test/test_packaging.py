@@ -16,6 +16,7 @@ import pytest
 import damage_perception
 from damage_perception.ros.isolation import isolated_environment
 from damage_perception.ros.transport import image_transport
+from damage_perception.verdict.report import Reason
 
 ROOT = Path(__file__).resolve().parent.parent
 MESSAGES = ROOT / "damage_perception_msgs"
@@ -119,6 +120,39 @@ def test_every_executable_starts_at_a_function_that_exists(arguments):
         assert re.search(
             rf"^def {function}\(|^from .* import {function}$", source.read_text(), re.M
         )
+
+
+def test_what_rosdep_does_not_install_is_in_the_requirements_of_a_robot(arguments):
+    robot = (ROOT / "requirements" / "robot.txt").read_text()
+    named = {name.lower() for name in re.findall(r"^[\w.-]+", robot, re.M)}
+    extras = arguments["extras_require"]
+    assert named == {"numpy", *extras["gallery"], *extras["simulation"]}
+
+
+def test_people_are_told_what_can_be_installed():
+    """The package is on no index: pip finds none of its extras."""
+    files = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    files += (ROOT / "damage_perception").rglob("*.py")
+    text = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    assert not re.search(r"pip install\W+damage.perception", text)
+    named = set(re.findall(r"pip install -r (?:src/damage_perception/)?([\w/.]*\w)", text))
+    assert named == {"requirements/robot.txt"}
+
+
+def test_the_readme_names_every_argument_of_the_launch_file_for_a_cell():
+    source = (ROOT / "launch" / "cell.launch.py").read_text()
+    arguments = re.findall(r'DeclareLaunchArgument\(\s*"(\w+)"', source)
+    readme = (ROOT / "README.md").read_text()
+    sentence = re.search(r"^`cell\.launch\.py` takes (.*?)\.", readme, re.M)
+    assert re.findall(r"`(\w+)`", sentence[1]) == arguments
+
+
+def test_the_readme_says_what_to_do_about_every_reason():
+    readme = (ROOT / "README.md").read_text()
+    rows = re.findall(r"^\| (`[A-Z_`, ]+`) \|", readme, re.M)
+    named = {name for row in rows for name in re.findall(r"[A-Z_]+", row)}
+    # Of a divert, whose report says where the damage is.
+    assert named == {str(reason.name) for reason in Reason if reason} - {"DAMAGE"}
 
 
 def test_every_interface_is_generated_with_the_packages_it_uses():

@@ -1,5 +1,7 @@
 """Commands that put references into a gallery: enroll, reembed."""
 
+from contextlib import suppress
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -36,20 +38,22 @@ def enroll(
     """Make references of a pristine product from recorded frames; three views suffice."""
     from damage_perception.dataset import DatasetError
     from damage_perception.enrolment import enrol, show
-    from damage_perception.gallery.reference import check_sku
+    from damage_perception.gallery.reference import NoGalleryError, check_sku
     from damage_perception.source import open_source
 
     check_sku(sku)
     frames = open_source(source, camera, topics.topics())
     inspector = load_inspector(running, frames.cameras, station)
-    store = open_gallery(gallery, create=True)
+    # Whatever else is wrong with the gallery is said before the views are read.
+    with suppress(NoGalleryError):
+        open_gallery(gallery)
     views, unread = [], {}
     for record in shown(frames, "looking", len(frames)):
         try:
             views.append(show(record.name, record.frame(), inspector))
         except (DatasetError, ValueError) as error:
             unread[record.name] = str(error)
-    done = enrol(store, sku, views, inspector, user(), why, force)
+    done = enrol(partial(open_gallery, gallery), sku, views, inspector, user(), why, force)
     for name, reason in {**unread, **done.refused}.items():
         console.print(f"refused {name}: {reason}", style="yellow", markup=False)
     if done.change is None:

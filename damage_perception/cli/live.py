@@ -2,6 +2,7 @@
 
 import json
 import os
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -28,6 +29,8 @@ def demo(
     """Run a simulated cell, the detector and a controller; status 1 where a report came late."""
     from damage_perception.ros.demo import DemoError, run_demo
 
+    # What its processes need is missed before they start.
+    import_module("damage_perception.simulation.render")
     try:
         in_time = run_demo(out, items, seed, model, console)
     except DemoError as error:

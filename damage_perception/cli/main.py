@@ -46,24 +46,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
             given = sys.argv[1:] if arguments is None else arguments
             app(list(given), prog_name="damage-perception")
     except ModuleNotFoundError as error:
-        name = str(error.name).partition(".")[0]
-        if name == "damage_perception":
-            raise
-        fail(f"this command needs the Python module {name}, which is not installed: {_mend(name)}")
+        from damage_perception.doctor import missing_module
+
+        fail(missing_module(error))
     except Exception as error:
         if not _is_expected(error):
             raise
         if isinstance(error, OSError) and error.filename and error.strerror:
             fail(f"{error.filename}: {error.strerror}")
         fail(str(error))
-
-
-def _mend(module: str) -> str:
-    """What to do where a module is missing."""
-    from damage_perception.doctor import MODULES
-
-    mends = {known.module.partition(".")[0]: known.mend for known in MODULES}
-    return mends.get(module, "`damage-perception doctor` says what else is missing")
 
 
 def _is_expected(error: Exception) -> bool:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from damage_perception.cli.gallery import load_gallery
 from damage_perception.cli.pipeline import OperatingPoint, StationOption, load_inspector
@@ -170,8 +171,15 @@ def _figures(metrics: dict[str, Any]) -> Table:
     return table
 
 
-def _signals(metrics: dict[str, Any]) -> Table:
-    """What each signal gives by itself, and both together."""
+def _signals(metrics: dict[str, Any]) -> Table | Text:
+    """What each signal gives by itself, and both together; that there is none where it is so."""
+    if not metrics["compared"]:
+        return Text(
+            f"nothing was compared with the {metrics['enrolled']} references: "
+            f"{metrics['mismatched']} items do not match those of their sku, "
+            f"{metrics['not_located']} were not located",
+            "yellow",
+        )
     table = Table(title=f"{metrics['enrolled']} references, {metrics['compared']} items compared")
     for title in ("signal", "AUROC", "average precision", "recall at 1 % false positives"):
         table.add_column(title)

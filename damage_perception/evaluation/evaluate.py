@@ -50,7 +50,8 @@ def evaluate(
 
     metrics.json     the figures (see evaluation.metrics.measure), which are returned; with
                      references also those of each signal (``supervised``, ``references``,
-                     ``joined``; the last are those of the whole), and ``identification``
+                     ``joined``; the last are those of the whole; ``references`` is null where
+                     no item was compared), and ``identification``
     predictions.csv  name, damaged, kind, confidence, predicted_kind of every query image; one that
                      got no answer has the worst confidence for its label and no predicted kind
     report.png       the figures as plots
@@ -107,13 +108,15 @@ def _of_each_signal(
     named = [p for p in predictions if p.identity is not None]
     right = [p.identity.nearest == enrolled.sku_of(p.label.sku) for p in named if p.identity]
     rejected = [not p.identity.sku for p in named if p.identity]
+    used = sum(p.references is ReferenceStatus.USED for p in predictions)
+    by_references = [replace(p, confidence=p.anomaly) for p in predictions]
     return {
         "supervised": measure(
             [replace(p, confidence=p.supervised) for p in predictions], policy.threshold
         ),
-        "references": measure([replace(p, confidence=p.anomaly) for p in predictions], compared),
+        "references": measure(by_references, compared) if used else None,
         "joined": measure(predictions, compared),
-        "compared": sum(p.references is ReferenceStatus.USED for p in predictions),
+        "compared": used,
         "mismatched": sum(p.references is ReferenceStatus.MISMATCH for p in predictions),
         "identification": {
             "skus": len(enrolled.skus),

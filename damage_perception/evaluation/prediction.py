@@ -45,7 +45,7 @@ class Prediction:
     supervised      probability of damage by the network alone
     anomaly         the same by the references alone, 0.5 where they say nothing; both as the
                     confidence where there is an ``error``
-    references      what became of comparing with references
+    references      what became of comparing with references, in a view unfit for a verdict, too
     identity        the sku that the item looks like; None without references
     """
 
@@ -113,9 +113,13 @@ def predict(
         pixels=_score_pixels(assessment.maps, result.items[target], frame, label, mask),
         supervised=alone,
         anomaly=probability(difference.log_odds) if difference and compared else 0.5,
-        references=report.references,
+        references=report.references if difference is None else _status(compared),
         identity=gallery.identify(embedding.descriptor) if gallery and embedding else None,
     )
+
+
+def _status(compared: bool) -> ReferenceStatus:
+    return ReferenceStatus.USED if compared else ReferenceStatus.MISMATCH
 
 
 def read_frame(record: Record, with_depth: bool) -> Frame:

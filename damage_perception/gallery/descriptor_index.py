@@ -119,7 +119,7 @@ def _inverted_file(descriptors: NDArray[np.float32]) -> Any:
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f"an index of {len(descriptors)} descriptors needs the package faiss-cpu: "
-            "pip install faiss-cpu",
+            "pip install -r requirements/robot.txt, in a checkout of damage_perception",
             name="faiss",
         ) from error
     count, dimension = descriptors.shape

@@ -17,6 +17,10 @@ class GalleryError(ValueError):
     """A gallery that cannot be read or changed as asked; one line that says why."""
 
 
+class NoGalleryError(GalleryError):
+    """There is no gallery yet where one is to be read."""
+
+
 class State(str, Enum):
     """Whether items are compared with a reference."""
 

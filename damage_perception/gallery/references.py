@@ -57,7 +57,11 @@ class References:
         """
         if announced:
             self._compare(evidence, announced, policy)
-            return announced, self.identity(evidence) if evidence.mismatch else Identity()
+            identity = self.identity(evidence) if evidence.mismatch else Identity()
+            if identity.nearest == announced:
+                # Its picture is that of the sku, its surface is not: then it is of none.
+                identity = replace(identity, confidence=0.0)
+            return announced, identity
         identity = self.identity(evidence)
         self._compare(evidence, identity.sku, policy)
         if evidence.mismatch:

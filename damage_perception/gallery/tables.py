@@ -21,7 +21,7 @@ from typing import Any, Final
 from damage_perception.gallery.codec import EncodedEmbedding, EncodedView
 from damage_perception.gallery.durability import make_durable, torn_version
 from damage_perception.gallery.journal import Record
-from damage_perception.gallery.reference import GalleryError
+from damage_perception.gallery.reference import GalleryError, NoGalleryError
 from damage_perception.gallery.schema import (
     JOURNAL,
     PIECES,
@@ -65,7 +65,9 @@ class Tables:
         folder = local_folder(uri)
         uri = uri if folder is None else str(folder)
         if folder is not None and not create and not folder.is_dir():
-            raise GalleryError(f"gallery {uri} does not exist: enrol a reference, or mend the path")
+            raise NoGalleryError(
+                f"gallery {uri} does not exist: enrol a reference, or mend the path"
+            )
         for name in (PIECES, JOURNAL):
             torn = torn_version(folder / f"{name}.lance") if folder is not None else None
             if torn:
@@ -194,10 +196,11 @@ def local_folder(uri: str) -> Path | None:
 def _lancedb() -> Any:
     try:
         import lancedb
-    except ModuleNotFoundError as error:
+    except ImportError as error:
+        # Not installed, or of a version that does not go with another one.
         raise GalleryError(
-            f"a gallery needs the Python module {error.name}, which is not installed: "
-            "pip install 'damage_perception[gallery]'"
+            f"a gallery needs the Python module lancedb, which cannot be imported ({error}): "
+            "pip install -r requirements/robot.txt, in a checkout of damage_perception"
         ) from error
     return lancedb
 
@@ -214,7 +217,9 @@ def _check_place(uri: str, folder: Path | None, names: set[str], create: bool) -
             f"{uri} is no gallery, and holds {sorted(others)[0]!r}: name a gallery, or a new folder"
         )
     if not create:
-        raise GalleryError(f"there is no gallery at {uri}: enrol a reference, or mend the address")
+        raise NoGalleryError(
+            f"there is no gallery at {uri}: enrol a reference, or mend the address"
+        )
 
 
 @contextmanager

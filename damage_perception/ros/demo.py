@@ -52,8 +52,10 @@ class _Process:
         self._log = _log_of(name, out)
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", f"damage_perception.ros.{name}", *arguments],
+                [sys.executable, "-m", "damage_perception.ros.processes", name, *arguments],
                 env=dict(environment),
+                # Ctrl-C reaches this process alone, which then ends the others.
+                start_new_session=True,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,

@@ -51,7 +51,8 @@ def main(args: list[str] | None = None) -> int:
         pass
     executor.shutdown(timeout_sec=2.0)
     spinning.join(timeout=2.0)
-    node.trigger_shutdown()
+    if not node.is_finalized:
+        node.trigger_shutdown()
     node.destroy_node()
     rclpy.try_shutdown()
     return 0

@@ -14,6 +14,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from damage_perception.engines.loading import Loading
 from damage_perception.gallery.gallery import Gallery
 from damage_perception.inspector import Inspector
+from damage_perception.ros.answers import answer_every_request
 from damage_perception.ros.diagnostics import (
     BackendState,
     CameraState,
@@ -37,7 +38,7 @@ from damage_perception.ros.settings import (
     policy_of,
     quality_of,
 )
-from damage_perception.ros.transitions import explained
+from damage_perception.ros.transitions import explained, refuse_impossible_transitions
 from damage_perception.ros.transport import image_transport
 from damage_perception.ros.worker import Worker
 from damage_perception.share import default_model_card
@@ -73,11 +74,18 @@ class DetectorNode(LifecycleNode):
         # Simulated time may stand still; the state is told all the same.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(1.0, self._publish_diagnostics, clock=steady)
+        refuse_impossible_transitions(self)
+        answer_every_request(self)
 
     @property
     def autostart(self) -> bool:
         """Whether the node is to configure and activate itself."""
         return bool(self._settings.values["autostart"])
+
+    @property
+    def is_finalized(self) -> bool:
+        """Whether the node was shut down by ``~/change_state`` and its process is to end."""
+        return bool(self._state_machine.current_state[1] == "finalized")
 
     @explained
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:

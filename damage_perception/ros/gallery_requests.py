@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,7 +41,7 @@ class Outcome:
 
 
 def enroll_frames(
-    store: GalleryStore,
+    open_store: Callable[[bool], GalleryStore],
     sku: str,
     frames: Sequence[Frame],
     inspector: Inspector,
@@ -50,7 +50,8 @@ def enroll_frames(
 ) -> Outcome:
     """Enrols the item in the middle of each frame. Raises GalleryError, and BackendError.
 
-    inspector  one of the caller's own, that nobody else calls
+    open_store  as ``enrol`` takes it
+    inspector   one of the caller's own, that nobody else calls
     """
     shown, refused = [], []
     numbers: Counter[str] = Counter()
@@ -62,7 +63,7 @@ def enroll_frames(
         except ValueError as error:
             refused.append(f"{name}: {error}")
     why = "shown to the node" + (", vouched for" if force else "")
-    done = enrol(store, sku, shown, inspector, by, why, force)
+    done = enrol(open_store, sku, shown, inspector, by, why, force)
     refused += [f"{name}: {reason}" for name, reason in done.refused.items()]
     if done.change is None:
         return Outcome(f"no view of {sku!r} could be enrolled", None, tuple(refused))
@@ -71,7 +72,7 @@ def enroll_frames(
 
 
 def confirm(
-    store: GalleryStore,
+    open_store: Callable[[bool], GalleryStore],
     item_id: str,
     item: ReportedItem | None,
     network: DamageNetwork,
@@ -79,7 +80,9 @@ def confirm(
 ) -> Outcome:
     """Makes an item that passed a candidate of its sku. Raises GalleryError, and BackendError.
 
-    item  None: no item of that id was reported lately
+    open_store  opens the gallery; with True it makes an empty one where there is none, which is
+                asked for only where the item may be a candidate
+    item        None: no item of that id was reported lately
     """
     if item is None:
         raise GalleryError(
@@ -88,6 +91,7 @@ def confirm(
     problem = _problem(item)
     if problem or item.view is None or item.embedding is None:
         raise GalleryError(f"item {item_id!r} {problem or 'left no view that counts'}")
+    store = open_store(True)
     model_id = network.card.model_id
     known = [r.embedding for r in store.references(item.sku, model_id=model_id)]
     if known and not same_product(item.embedding, known, network):
@@ -119,6 +123,8 @@ def propose(store: GalleryStore, noticed: Noticed, model_id: str, by: str) -> Ou
 def review(store: GalleryStore, sku: str, accept: bool, by: str, why: str) -> Outcome:
     """Accepts or rejects all candidates of a sku. Raises GalleryError."""
     names = [r.reference_id for r in store.references(sku, (State.CANDIDATE,))]
+    if not names:
+        raise GalleryError(f"no candidate of {sku!r} waits for a review")
     action = Action.ACCEPT if accept else Action.REJECT
     change = store.change(action, sku, names, by, why)
     return Outcome(f"{action.value}ed {_views(len(names))} of {sku!r}", change)

@@ -89,8 +89,7 @@ class GalleryServices(Offered):
         sku, by, force = request.sku, request.by, request.force
 
         def enroll(keeper: GalleryKeeper) -> Outcome:
-            store = keeper.store(create=True)
-            return requests.enroll_frames(store, sku, frames, inspector, by, force)
+            return requests.enroll_frames(keeper.store, sku, frames, inspector, by, force)
 
         outcome = await self._ask(enroll, response)
         response.refused = list(outcome.refused)
@@ -102,8 +101,9 @@ class GalleryServices(Offered):
     ) -> ConfirmItem.Response:
         def confirm(keeper: GalleryKeeper) -> Outcome:
             item = keeper.items.get(request.item_id)
-            store = keeper.store(create=True)
-            outcome = requests.confirm(store, request.item_id, item, keeper.network, request.by)
+            outcome = requests.confirm(
+                keeper.store, request.item_id, item, keeper.network, request.by
+            )
             keeper.items.remove(request.item_id)
             return outcome
 

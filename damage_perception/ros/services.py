@@ -70,8 +70,10 @@ class Services(Offered):
             response.message = _INACTIVE
             return response
         self._inspecting = True
-        reports, error = await answer
-        self._inspecting = False
+        try:
+            reports, error = await answer
+        finally:
+            self._inspecting = False
         reports_now: list[Report] = reports
         response.success, response.message = not error, error
         response.reports = [report_message(report, self._now_ns()) for report in reports_now]

@@ -179,7 +179,7 @@ def main(args: list[str] | None = None) -> int:
         node.get_logger().fatal(str(error))
         return 1
     except (KeyboardInterrupt, ExternalShutdownException):
-        return 1
+        return 0
     finally:
         node.destroy_node()
         rclpy.try_shutdown()

@@ -1,4 +1,4 @@
-"""Lifecycle transitions that say why they failed."""
+"""Lifecycle transitions that say why they failed, or cannot begin."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
+from lifecycle_msgs.srv import ChangeState
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from damage_perception.network.session import BackendError
 
@@ -38,3 +39,34 @@ def explained(transition: Transition) -> Transition:
         return result
 
     return explaining
+
+
+def refuse_impossible_transitions(node: LifecycleNode) -> None:
+    """Has ``~/change_state`` say no to a transition that the node's state does not have.
+
+    rclpy raises there, in the callback, and the request is never answered.
+    """
+    for service in node.services:
+        if service.srv_type is ChangeState:
+            service.callback = functools.partial(_change_state, node, service.callback)
+
+
+def _change_state(
+    node: LifecycleNode,
+    change: Callable[..., ChangeState.Response],
+    request: ChangeState.Request,
+    response: ChangeState.Response,
+) -> ChangeState.Response:
+    asked = request.transition
+    # rclpy gives no public access to its state machine.
+    possible = {number: label for number, label, *_ in node._state_machine.available_transitions}
+    # As in rclpy, a label goes before an id.
+    if asked.label in possible.values() if asked.label else asked.id in possible:
+        return change(request, response)
+    names = ", ".join(f"{label} ({number})" for number, label in possible.items()) or "nothing"
+    node.get_logger().error(
+        f"change_state refused: from {node._state_machine.current_state[1]} there is no transition "
+        f"{asked.label or asked.id}; expected {names}"
+    )
+    response.success = False
+    return response

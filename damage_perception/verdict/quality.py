@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from damage_perception.station import Item
 from damage_perception.verdict.agreement import agreement_of
 from damage_perception.verdict.report import Reason
 from damage_perception.view import View
+
+# Parts of a view's side: the rim of an item, and how far detail speaks for what is around it.
+_RIM: Final = 80
+_NEAR: Final = 50
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,8 @@ class QualityLimits:
     min_sharpness    99th percentile of the absolute Laplacian on the item and its
                      outline, grey levels; 0: off
     dark, bright     grey levels at or beyond which a pixel says nothing
-    max_lost_share   share of such pixels on the item above which the view does not count, 0..1
+    max_lost_share   share of such pixels on the item, and of those far from any that says
+                     something, above which the view does not count, 0..1
     check_color      an item that depth shows and colour does not is not judged
     frozen_after_ns  how long a camera may repeat an image, by its stamps; 0: for ever
     """
@@ -56,7 +63,7 @@ def faults(view: View, item: Item, limits: QualityLimits) -> Reason:
     size = cv2.countNonZero(view.item)
     if size == 0:
         return found | Reason.NO_EVIDENCE
-    if _lost_pixels(view, limits) > limits.max_lost_share * size:
+    if _is_lost(view, limits):
         found |= Reason.EXPOSURE
     elif limits.min_sharpness > 0 and _sharpness(view) < limits.min_sharpness:
         found |= Reason.BLUR
@@ -65,12 +72,29 @@ def faults(view: View, item: Item, limits: QualityLimits) -> Reason:
     return found
 
 
-def _lost_pixels(view: View, limits: QualityLimits) -> int:
-    """How many pixels of the item are too dark or too bright in every channel."""
+def _is_lost(view: View, limits: QualityLimits) -> bool:
+    """Whether the item is too dark or too bright to be seen.
+
+    White goods are white in most of their pixels, but their print, folds and shading are seen;
+    where exposure fails nothing is. So lost are pixels without any other near them.
+    """
     red, green, blue = cv2.split(view.color)
     dark = cv2.max(cv2.max(red, green), blue) <= limits.dark
     bright = cv2.min(cv2.min(red, green), blue) >= limits.bright
-    return int(np.count_nonzero((dark | bright) & (view.item > 0)))
+    lost, item = dark | bright, view.item > 0
+    if np.count_nonzero(lost & item) <= limits.max_lost_share * np.count_nonzero(item):
+        return False
+    # What is mixed with the ground at the item's outline shows nothing of it.
+    inside = cv2.erode(view.item, _square(len(item) // _RIM), borderValue=0)
+    # Single pixels are noise.
+    detail = cv2.medianBlur(np.where(lost, np.uint8(0), inside), 3)
+    unseen = (inside > 0) & (cv2.dilate(detail, _square(len(item) // _NEAR)) == 0)
+    return bool(np.count_nonzero(unseen) >= limits.max_lost_share * np.count_nonzero(inside))
+
+
+def _square(reach: int) -> NDArray[np.uint8]:
+    """A kernel that reaches so many pixels to every side."""
+    return np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
 
 
 def _sharpness(view: View) -> float:

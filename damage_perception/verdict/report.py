@@ -55,7 +55,8 @@ class Reason(IntFlag):
 class Report:
     """The verdict on one item; fields as in DamageReport.msg, times in nanoseconds.
 
-    identity  the sku it looks like, where none was announced or the announced one does not match
+    identity  the sku it looks like, where none was announced or the announced one does not match;
+              none where it looks most like the announced one and yet does not match it
     detail    one line for people where a reason needs it, otherwise empty
     pictures  what was judged: one of each camera that saw damage, otherwise of one camera
     """

@@ -233,7 +233,17 @@ def test_wrong_references_are_noticed_and_leave_the_verdict_to_the_network(tmp_p
     wrong = evaluate(dataset, color_inspector(), tmp_path / "wrong", wrong_references=True)
     none = evaluate(dataset, color_inspector(), tmp_path / "none")
     assert wrong["mismatched"] == 4 and wrong["compared"] == 0
+    assert wrong["references"] is None
     assert wrong["joined"]["auroc"] == none["auroc"]
+
+
+def test_without_depth_what_was_compared_is_counted_though_no_view_suffices_for_a_verdict(tmp_path):
+    dataset = color_folder(tmp_path / "data")
+    metrics = evaluate(
+        dataset, color_inspector(), tmp_path / "out", with_depth=False, references=True
+    )
+    assert (metrics["enrolled"], metrics["compared"]) == (2, 4)
+    assert metrics["references"]["auroc"] is not None
 
 
 def test_references_that_are_not_there_are_asked_for_in_vain(folder, tmp_path):

@@ -141,7 +141,15 @@ def test_a_full_disk_loses_nothing_that_was_committed(tiny_disk):
 
 def test_without_lancedb_the_package_to_install_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "lancedb", None)
-    with pytest.raises(GalleryError, match=r"pip install 'damage_perception\[gallery\]'"):
+    with pytest.raises(GalleryError, match=r"pip install -r requirements/robot\.txt"):
+        GalleryStore.open(tmp_path)
+
+
+def test_a_lancedb_that_cannot_be_imported_is_said_in_one_line(tmp_path, monkeypatch):
+    (tmp_path / "lancedb.py").write_text("raise ImportError('pyarrow requires NumPy 2.0 or newer')")
+    monkeypatch.delitem(sys.modules, "lancedb", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(GalleryError, match=r"requires NumPy 2\.0 .*requirements/robot\.txt"):
         GalleryStore.open(tmp_path)
 
 

@@ -37,7 +37,8 @@ def inspector_of(card, threshold=0.5):
 def enrol_here(store, sku, tint, card, by="another process"):
     """Enrols a pristine product, as another process than the node does; the change."""
     inspector = inspector_of(card)
-    return enrol(store, sku, [show("shown", frame_of(tint=tint), inspector)], inspector, by).change
+    shown = [show("shown", frame_of(tint=tint), inspector)]
+    return enrol(lambda create: store, sku, shown, inspector, by).change
 
 
 def answered(cell, kind, name, request, beat, timeout_s=15):

@@ -127,7 +127,7 @@ def test_without_lancedb_the_node_says_what_to_install(tmp_path, card, monkeypat
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "lancedb", None)
         with Keeping(tmp_path / "g", card) as keeping:
-            assert "pip install 'damage_perception[gallery]'" in keeping.state.problem
+            assert "pip install -r requirements/robot.txt" in keeping.state.problem
             outcome = keeping.answer(lambda: undo(keeping.keeper.store(), "", "tester", ""))
             assert outcome.change is None and "pip install" in outcome.message
     assert not keeping.handed

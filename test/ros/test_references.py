@@ -203,7 +203,7 @@ def test_a_confirmed_item_is_a_candidate_until_somebody_accepts_it(cell, green, 
     assert rejected.success and rejected.candidates == 1
     assert [s.candidates for s in store.summaries() if s.sku == "green"] == [0]
     nothing = review(cell, "green")
-    assert not nothing.success and "no reference to accept" in nothing.message
+    assert not nothing.success and "no candidate of 'green' waits" in nothing.message
 
 
 def test_items_that_may_not_become_candidates_are_refused(cell, green):

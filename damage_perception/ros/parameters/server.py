@@ -50,8 +50,22 @@ class ParameterServer:
         self._table, self.values = _read(given)
         for name, parameter in self._table.items():
             _declare(node, parameter, self.values[name])
+        node.add_pre_set_parameters_callback(self._as_declared)
         node.add_on_set_parameters_callback(self._check)
         node.add_post_set_parameters_callback(self._take)
+
+    def _as_declared(self, changes: list[RosParameter]) -> list[RosParameter]:
+        """``changes``, those that can be with the type of the table; rclpy refuses the others."""
+        return [self._converted(change) for change in changes]
+
+    def _converted(self, change: RosParameter) -> RosParameter:
+        parameter = self._table.get(change.name)
+        if parameter is None or change.type_ is RosParameter.Type.NOT_SET:
+            return change
+        try:
+            return _ros_parameter(parameter, parse_value(parameter, change.value))
+        except ParameterError:
+            return change
 
     def _check(self, changes: list[RosParameter]) -> SetParametersResult:
         try:
@@ -129,8 +143,6 @@ def _declare(node: Node, parameter: Parameter, value: Value) -> None:
         additional_constraints=" ".join(
             part for part in (parameter.unit, f"changes {parameter.change.value}") if part
         ),
-        # An empty array has no type that rclpy could infer.
-        dynamic_typing=parameter.type.endswith("_array"),
     )
     if parameter.bounds and parameter.type == "double":
         low, high = parameter.bounds
@@ -138,9 +150,11 @@ def _declare(node: Node, parameter: Parameter, value: Value) -> None:
     elif parameter.bounds and parameter.type == "integer":
         low, high = parameter.bounds
         descriptor.integer_range = [IntegerRange(from_value=int(low), to_value=int(high), step=1)]
-    if isinstance(value, list):
-        kind = RosParameter.Type[parameter.type.upper()]
-        node.declare_parameter(parameter.name, None, descriptor, ignore_override=True)
-        node.set_parameters([RosParameter(parameter.name, kind, value)])
-    else:
-        node.declare_parameter(parameter.name, value, descriptor, ignore_override=True)
+    # By type and not by value: an empty array has no type that rclpy could infer.
+    typed = _ros_parameter(parameter, value)
+    node.declare_parameter(parameter.name, typed.type_, descriptor, ignore_override=True)
+    node.set_parameters([typed])
+
+
+def _ros_parameter(parameter: Parameter, value: Value) -> RosParameter:
+    return RosParameter(parameter.name, RosParameter.Type[parameter.type.upper()], value)

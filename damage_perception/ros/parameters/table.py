@@ -344,7 +344,8 @@ TABLE: Final[tuple[Parameter, ...]] = (
         "double",
         QualityLimits.max_lost_share,
         "",
-        "Share of such pixels on an item above which a view is too dark or too bright.",
+        "Share of such pixels on an item, and of those without any other near them, above which a "
+        "view is too dark or too bright.",
         _LIVE,
         bounds=(0.0, 1.0),
     ),

@@ -33,7 +33,7 @@ _LAST_REPORTS: Final = Duration(seconds=0.5)
 class Outputs:
     """The publishers of one configured node.
 
-    now_ns      the node's clock
+    now_ns      ROS time
     station_of  the station of a camera as it is now
     """
 

@@ -27,7 +27,12 @@ from damage_perception.verdict.report import Reason, Report
 
 # Deadlines are kept to this, also where no frames come.
 _TICK_S: Final = 0.02
-# A stamp up to this much before the arrival is of the node's clock; others say nothing of when.
+# Frames do not wait longer for calls.
+_CALLS_S: Final = 0.01
+# Reports at once as the worker stops, and what lies between: subscribers of more lose some.
+_LAST_AT_ONCE: Final = 20
+_LAST_EVERY_S: Final = 0.02
+# A stamp up to this much before the arrival is of ROS time; others say nothing of when.
 _CLOCK_SPAN_NS: Final = 2_000_000_000
 
 Deliver = Callable[[Sequence[Report], "dict[str, Frame]"], None]
@@ -37,7 +42,7 @@ Deliver = Callable[[Sequence[Report], "dict[str, Frame]"], None]
 class Capture:
     """A frame as the worker took it.
 
-    taken_ns  when, in the node's clock
+    taken_ns  when, in steady time
     handled   whether the inspector could look for items in it
     """
 
@@ -60,7 +65,8 @@ class Worker:
     """Runs ``inspector`` in a thread of its own from ``start`` to ``stop``.
 
     camera_infos  newest CameraInfo by camera, serialized; the caller keeps it
-    now_ns        the node's clock
+    now_ns        a steady clock
+    ros_ns        ROS time, which stamps the images; it may stand still and jump
     deliver       called in the thread with the reports due, and the newest frame of each camera
     log_error     called in the thread with one line of text, or a traceback; not with the same
                   one twice in a row
@@ -74,6 +80,7 @@ class Worker:
         pairing: Pairing,
         camera_infos: Mapping[str, bytes],
         now_ns: Callable[[], int],
+        ros_ns: Callable[[], int],
         deliver: Deliver,
         health: Health,
         log_error: Callable[[str], Any],
@@ -83,6 +90,7 @@ class Worker:
         self._pairing = pairing
         self._camera_infos = camera_infos
         self._now_ns = now_ns
+        self._ros_ns = ros_ns
         self._deliver = deliver
         self._log_error = log_error
         self._calls: deque[Callable[[Inspector], None]] = deque()
@@ -105,10 +113,10 @@ class Worker:
         self._stopping = True
         self._pairing.wake()
         self._thread.join()
-        self._run_calls()
+        self._run_calls(float("inf"))
         for job in self._jobs:
             job.abandon("the node was deactivated")
-        self._deliver(self._inspector.finish(), self._newest)
+        self._deliver_last(self._inspector.finish())
 
     def call(self, action: Callable[[Inspector], None]) -> None:
         """Has the thread run ``action`` before its next frames."""
@@ -122,6 +130,12 @@ class Worker:
     def problem(self, camera: str) -> str:
         """Why the newest images of a camera could not be handled; empty where they could."""
         return self._problems.of(camera)
+
+    def _deliver_last(self, reports: Sequence[Report]) -> None:
+        for start in range(0, len(reports), _LAST_AT_ONCE):
+            if start:
+                time.sleep(_LAST_EVERY_S)
+            self._deliver(reports[start : start + _LAST_AT_ONCE], self._newest)
 
     def _run(self) -> None:
         while not self._stopping:
@@ -153,8 +167,9 @@ class Worker:
         self._note_faults(Reason.BACKEND_FAULT if broken else Reason.NONE)
         self._deliver(self._inspector.tick(self._now_ns()), self._newest)
 
-    def _run_calls(self) -> None:
-        while self._calls:
+    def _run_calls(self, most_s: float = _CALLS_S) -> None:
+        end_s = time.monotonic() + most_s
+        while self._calls and time.monotonic() < end_s:
             action = self._calls.popleft()
             try:
                 action(self._inspector)
@@ -177,8 +192,13 @@ class Worker:
             self._reject(name, error)
             return None
         self._image_faults[name] = Reason.NONE if pair.depth is not None else Reason.NO_DEPTH
-        in_clock = 0 <= pair.arrived_ns - pair.stamp_ns <= _CLOCK_SPAN_NS
-        return Capture(frame, pair.stamp_ns if in_clock else pair.arrived_ns)
+        return Capture(frame, self._taken_ns(pair))
+
+    def _taken_ns(self, pair: Pair) -> int:
+        """When the colour image of ``pair`` was taken, in steady time, as far as its stamp says."""
+        taken_ns = self._now_ns() - (self._ros_ns() - pair.stamp_ns)
+        in_clock = 0 <= pair.arrived_ns - taken_ns <= _CLOCK_SPAN_NS
+        return taken_ns if in_clock else pair.arrived_ns
 
     def _camera_model(self, name: str) -> CameraModel:
         serialized = self._camera_infos.get(name)

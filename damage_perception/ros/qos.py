@@ -8,8 +8,6 @@ from typing import Any, Final
 from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_policy_name_from_kind
 
-from damage_perception.verdict.tracker import MOST_ANNOUNCED
-
 _VOLATILE: Final = DurabilityPolicy.VOLATILE
 
 # The newest image is the only one wanted; a few are kept while a pair comes in.
@@ -19,11 +17,10 @@ IMAGE_PROFILES: Final[dict[str, QoSProfile]] = {
     ),
     "reliable": QoSProfile(depth=3, reliability=ReliabilityPolicy.RELIABLE, durability=_VOLATILE),
 }
-# Reports, announcements: nothing may be lost, nothing old may come late. As deep as announced items
-# can wait; keep-all would have publishers wait for a subscriber that hangs.
-EVENTS: Final = QoSProfile(
-    depth=MOST_ANNOUNCED, reliability=ReliabilityPolicy.RELIABLE, durability=_VOLATILE
-)
+# Reports, announcements: nothing may be lost, nothing old may come late. Deeper than items can wait,
+# so that what comes beyond is refused and not lost. Not keep-all: then a subscriber that
+# hangs makes each report wait 0.1 s (docs/results.md).
+EVENTS: Final = QoSProfile(depth=5000, reliability=ReliabilityPolicy.RELIABLE, durability=_VOLATILE)
 # What is true until it is dealt with: who comes late hears of it, too.
 LASTING: Final = QoSProfile(
     depth=10, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL

@@ -16,7 +16,6 @@ from typing import Any, Final
 
 import rclpy
 from rclpy.client import Client
-from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from std_msgs.msg import Header
@@ -78,9 +77,7 @@ class SimulatedCell(Node):
     def start(self) -> None:
         """Begins to publish."""
         self._script = self._play()
-        # Frames come at the rate of a real camera, whatever simulated time does.
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(1.0 / self._rate_hz, self._tick, clock=steady)
+        self.create_timer(1.0 / self._rate_hz, self._tick)
 
     def _tick(self) -> None:
         frame = next(self._script, None)

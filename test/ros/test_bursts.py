@@ -13,9 +13,11 @@ pytest.importorskip("rclpy", reason="the ROS client library is not installed")
 pytest.importorskip("damage_perception_msgs.msg", reason="the messages are not built")
 
 import rclpy
+from cell import ACTIVATE, DEACTIVATE
 from rclpy.executors import SingleThreadedExecutor
 
 from damage_perception.ros.messages import stamp_of
+from damage_perception.ros.qos import EVENTS
 from damage_perception.verdict.tracker import MOST_ANNOUNCED
 from damage_perception_msgs.msg import DamageReport, ItemAnnouncement
 
@@ -45,9 +47,9 @@ def parameters():
 
 @pytest.fixture
 def announcer(cell):
-    """A publisher of announcements that keeps as many as can wait."""
+    """A publisher of announcements with the queue that the README asks for."""
     topic = "damage_detector/announcements"
-    publisher = cell.node.create_publisher(ItemAnnouncement, topic, MOST_ANNOUNCED)
+    publisher = cell.node.create_publisher(ItemAnnouncement, topic, EVENTS)
     cell.until(publisher.get_subscription_count)
     time.sleep(0.3)
     yield publisher
@@ -123,6 +125,18 @@ def test_a_subscriber_that_hangs_holds_nobody_up(cell, announcer, listeners, env
     finally:
         hanging.kill()
         hanging.wait()
+
+
+def test_a_thousand_that_wait_are_all_answered_as_the_node_is_deactivated(
+    cell, announcer, listeners
+):
+    announce(announcer, cell, "left over", 1000, deadline_s=60.0)
+    cell.announce("last of them", deadline_ns=cell.now_ns() + 200_000_000)
+    cell.report_on("last of them")
+    assert cell.change_state(DEACTIVATE)
+    cell.until(lambda: all(len(one.ids("left over")) == 1000 for one in listeners), 5)
+    assert cell.change_state(ACTIVATE)
+    cell.connect()
 
 
 def test_announcements_beyond_those_that_can_wait_are_refused(cell, announcer, listeners, detector):

@@ -6,8 +6,9 @@ subscriber are processes of their own. One subscriber is stopped (SIGSTOP) and n
 heard     items that a subscriber of that depth had a report of
 late      from the deadline to the reception of the first and the last report
 frames    a second, in the seconds around the burst, by the diagnostics
-tick      one look of the inspector at what is due, in this process: while 2,000 announced items
-          wait, and where as many of them are due as are answered at once, messages included
+slowest   publishing one of 8,000 reports to a subscriber that is stopped, by the history kept
+tick      of the inspector, in this process: while 2,000 announced items wait, and where as many
+          are due as are answered at once, with making their messages
 """
 
 from __future__ import annotations
@@ -28,12 +29,14 @@ import rclpy
 import yaml
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rich.console import Console
 
 from damage_perception.inspector import Inspector, MountedCamera
 from damage_perception.network.damage_network import DamageNetwork
 from damage_perception.ros.isolation import isolated_environment
 from damage_perception.ros.messages import report_message, stamp_of
+from damage_perception.ros.qos import EVENTS
 from damage_perception.share import default_model_card
 from damage_perception.station import Station
 from damage_perception.verdict.policy import VerdictPolicy
@@ -158,6 +161,30 @@ def measure(items: int, camera: bool, stopped: bool, depth: int) -> dict[str, An
             thread.join()
 
 
+def measure_history(name: str, history: QoSProfile) -> dict[str, Any]:
+    """Publishing reports with ``history`` to a subscriber that is stopped."""
+    node = _node("publisher")
+    publisher = node.create_publisher(DamageReport, REPORTS, history)
+    hanging = Subscriber(50)
+    try:
+        time.sleep(1.0)
+        hanging.stop()
+        took_ms, failed = [], 0
+        for number in range(8000):
+            start_s = time.perf_counter()
+            try:
+                publisher.publish(DamageReport(item_id=str(number), backend_reason="x" * 200))
+            except RuntimeError:
+                failed += 1
+            took_ms.append((time.perf_counter() - start_s) * 1e3)
+        slowest_ms, sum_s = round(max(took_ms), 1), round(sum(took_ms) / 1e3, 2)
+        return {"history": name, "slowest_ms": slowest_ms, "all_s": sum_s, "failed": failed}
+    finally:
+        hanging.close()
+        node.destroy_node()
+        rclpy.shutdown()
+
+
 def measure_tick() -> dict[str, float]:
     """Milliseconds of announcing and of a tick; medians of 50 and the longest."""
     network = DamageNetwork.load(default_model_card())
@@ -229,6 +256,9 @@ def main() -> None:
     items = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     console = Console(width=160)
     console.print(measure_tick())
+    keep_all = QoSProfile(history=HistoryPolicy.KEEP_ALL, reliability=ReliabilityPolicy.RELIABLE)
+    for name, history in (("keep last 5000", EVENTS), ("keep all", keep_all)):
+        console.print(measure_history(name, history))
     for camera, stopped, depth in (
         (False, False, 1000),
         (False, True, 1000),

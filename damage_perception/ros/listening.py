@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import Any, Final
 
 from rclpy.node import Node
@@ -20,6 +21,8 @@ from damage_perception.ros.worker import Deliver, Worker
 from damage_perception.verdict.tracker import MOST_ANNOUNCED, TooManyAnnouncedError
 from damage_perception_msgs.msg import ItemAnnouncement
 
+# Of images with stamps of another clock nobody can say that they were taken after an announcement.
+_AFTER_ALL_NS: Final = 1 << 62
 # Announcements for which there was no room are logged once, until there was room for so long.
 _QUIET_NS: Final = 10_000_000_000
 
@@ -108,6 +111,8 @@ class Listening:
         message, ros_ns, steady_ns = self._announced.popleft()
         try:
             announcement = announcement_of(message, self._cameras, ros_ns, steady_ns)
+            if not self.worker.stamped_in_ros_time:
+                announcement = replace(announcement, stamp_ns=_AFTER_ALL_NS)
             inspector.announce(announcement, steady_ns)
         except ValueError as error:
             self._refuse(message, str(error), isinstance(error, TooManyAnnouncedError))

@@ -96,6 +96,8 @@ class Worker:
         self._calls: deque[Callable[[Inspector], None]] = deque()
         self._jobs: list[Job] = []
         self._models: dict[str, CameraModel] = {}
+        # Cameras whose newest image has a stamp of another clock than ROS time.
+        self._other_clocks: set[str] = set()
         self._image_faults: dict[str, Reason] = {}
         self._problems = Problems(log_error)
         self._backend_problem = ""
@@ -126,6 +128,11 @@ class Worker:
     def add(self, job: Job) -> None:
         """Has the thread advance ``job`` with every pass until it is done."""
         self.call(lambda _: self._jobs.append(job))
+
+    @property
+    def stamped_in_ros_time(self) -> bool:
+        """Whether the newest image of every camera has a stamp near ROS time."""
+        return not self._other_clocks
 
     def problem(self, camera: str) -> str:
         """Why the newest images of a camera could not be handled; empty where they could."""
@@ -197,8 +204,12 @@ class Worker:
     def _taken_ns(self, pair: Pair) -> int:
         """When the colour image of ``pair`` was taken, in steady time, as far as its stamp says."""
         taken_ns = self._now_ns() - (self._ros_ns() - pair.stamp_ns)
-        in_clock = 0 <= pair.arrived_ns - taken_ns <= _CLOCK_SPAN_NS
-        return taken_ns if in_clock else pair.arrived_ns
+        age_ns = pair.arrived_ns - taken_ns
+        if abs(age_ns) <= _CLOCK_SPAN_NS:
+            self._other_clocks.discard(pair.camera)
+        else:
+            self._other_clocks.add(pair.camera)
+        return taken_ns if 0 <= age_ns <= _CLOCK_SPAN_NS else pair.arrived_ns
 
     def _camera_model(self, name: str) -> CameraModel:
         serialized = self._camera_infos.get(name)

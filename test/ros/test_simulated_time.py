@@ -164,6 +164,19 @@ def test_with_a_clock_all_is_well_until_it_stops(cell, detector):
     assert "ROS time goes on" in detector.log
 
 
+def test_with_stamps_of_another_clock_what_was_reported_takes_no_name_of_the_next(cell):
+    with Simulation(cell) as simulation:
+        cell.until(lambda: cell.status("clock")[0] == 0, 5)
+        for _ in range(10):
+            show(cell, simulation, None)
+        cell.reports.clear()
+        # The driver does not know of simulated time.
+        cell.until(lambda: cell.reports, beat=lambda: cell.show(frames=1))
+        cell.announce("next")
+        report = cell.report_on("next", beat=lambda: cell.show(frames=1))
+        assert report.verdict == UNKNOWN and report.reasons & DamageReport.REASON_NOT_FOUND
+
+
 @pytest.mark.parametrize("jump_s", [600, -60])
 def test_time_that_jumps_moves_no_deadline_and_makes_no_camera_stale(cell, jump_s):
     name = f"jump {jump_s}"

@@ -94,6 +94,8 @@ class Inspector:
         self.references = References(self.network)
         self._tracker = ItemTracker(self.policy)
         self._newest_ns: dict[str, int] = {}
+        # Reports that go out with the next ones, whatever becomes of the frame.
+        self._begun_anew: list[Report] = []
 
     def configure(self, policy: VerdictPolicy, quality: QualityLimits) -> None:
         """Takes new limits from the next frame on; items keep the evidence they have."""
@@ -107,7 +109,7 @@ class Inspector:
         that it is known not to have left. Raises StationError where the station's plane is to be
         fitted in the frame and there is none.
         """
-        reports = self._follow_stamps(frame)
+        self._follow_stamps(frame)
         name, mounted = frame.camera_name, self.cameras[frame.camera_name]
         plane = mounted.station.plane_in(frame)
         items = mounted.station.locate(frame, plane)
@@ -118,13 +120,13 @@ class Inspector:
         for (_, track), look in zip(waiting, looks, strict=True):
             self._tracker.add(track, look.sighting)
             self.references.consult(track.evidence, track.sku, self.policy, (frame, look.view))
-        return reports + self.tick(now_ns)
+        return self.tick(now_ns)
 
     def tick(self, now_ns: int) -> list[Report]:
         """The reports that are due by now, whether or not frames came."""
         names = {self.station_of(name) for name in self.cameras}
         stations = {name: self._cameras_of(name) for name in names}
-        return [self._report(due) for due in self._tracker.due(now_ns, stations)]
+        return self._answered() + [self._report(d) for d in self._tracker.due(now_ns, stations)]
 
     def announce(self, announcement: Announcement, now_ns: int) -> None:
         """Names the next item.
@@ -161,7 +163,7 @@ class Inspector:
 
     def finish(self) -> list[Report]:
         """Reports on everything still waiting, before the caller stops."""
-        return [self._report(due) for due in self._tracker.drain()]
+        return self._answered() + [self._report(due) for due in self._tracker.drain()]
 
     def judge(self, frame: Frame, sku: str = "") -> FrameResult:
         """Every item in ``frame`` by itself, from this one frame.
@@ -198,17 +200,22 @@ class Inspector:
             return frozenset(self.cameras)
         return frozenset(name for name in self.cameras if self.station_of(name) == station)
 
-    def _follow_stamps(self, frame: Frame) -> list[Report]:
-        """Reports on what a camera saw before its stamps jumped back."""
+    def _follow_stamps(self, frame: Frame) -> None:
+        """Answers for what a camera saw before its stamps jumped back."""
         name, stamp_ns = frame.camera_name, frame.stamp_ns
         newest_ns = self._newest_ns.get(name, stamp_ns)
         if newest_ns - stamp_ns <= _OUT_OF_ORDER_NS:
             self._newest_ns[name] = max(newest_ns, stamp_ns)
-            return []
+            return
         # By stamps that lie ahead, an item would not leave until they are reached again.
         self._newest_ns[name] = stamp_ns
         why = f"the stamps of camera {name} jumped back by {(newest_ns - stamp_ns) / 1e9:.1f} s"
-        return [replace(self._report(due), detail=why) for due in self._tracker.restart(name)]
+        before = self._tracker.restart(name)
+        self._begun_anew += [replace(self._report(due), detail=why) for due in before]
+
+    def _answered(self) -> list[Report]:
+        reports, self._begun_anew = self._begun_anew, []
+        return reports
 
     def _look(self, frame: Frame, items: Sequence[Item], plane: Plane | None) -> list[_Look]:
         """Assesses ``items``, all views of the frame in one batch."""

@@ -9,7 +9,7 @@ import pytest
 from damage_perception.frame import CameraModel, Frame
 from damage_perception.inspector import Inspector, MountedCamera
 from damage_perception.network import Assessment, BackendError
-from damage_perception.station import Plane, Station
+from damage_perception.station import Plane, Station, StationError
 from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.quality import QualityLimits
 from damage_perception.verdict.report import Reason, Verdict
@@ -211,6 +211,17 @@ def test_what_lies_there_as_stamps_jump_back_takes_no_second_name():
     (second,) = subject.tick(1_000 * MS)
     assert (second.item_id, second.verdict) == ("second", Verdict.UNKNOWN)
     assert Reason.NOT_FOUND in second.reasons
+
+
+def test_what_was_seen_is_answered_also_where_the_frame_that_jumped_back_is_of_no_use():
+    subject = inspector()
+    feed(subject, [frame_with_box(stamp=60_000 * MS)])
+    subject.cameras = {"top": MountedCamera(Station())}
+    clutter = np.random.default_rng(1).uniform(0.4, 1.6, (240, 320)).astype(np.float32)
+    with pytest.raises(StationError):
+        feed(subject, [replace(frame_with_box(stamp=100 * MS), depth_m=clutter)], start=100)
+    (report,) = subject.tick(120 * MS)
+    assert report.verdict is Verdict.UNKNOWN and Reason.STOPPED in report.reasons
 
 
 def test_frames_out_of_their_order_begin_nothing_anew():

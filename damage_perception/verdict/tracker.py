@@ -273,7 +273,7 @@ class ItemTracker:
 
     def _expired(self, now_ns: int) -> list[_Waiting]:
         """Those to answer now, longest overdue first."""
-        more = (now_ns - self._answers_ns) // ANSWERED_EVERY_NS
+        more = max(0, now_ns - self._answers_ns) // ANSWERED_EVERY_NS
         self._answers = min(ANSWERED_AT_ONCE, self._answers + more)
         self._answers_ns += more * ANSWERED_EVERY_NS
         over = [entry for entry in self._announced.values() if now_ns >= entry.deadline_ns]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from damage_perception.network.damage_network import Assessment, DamageNetwork
 from damage_perception.network.session import BackendError
 from damage_perception.station import Item, Plane, Station, Support, SupportWatch
 from damage_perception.verdict.camera_condition import CameraCondition
-from damage_perception.verdict.difference import Difference
+from damage_perception.verdict.difference import Difference, ReferenceStatus
 from damage_perception.verdict.evidence import Evidence, Sighting
 from damage_perception.verdict.geometry import ViewGeometry
 from damage_perception.verdict.image_watch import ImageWatch
@@ -27,6 +28,9 @@ from damage_perception.verdict.regions import Region, find_regions
 from damage_perception.verdict.report import Reason, Report, Verdict
 from damage_perception.verdict.tracker import Announcement, Due, ItemTracker
 from damage_perception.view import View, cut_views
+
+# Frames that come out of their order are apart by less.
+_OUT_OF_ORDER_NS: Final = 200_000_000
 
 
 @dataclass(frozen=True)
@@ -96,8 +100,9 @@ class _Watched:
 class Inspector:
     """Finds items, assesses them, follows them and decides.
 
-    Not thread-safe: one thread calls it. Times are nanoseconds of one clock of the caller's; where
-    it jumps back, everything that waits is answered and the inspector begins anew.
+    Not thread-safe: one thread calls it. Times are nanoseconds of a steady clock of the caller's,
+    stamps those of the cameras'. Where the stamps of a camera jump back, what it saw is answered,
+    and the inspector begins anew with it.
 
     camera_faults    what is wrong with a camera as a whole (stale, malformed images); the caller
                      keeps it, and reports that lack evidence carry it
@@ -116,8 +121,10 @@ class Inspector:
     def __post_init__(self) -> None:
         self.references = References(self.network)
         self._tracker = ItemTracker(self.policy)
-        self._now_ns = 0
         self._watched = {name: _Watched() for name in self.cameras}
+        self._newest_ns: dict[str, int] = {}
+        # Reports that go out with the next ones, whatever becomes of the frame.
+        self._begun_anew: list[Report] = []
 
     def configure(self, policy: VerdictPolicy, quality: QualityLimits) -> None:
         """Takes new limits from the next frame on; items keep the evidence they have."""
@@ -131,7 +138,7 @@ class Inspector:
         that it is known not to have left. Raises StationError where the station's plane is to be
         fitted in the frame and there is none.
         """
-        reports = self._follow_clock(now_ns)
+        self._follow_stamps(frame)
         name, mounted = frame.camera_name, self.cameras[frame.camera_name]
         watched = self._watched[name]
         watched.see(frame, mounted.station, self.quality)
@@ -145,22 +152,50 @@ class Inspector:
             self._tracker.add(track, look.sighting)
             self.references.consult(track.evidence, track.sku, self.policy)
             track.evidence.keep_pictures()
-        return reports + self.tick(now_ns)
+        return self.tick(now_ns)
 
     def tick(self, now_ns: int) -> list[Report]:
         """The reports that are due by now, whether or not frames came."""
-        reports = self._follow_clock(now_ns)
         names = {self.station_of(name) for name in self.cameras}
         stations = {name: self._cameras_of(name) for name in names}
-        return reports + [self._report(due) for due in self._tracker.due(now_ns, stations)]
+        return self._answered() + [self._report(d) for d in self._tracker.due(now_ns, stations)]
 
     def announce(self, announcement: Announcement, now_ns: int) -> None:
-        """Names the next item. Raises ValueError where that id still waits for its report."""
+        """Names the next item.
+
+        Raises ValueError where that id still waits for its report, and TooManyAnnouncedError where
+        too many do.
+        """
         self._tracker.announce(announcement, now_ns)
+
+    def refuse(self, item_id: str, sku: str, why: str) -> Report:
+        """The report on an item whose announcement is not taken; any thread may call it."""
+        return Report(
+            item_id=item_id,
+            sku=sku,
+            verdict=Verdict.UNKNOWN,
+            reasons=Reason.REFUSED,
+            confidence=float("nan"),
+            threshold=self.policy.threshold,
+            kind_confidences=np.zeros(len(KINDS), np.float32),
+            regions=(),
+            cameras=(),
+            frames_used=0,
+            stamp_ns=0,
+            frame_id="",
+            first_seen_ns=0,
+            position_m=None,
+            model_id=self.network.card.model_id,
+            calibration_id=self.network.card.calibration_id,
+            backend=self.network.backend,
+            backend_reason=self.network.backend_reason,
+            references=ReferenceStatus.UNAVAILABLE,
+            detail=why,
+        )
 
     def finish(self) -> list[Report]:
         """Reports on everything still waiting, before the caller stops."""
-        return [self._report(due) for due in self._tracker.drain()]
+        return self._answered() + [self._report(due) for due in self._tracker.drain()]
 
     def judge(self, frame: Frame, sku: str = "") -> FrameResult:
         """Every item in ``frame`` by itself, from this one frame.
@@ -223,10 +258,22 @@ class Inspector:
             return frozenset(self.cameras)
         return frozenset(name for name in self.cameras if self.station_of(name) == station)
 
-    def _follow_clock(self, now_ns: int) -> list[Report]:
-        # Deadlines of a clock that was set back would come too late, or never.
-        jumped, self._now_ns = now_ns < self._now_ns, now_ns
-        return self.finish() if jumped else []
+    def _follow_stamps(self, frame: Frame) -> None:
+        """Answers for what a camera saw before its stamps jumped back."""
+        name, stamp_ns = frame.camera_name, frame.stamp_ns
+        newest_ns = self._newest_ns.get(name, stamp_ns)
+        if newest_ns - stamp_ns <= _OUT_OF_ORDER_NS:
+            self._newest_ns[name] = max(newest_ns, stamp_ns)
+            return
+        # By stamps that lie ahead, an item would not leave until they are reached again.
+        self._newest_ns[name] = stamp_ns
+        why = f"the stamps of camera {name} jumped back by {(newest_ns - stamp_ns) / 1e9:.1f} s"
+        before = self._tracker.restart(name)
+        self._begun_anew += [replace(self._report(due), detail=why) for due in before]
+
+    def _answered(self) -> list[Report]:
+        reports, self._begun_anew = self._begun_anew, []
+        return reports
 
     def _look(
         self, frame: Frame, items: Sequence[Item], plane: Plane | None, found: Reason

@@ -9,7 +9,7 @@ import pytest
 from damage_perception.frame import CameraModel, Frame
 from damage_perception.inspector import Inspector, MountedCamera
 from damage_perception.network import Assessment, BackendError
-from damage_perception.station import Plane, Station
+from damage_perception.station import Plane, Station, StationError
 from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.quality import QualityLimits
 from damage_perception.verdict.report import Reason, Verdict
@@ -190,14 +190,62 @@ def test_what_waits_is_answered_when_the_inspector_finishes():
     assert report.verdict is Verdict.UNKNOWN
 
 
-def test_a_clock_that_is_set_back_leaves_nothing_unanswered():
+def test_where_stamps_jump_back_what_was_seen_is_answered_and_judged_anew():
     subject = inspector()
-    subject.announce(Announcement("parcel"), 3_600_000 * MS)
-    feed(subject, [frame_with_box()], start=3_600_000)
-    (report,) = subject.tick(0)
-    assert (report.item_id, report.verdict) == ("parcel", Verdict.UNKNOWN)
-    (report,) = feed(subject, [frame_with_box()] * 2, start=100)
-    assert report.verdict is Verdict.PASS
+    assert feed(subject, [frame_with_box(stamp=3_600_000 * MS)]) == []
+    subject.announce(Announcement("parcel"), 50 * MS)
+    before, after = feed(subject, [frame_with_box(stamp=t * MS) for t in (100, 200)], start=100)
+    assert before.verdict is Verdict.UNKNOWN and Reason.STOPPED in before.reasons
+    assert before.detail == "the stamps of camera top jumped back by 3599.9 s"
+    assert after.verdict is Verdict.PASS
+
+
+def test_what_lies_there_as_stamps_jump_back_takes_no_second_name():
+    subject = inspector()
+    subject.announce(Announcement("first"), 0)
+    (first,) = feed(subject, [frame_with_box(stamp=t * MS) for t in (60_000, 60_100)])
+    assert (first.item_id, first.verdict) == ("first", Verdict.PASS)
+    subject.announce(Announcement("second", deadline_ns=1_000 * MS), 250 * MS)
+    (again,) = feed(subject, [frame_with_box(stamp=t * MS) for t in (100, 200)], start=300)
+    assert again.verdict is Verdict.PASS and again.item_id.startswith("item-")
+    (second,) = subject.tick(1_000 * MS)
+    assert (second.item_id, second.verdict) == ("second", Verdict.UNKNOWN)
+    assert Reason.NOT_FOUND in second.reasons
+
+
+def test_what_was_seen_is_answered_also_where_the_frame_that_jumped_back_is_of_no_use():
+    subject = inspector()
+    feed(subject, [frame_with_box(stamp=60_000 * MS)])
+    subject.cameras = {"top": MountedCamera(Station())}
+    clutter = np.random.default_rng(1).uniform(0.4, 1.6, (240, 320)).astype(np.float32)
+    with pytest.raises(StationError):
+        feed(subject, [replace(frame_with_box(stamp=100 * MS), depth_m=clutter)], start=100)
+    (report,) = subject.tick(120 * MS)
+    assert report.verdict is Verdict.UNKNOWN and Reason.STOPPED in report.reasons
+
+
+def test_frames_out_of_their_order_begin_nothing_anew():
+    subject = inspector()
+    stamps = (1_000, 900)
+    (report,) = feed(subject, [frame_with_box(stamp=t * MS) for t in stamps])
+    assert report.verdict is Verdict.PASS and report.frames_used == 2
+
+
+def test_one_camera_whose_stamps_jump_back_leaves_the_others_items_alone():
+    subject = inspector(poses={"left": None, "right": None})
+    assert feed(subject, [frame_with_box(name="left", stamp=9_000 * MS)]) == []
+    assert feed(subject, [frame_with_box(name="right", stamp=9_000 * MS)], start=50) == []
+    (answered,) = feed(subject, [frame_with_box(name="left", stamp=10 * MS)], start=100)
+    assert answered.cameras == ("left",)
+    (report,) = feed(subject, [frame_with_box(name="right", stamp=9_100 * MS)], start=150)
+    assert report.verdict is Verdict.PASS and report.frames_used == 2
+
+
+def test_a_refused_announcement_is_unknown_and_says_why():
+    report = inspector().refuse("parcel", "sku", "no such camera")
+    assert (report.item_id, report.sku, report.verdict) == ("parcel", "sku", Verdict.UNKNOWN)
+    assert (report.reasons, report.detail) == (Reason.REFUSED, "no such camera")
+    assert np.isnan(report.confidence) and report.model_id == "model"
 
 
 def test_an_item_that_has_its_report_is_followed_and_not_assessed_again():

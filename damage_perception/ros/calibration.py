@@ -42,8 +42,8 @@ class CalibratedCamera:
 class Calibration:
     """A job: the next depth images of ``cameras`` become their stations, all or none.
 
-    requested_ns  images taken before do not count
-    deadline_ns   when the answer is due at the latest
+    requested_ns  images taken before do not count; steady time
+    deadline_ns   when the answer is due at the latest; steady time
     file          where stations are kept; None: only in the running node
     done          called once, with what was learned and a text; nothing learned where it failed
     """

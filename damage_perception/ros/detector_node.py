@@ -15,6 +15,7 @@ from damage_perception.engines.loading import Loading
 from damage_perception.gallery.gallery import Gallery
 from damage_perception.inspector import Inspector
 from damage_perception.ros.answers import answer_every_request
+from damage_perception.ros.clocks import Clocks, ClockWatch
 from damage_perception.ros.diagnostics import (
     BackendState,
     CameraState,
@@ -64,6 +65,7 @@ class DetectorNode(LifecycleNode):
         self._gallery_requests: GalleryServices | None = None
         self._keeper: GalleryKeeper | None = None
         self._listening: Listening | None = None
+        self._clocks = Clocks(self)
         self._settings = ParameterServer(
             self, lambda: self._inspector is not None, self._require, self._apply
         )
@@ -71,6 +73,7 @@ class DetectorNode(LifecycleNode):
         if not self._transport.fit:
             self.get_logger().warning(self._transport.text)
         self._status_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._clock_watch = ClockWatch(self, self._publish_diagnostics)
         # Simulated time may stand still; the state is told all the same.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(1.0, self._publish_diagnostics, clock=steady)
@@ -100,13 +103,17 @@ class DetectorNode(LifecycleNode):
         self._inspector = Inspector(network, cameras, policy, quality_of(values))
         self._inspector.references.identify = values["identify"]
         self._health = Health()
-        self._outputs = Outputs(self, self._now_ns, self._health)
+        self._outputs = Outputs(self, self._clocks.ros_ns, self._health)
         self._requests = Services(
-            self, self._now_ns, lambda: self._settings.values, lambda: self._worker
+            self, self._clocks, lambda: self._settings.values, lambda: self._worker
         )
         self._keeper = self._keep_gallery(values["gallery"], self._inspector, self._outputs)
         self._gallery_requests = GalleryServices(
-            self, self._now_ns, lambda: self._settings.values, lambda: self._worker, self._keeper
+            self,
+            self._clocks.steady_ns,
+            lambda: self._settings.values,
+            lambda: self._worker,
+            self._keeper,
         )
         self.get_logger().info(
             f"model {network.card.model_id} on {network.backend} ({network.backend_reason}), "
@@ -130,7 +137,7 @@ class DetectorNode(LifecycleNode):
             # What it read while nothing listened.
             self._inspector.references.gallery = self._keeper.gallery
         self._listening = Listening(
-            self, self._inspector, values, self._now_ns, self._outputs.publish, self._health
+            self, self._inspector, values, self._clocks, self._outputs.publish, self._health
         )
         # From here on whoever changes the inspector has to ask the worker.
         self._listening.worker.start()
@@ -213,9 +220,6 @@ class DetectorNode(LifecycleNode):
         """What runs the inspector while the node is active."""
         return self._listening.worker if self._listening is not None else None
 
-    def _now_ns(self) -> int:
-        return int(self.get_clock().now().nanoseconds)
-
     def _require(self, values: dict[str, Value]) -> None:
         """Raises ParameterError where the model that runs cannot keep ``values``."""
         if self._inspector is not None:
@@ -233,10 +237,11 @@ class DetectorNode(LifecycleNode):
         self._status_publisher.publish(
             diagnostic_array(
                 name,
-                self._now_ns(),
+                self._clocks.ros_ns(),
                 self._state_machine.current_state[1],
                 self.failure,
                 self._transport,
+                self._clock_watch.state,
                 self._detector_state(),
             )
         )

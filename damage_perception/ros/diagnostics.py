@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from std_msgs.msg import Header
 
+from damage_perception.ros.clocks import ClockState
 from damage_perception.ros.gallery_state import GalleryState
 from damage_perception.ros.health import Snapshot
 from damage_perception.ros.messages import stamp_of
@@ -77,10 +78,12 @@ def diagnostic_array(
     lifecycle: str,
     failure: str,
     transport: Transport,
+    clock: ClockState,
     state: DetectorState | None,
 ) -> DiagnosticArray:
     """All of it as one message.
 
+    now_ns     ROS time
     lifecycle  name of the node's lifecycle state
     failure    why the last transition failed, empty where it did not
     state      None where the node is not configured
@@ -93,6 +96,7 @@ def diagnostic_array(
         statuses.append(_backend_status(node_name, state.backend, state.running))
     level = DiagnosticStatus.OK if transport.fit else DiagnosticStatus.WARN
     statuses.append(_status(node_name, "transport", level, transport.text, {}))
+    statuses.append(_clock_status(node_name, clock))
     return DiagnosticArray(header=Header(stamp=stamp_of(now_ns)), status=statuses)
 
 
@@ -105,6 +109,10 @@ def _lifecycle_status(
     values = {"state": lifecycle}
     if state is not None:
         seen = state.snapshot
+        if seen.new_refused and not failure:
+            level = DiagnosticStatus.WARN
+            message = f"{seen.new_refused} announcements refused since the last status, newest: "
+            message += seen.last_refusal
         if seen.new_faults:
             level = DiagnosticStatus.ERROR
             message = f"{seen.new_faults} faults since the last status, newest {seen.last_fault}"
@@ -122,6 +130,8 @@ def _lifecycle_status(
             "processing_ms_p99": f"{seen.processing_ms[1]:.1f}",
             "faults": str(seen.faults),
             "last_fault": seen.last_fault,
+            "announcements_refused": str(seen.refused),
+            "announcements_overflowed": str(seen.overflowed),
         }
     return _status(node, "detector", level, message, values)
 
@@ -205,6 +215,13 @@ def _gallery_status(node: str, gallery: GalleryState | None, comparing: str) -> 
         "problem": problem,
     }
     return _status(node, "gallery", level, message, values)
+
+
+def _clock_status(node: str, clock: ClockState) -> DiagnosticStatus:
+    message = "ROS time from /clock" if clock.simulated else "ROS time of the system"
+    if clock.problem:
+        return _status(node, "clock", DiagnosticStatus.ERROR, clock.problem, {})
+    return _status(node, "clock", DiagnosticStatus.OK, message, {})
 
 
 def _status(

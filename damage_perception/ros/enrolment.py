@@ -13,8 +13,8 @@ class Enrolment:
     """A job: the next images of ``cameras``; whether they may be enrolled is not its business.
 
     views         of each camera
-    requested_ns  images taken before do not count
-    deadline_ns   when the answer is due at the latest
+    requested_ns  images taken before do not count; steady time
+    deadline_ns   when the answer is due at the latest; steady time
     done          called once, with an inspector that nobody else calls, with the node's limits, and
                   with the images; with a text in their place where a camera gave none
     """

@@ -34,6 +34,7 @@ _USUAL_WAIT_NS: Final = 5_000_000_000
 class GalleryServices(Offered):
     """The services from creation to ``destroy``.
 
+    now_ns  a steady clock
     values  the node's parameters as they are now
     worker  the running worker; None while the node is not active
     keeper  of the gallery; None: the node has none

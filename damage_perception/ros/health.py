@@ -24,6 +24,10 @@ class Snapshot:
     faults          passes that failed
     new_faults      those since the snapshot before
     last_fault      the text of the last one, empty without any
+    refused         announcements that were not taken
+    new_refused     those since the snapshot before
+    overflowed      those of all refused for which there was no room
+    last_refusal    why the last one was not taken, empty without any
     """
 
     frames: int
@@ -34,6 +38,10 @@ class Snapshot:
     faults: int
     new_faults: int
     last_fault: str
+    refused: int
+    new_refused: int
+    overflowed: int
+    last_refusal: str
 
 
 class Health:
@@ -44,8 +52,9 @@ class Health:
         self._latency_ms: deque[float] = deque(maxlen=_KEPT)
         self._processing_ms: deque[float] = deque(maxlen=_KEPT)
         self._frames = self._reports = self._faults = 0
-        self._last_fault = ""
-        self._frames_before = self._faults_before = 0
+        self._refused = self._overflowed = 0
+        self._last_fault = self._last_refusal = ""
+        self._frames_before = self._faults_before = self._refused_before = 0
         self._time_before_s = time.monotonic()
 
     def processed(self, duration_s: float) -> None:
@@ -67,6 +76,13 @@ class Health:
             self._faults += 1
             self._last_fault = fault
 
+    def refused(self, why: str, overflowed: bool) -> None:
+        """An announcement was not taken; ``overflowed`` where there was no room for it."""
+        with self._lock:
+            self._refused += 1
+            self._overflowed += overflowed
+            self._last_refusal = why
+
     def snapshot(self) -> Snapshot:
         """What happened so far; ends the interval of what is counted since the snapshot before."""
         with self._lock:
@@ -75,7 +91,8 @@ class Health:
             rate = (self._frames - self._frames_before) / interval_s
             new_faults = self._faults - self._faults_before
             self._frames_before, self._time_before_s = self._frames, now_s
-            self._faults_before = self._faults
+            new_refused = self._refused - self._refused_before
+            self._faults_before, self._refused_before = self._faults, self._refused
             return Snapshot(
                 self._frames,
                 self._reports,
@@ -85,6 +102,10 @@ class Health:
                 self._faults,
                 new_faults,
                 self._last_fault,
+                self._refused,
+                new_refused,
+                self._overflowed,
+                self._last_refusal,
             )
 
 

@@ -22,8 +22,8 @@ class Inspection:
 
     name          first part of the items' ids, unique while the node runs
     sku           of the item, or the largest of them; empty where not known
-    requested_ns  images taken before do not count
-    deadline_ns   when the answer is due at the latest
+    requested_ns  images taken before do not count; steady time
+    deadline_ns   when the answer is due at the latest; steady time
     done          called once, with the reports and an error, one of the two empty
     """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
@@ -28,6 +29,9 @@ from damage_perception_msgs.msg import (
 
 NANOSECONDS = 1_000_000_000
 
+# A deadline farther ahead is of another clock.
+_LONGEST_WAIT_NS: Final = 3600 * NANOSECONDS
+
 # What the pixels of an image say, by type and channels.
 _ENCODINGS = {("uint8", 3): "rgb8", ("uint8", 1): "mono8", ("uint16", 1): "16UC1"}
 _ENCODINGS |= {("float32", 1): "32FC1"}
@@ -43,8 +47,21 @@ def nanoseconds_of(stamp: Time | Duration) -> int:
     return int(stamp.sec) * NANOSECONDS + int(stamp.nanosec)
 
 
+def steady_deadline_ns(deadline: Time, ros_ns: int, steady_ns: int) -> int:
+    """A deadline given in ROS time, in steady time; 0 where there is none.
+
+    ros_ns, steady_ns  ROS time and steady time as it came. Simulated time that has not begun says
+                       nothing of how long it is to the deadline: there is none.
+    """
+    deadline_ns = nanoseconds_of(deadline)
+    if deadline_ns == 0 or ros_ns == 0:
+        return 0
+    # One that is over long since is not none.
+    return max(1, steady_ns + deadline_ns - ros_ns)
+
+
 def report_message(report: Report, now_ns: int) -> DamageReport:
-    """The message of a report published at ``now_ns`` of the node's clock."""
+    """The message of a report published at ``now_ns`` of ROS time."""
     seen = report.stamp_ns > 0
     stamp_ns = report.stamp_ns if seen else now_ns
     latency_ns = now_ns - stamp_ns
@@ -79,10 +96,15 @@ def report_message(report: Report, now_ns: int) -> DamageReport:
     return message
 
 
-def announcement_of(message: ItemAnnouncement, cameras: Sequence[str], now_ns: int) -> Announcement:
-    """What a message that came at ``now_ns`` announces.
+def announcement_of(
+    message: ItemAnnouncement, cameras: Sequence[str], ros_ns: int, steady_ns: int
+) -> Announcement:
+    """What a message announces, its deadline in steady time.
 
-    Raises ValueError where its item has no id, or is for none of ``cameras``.
+    ros_ns, steady_ns  ROS time and steady time as it came
+
+    Raises ValueError where its item has no id, or is for none of ``cameras``, or its deadline is no
+    time to wait for.
     """
     if message.camera and message.camera not in cameras:
         raise ValueError(
@@ -92,10 +114,28 @@ def announcement_of(message: ItemAnnouncement, cameras: Sequence[str], now_ns: i
     return Announcement(
         item_id=message.item_id,
         sku=message.sku,
-        deadline_ns=nanoseconds_of(message.deadline),
+        deadline_ns=_deadline_ns(message, ros_ns, steady_ns),
         camera=message.camera,
-        stamp_ns=nanoseconds_of(message.header.stamp) or now_ns,
+        stamp_ns=nanoseconds_of(message.header.stamp) or ros_ns,
     )
+
+
+def _deadline_ns(message: ItemAnnouncement, ros_ns: int, steady_ns: int) -> int:
+    """The deadline of an announcement in steady time; 0 for the usual one."""
+    sec, nanosec = message.deadline.sec, message.deadline.nanosec
+    if sec < 0 or nanosec >= NANOSECONDS:
+        raise ValueError(
+            f"item {message.item_id!r} has the deadline {sec} s, {nanosec} ns; expected a time in "
+            "ROS time, with less than 10^9 ns"
+        )
+    deadline_ns = steady_deadline_ns(message.deadline, ros_ns, steady_ns)
+    left_ns = deadline_ns - steady_ns
+    if left_ns > _LONGEST_WAIT_NS:
+        raise ValueError(
+            f"item {message.item_id!r} has a deadline {left_ns / NANOSECONDS:.0f} s ahead; "
+            "expected an hour at most: give it in ROS time, with use_sim_time the same everywhere"
+        )
+    return deadline_ns
 
 
 def packaging_change_message(noticed: Noticed, text: str, now_ns: int) -> PackagingChange:

@@ -31,7 +31,7 @@ _LAST_REPORTS: Final = Duration(seconds=0.5)
 class Outputs:
     """The publishers of one configured node.
 
-    now_ns  the node's clock
+    now_ns  ROS time
     """
 
     def __init__(

@@ -1,6 +1,6 @@
 """Colour and depth of one instant, and the hand-over of the newest pair to the worker.
 
-Plain Python: times are nanoseconds, stamps those of the images, ``now_ns`` the node's clock.
+Plain Python: times are nanoseconds, stamps those of the images, ``now_ns`` a steady clock.
 """
 
 from __future__ import annotations
@@ -104,8 +104,7 @@ class Pairing:
             if depth is not None:
                 self._join(name, image, depth, now_ns)
                 return
-            # A simulated clock may be set back.
-            if camera.depthless_ns is None or now_ns < camera.depthless_ns:
+            if camera.depthless_ns is None:
                 camera.depthless_ns = now_ns
             if now_ns - camera.depthless_ns > self._timeout_ns:
                 self._hand_over(Pair(name, serialized, None, stamp_ns, now_ns))
@@ -172,10 +171,8 @@ class Pairing:
     def age_ns(self, name: str, now_ns: int) -> int:
         """Since the newest pair of a camera arrived, or since the start."""
         with self._condition:
-            camera = self._cameras[name]
-            # A simulated clock may be set back.
-            camera.paired_ns = min(camera.paired_ns, now_ns)
-            return now_ns - camera.paired_ns
+            # A pair may have come since ``now_ns``.
+            return max(0, now_ns - self._cameras[name].paired_ns)
 
     def is_stale(self, name: str, now_ns: int) -> bool:
         """Whether a camera has delivered no pair for the timeout."""
@@ -190,8 +187,7 @@ class Pairing:
                 camera.drops[Drop.UNPAIRED] += camera.color.clear() + camera.depth.clear()
         stream.newest_ns = image.stamp_ns
         for waiting in (camera.color.waiting, camera.depth.waiting):
-            # Either way, since a simulated clock may be set back.
-            while waiting and abs(image.arrived_ns - waiting[0].arrived_ns) > self._timeout_ns:
+            while waiting and image.arrived_ns - waiting[0].arrived_ns > self._timeout_ns:
                 waiting.popleft()
                 camera.drops[Drop.UNPAIRED] += 1
         return True

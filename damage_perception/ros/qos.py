@@ -17,8 +17,10 @@ IMAGE_PROFILES: Final[dict[str, QoSProfile]] = {
     ),
     "reliable": QoSProfile(depth=3, reliability=ReliabilityPolicy.RELIABLE, durability=_VOLATILE),
 }
-# Reports, announcements: nothing may be lost, nothing old may come late.
-EVENTS: Final = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE, durability=_VOLATILE)
+# Reports, announcements: nothing may be lost, nothing old may come late. Deeper than items can
+# wait, so that what comes beyond is refused and not lost. Not keep-all: a subscriber that hangs
+# would make each report wait 0.1 s, in vain (docs/results.md).
+EVENTS: Final = QoSProfile(depth=5000, reliability=ReliabilityPolicy.RELIABLE, durability=_VOLATILE)
 # What is true until it is dealt with: who comes late hears of it, too.
 LASTING: Final = QoSProfile(
     depth=10, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL

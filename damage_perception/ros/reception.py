@@ -18,6 +18,7 @@ from damage_perception.topics import CAMERA_INFO, COLOR, DEPTH
 class Reception:
     """Subscribes to colour, depth and camera_info of every camera until ``destroy``.
 
+    now_ns        the steady clock of ``pairing``
     camera_infos  the newest CameraInfo by camera, serialized, kept here
     """
 

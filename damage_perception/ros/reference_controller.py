@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import rclpy
+from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 
 from damage_perception.kinds import KINDS, NONE
 from damage_perception.ros import qos
+from damage_perception.ros.clocks import Clocks
 from damage_perception.ros.item_pictures import ItemPictures
-from damage_perception.ros.messages import nanoseconds_of
+from damage_perception.ros.messages import nanoseconds_of, steady_deadline_ns
 from damage_perception.verdict.difference import ReferenceStatus
 from damage_perception.verdict.report import Reason, Verdict
 from damage_perception_msgs.msg import DamageReport, ItemAnnouncement
@@ -45,6 +47,8 @@ class ReferenceController(Node):
         overlays = self.declare_parameter("overlays", "").value
         self.items = int(self.declare_parameter("items", 0).value)
         self.answered = 0
+        self._clocks = Clocks(self)
+        # In steady time; 0: none.
         self._deadlines_ns: dict[str, int] = {}
         self._pictures = ItemPictures(Path(overlays)) if overlays else None
         self._announcements = f"{detector}/announcements"
@@ -54,7 +58,7 @@ class ReferenceController(Node):
         )
         if self._pictures is not None:
             self.create_subscription(Image, f"{detector}/overlay", self._picture, qos.VISUALS)
-        self.create_timer(0.02, self._watch)
+        self.create_timer(0.02, self._watch, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     @property
     def done(self) -> bool:
@@ -63,10 +67,12 @@ class ReferenceController(Node):
         return 0 < self.items <= self.answered and pictured
 
     def _expect(self, announcement: ItemAnnouncement) -> None:
-        self._deadlines_ns[announcement.item_id] = nanoseconds_of(announcement.deadline)
+        self._deadlines_ns[announcement.item_id] = steady_deadline_ns(
+            announcement.deadline, self._clocks.ros_ns(), self._clocks.steady_ns()
+        )
 
     def _act(self, report: DamageReport) -> None:
-        now_ns = self._now_ns()
+        now_ns = self._clocks.ros_ns()
         stamp_ns = nanoseconds_of(report.header.stamp)
         expected = self._deadlines_ns.pop(report.item_id, None) is not None
         if self._pictures is not None:
@@ -103,7 +109,7 @@ class ReferenceController(Node):
         self._give_up_on_the_late()
 
     def _give_up_on_the_late(self) -> None:
-        now_ns = self._now_ns()
+        now_ns = self._clocks.steady_ns()
         for item_id, deadline_ns in list(self._deadlines_ns.items()):
             if 0 < deadline_ns < now_ns - _GRACE_NS:
                 del self._deadlines_ns[item_id]
@@ -116,9 +122,6 @@ class ReferenceController(Node):
     def _answer(self, item_id: str, action: str, **fields: Any) -> None:
         self.answered += 1
         print(json.dumps({"item_id": item_id, "action": action, **fields}), flush=True)
-
-    def _now_ns(self) -> int:
-        return int(self.get_clock().now().nanoseconds)
 
 
 def _number(value: float) -> float | None:

@@ -11,6 +11,7 @@ from rclpy.task import Future
 
 from damage_perception.ros.answers import Offered, resolver
 from damage_perception.ros.calibration import CalibratedCamera, Calibration
+from damage_perception.ros.clocks import Clocks
 from damage_perception.ros.inspection import Inspection
 from damage_perception.ros.messages import nanoseconds_of, report_message
 from damage_perception.ros.settings import nanoseconds, station_file
@@ -37,11 +38,11 @@ class Services(Offered):
     def __init__(
         self,
         node: LifecycleNode,
-        now_ns: Callable[[], int],
+        clocks: Clocks,
         values: Callable[[], Mapping[str, Any]],
         worker: Callable[[], Worker | None],
     ) -> None:
-        self._now_ns = now_ns
+        self._clocks = clocks
         self._values = values
         self._worker = worker
         self._inspecting = False
@@ -54,7 +55,7 @@ class Services(Offered):
     async def _inspect(
         self, request: Inspect.Request, response: Inspect.Response
     ) -> Inspect.Response:
-        now_ns = self._now_ns()
+        now_ns = self._clocks.steady_ns()
         wait_ns = nanoseconds_of(request.timeout)
         if wait_ns <= 0:
             wait_ns = nanoseconds(self._values(), "decision_deadline_ms")
@@ -76,13 +77,13 @@ class Services(Offered):
             self._inspecting = False
         reports_now: list[Report] = reports
         response.success, response.message = not error, error
-        response.reports = [report_message(report, self._now_ns()) for report in reports_now]
+        response.reports = [report_message(report, self._clocks.ros_ns()) for report in reports_now]
         return response
 
     async def _calibrate(
         self, request: CalibrateStation.Request, response: CalibrateStation.Response
     ) -> CalibrateStation.Response:
-        now_ns = self._now_ns()
+        now_ns = self._clocks.steady_ns()
         values = self._values()
         cameras = [request.camera] if request.camera else list(values["cameras"])
         problem = _uncalibratable(cameras, values)

@@ -30,7 +30,12 @@ from damage_perception.verdict.report import Reason, Report
 _TICK_S: Final = 0.02
 # How often it is told what a camera is good for.
 _CONDITION_S: Final = 0.3
-# A stamp up to this much before the arrival is of the node's clock; others say nothing of when.
+# Frames do not wait longer for calls.
+_CALLS_S: Final = 0.01
+# Reports at once as the worker stops, and what lies between: subscribers of more lose some.
+_LAST_AT_ONCE: Final = 20
+_LAST_EVERY_S: Final = 0.02
+# A stamp up to this much before the arrival is of ROS time; others say nothing of when.
 _CLOCK_SPAN_NS: Final = 2_000_000_000
 
 Deliver = Callable[[Sequence[Report]], None]
@@ -40,7 +45,7 @@ Deliver = Callable[[Sequence[Report]], None]
 class Capture:
     """A frame as the worker took it.
 
-    taken_ns  when, in the node's clock
+    taken_ns  when, in steady time
     handled   whether the inspector could look for items in it
     """
 
@@ -63,7 +68,8 @@ class Worker:
     """Runs ``inspector`` in a thread of its own from ``start`` to ``stop``.
 
     camera_infos  newest CameraInfo by camera, serialized; the caller keeps it
-    now_ns        the node's clock
+    now_ns        a steady clock
+    ros_ns        ROS time, which stamps the images; it may stand still and jump
     deliver       called in the thread with the reports due
     log_error     called in the thread with one line of text, or a traceback; not with the same
                   one twice in a row
@@ -77,6 +83,7 @@ class Worker:
         pairing: Pairing,
         camera_infos: Mapping[str, bytes],
         now_ns: Callable[[], int],
+        ros_ns: Callable[[], int],
         deliver: Deliver,
         health: Health,
         log_error: Callable[[str], Any],
@@ -86,11 +93,14 @@ class Worker:
         self._pairing = pairing
         self._camera_infos = camera_infos
         self._now_ns = now_ns
+        self._ros_ns = ros_ns
         self._deliver = deliver
         self._log_error = log_error
         self._calls: deque[Callable[[Inspector], None]] = deque()
         self._jobs: list[Job] = []
         self._models: dict[str, CameraModel] = {}
+        # Cameras whose newest image has a stamp of another clock than ROS time.
+        self._other_clocks: set[str] = set()
         self._image_faults: dict[str, Reason] = {}
         self._problems = Problems(log_error)
         self._conditions: dict[str, CameraCondition] = {}
@@ -110,10 +120,10 @@ class Worker:
         self._stopping = True
         self._pairing.wake()
         self._thread.join()
-        self._run_calls()
+        self._run_calls(float("inf"))
         for job in self._jobs:
             job.abandon("the node was deactivated")
-        self._deliver(self._inspector.finish())
+        self._deliver_last(self._inspector.finish())
 
     def call(self, action: Callable[[Inspector], None]) -> None:
         """Has the thread run ``action`` before its next frames."""
@@ -124,6 +134,11 @@ class Worker:
         """Has the thread advance ``job`` with every pass until it is done."""
         self.call(lambda _: self._jobs.append(job))
 
+    @property
+    def stamped_in_ros_time(self) -> bool:
+        """Whether the newest image of every camera has a stamp near ROS time."""
+        return not self._other_clocks
+
     def problem(self, camera: str) -> str:
         """Why the newest images of a camera could not be handled; empty where they could."""
         return self._problems.of(camera)
@@ -131,6 +146,12 @@ class Worker:
     def condition(self, camera: str) -> CameraCondition | None:
         """What a camera was good for a moment ago; None before its first frame."""
         return self._conditions.get(camera)
+
+    def _deliver_last(self, reports: Sequence[Report]) -> None:
+        for start in range(0, len(reports), _LAST_AT_ONCE):
+            if start:
+                time.sleep(_LAST_EVERY_S)
+            self._deliver(reports[start : start + _LAST_AT_ONCE])
 
     def _run(self) -> None:
         while not self._stopping:
@@ -162,8 +183,9 @@ class Worker:
         self._note_faults(Reason.BACKEND_FAULT if broken else Reason.NONE)
         self._deliver(self._inspector.tick(self._now_ns()))
 
-    def _run_calls(self) -> None:
-        while self._calls:
+    def _run_calls(self, most_s: float = _CALLS_S) -> None:
+        end_s = time.monotonic() + most_s
+        while self._calls and time.monotonic() < end_s:
             action = self._calls.popleft()
             try:
                 action(self._inspector)
@@ -187,8 +209,17 @@ class Worker:
             return None
         blind = frame.depth_m is None or not frame.depth_m.any()
         self._image_faults[name] = Reason.NO_DEPTH if blind else Reason.NONE
-        in_clock = 0 <= pair.arrived_ns - pair.stamp_ns <= _CLOCK_SPAN_NS
-        return Capture(frame, pair.stamp_ns if in_clock else pair.arrived_ns)
+        return Capture(frame, self._taken_ns(pair))
+
+    def _taken_ns(self, pair: Pair) -> int:
+        """When the colour image of ``pair`` was taken, in steady time, as far as its stamp says."""
+        taken_ns = self._now_ns() - (self._ros_ns() - pair.stamp_ns)
+        age_ns = pair.arrived_ns - taken_ns
+        if abs(age_ns) <= _CLOCK_SPAN_NS:
+            self._other_clocks.discard(pair.camera)
+        else:
+            self._other_clocks.add(pair.camera)
+        return taken_ns if 0 <= age_ns <= _CLOCK_SPAN_NS else pair.arrived_ns
 
     def _camera_model(self, name: str) -> CameraModel:
         serialized = self._camera_infos.get(name)

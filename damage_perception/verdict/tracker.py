@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,12 @@ from damage_perception.verdict.report import Reason
 FORGET_NS: Final = 2_000_000_000
 # Motion is not carried on for longer than this.
 LONGEST_PREDICTION_S: Final = 0.5
+# Announced items that wait to be seen; memory is not endless.
+MOST_ANNOUNCED: Final = 2000
+# So many announced items whose time is over are answered at once, and then one in so long: of
+# more a subscriber with a queue of 50 loses some, and frames wait meanwhile.
+ANSWERED_AT_ONCE: Final = 25
+ANSWERED_EVERY_NS: Final = 1_250_000
 # What two cameras show of one item overlaps at least so much of the smaller footprint.
 SAME_FOOTPRINT: Final = 0.3
 # An item from which a piece broke off shows less of its footprint than this.
@@ -30,13 +37,17 @@ SHRUNK: Final = 0.8
 _numbers = count(1)
 
 
+class TooManyAnnouncedError(ValueError):
+    """More items are announced than can wait."""
+
+
 @dataclass(frozen=True)
 class Announcement:
     """An item said to come next.
 
-    deadline_ns  in the node's clock; 0 for the usual one
+    deadline_ns  in the tracker's clock; 0 for the usual one
     camera       by which it will be seen first; empty: any
-    stamp_ns     when it was announced
+    stamp_ns     when it was announced, in the clock that stamps the images
 
     Raises ValueError where the id is empty.
     """
@@ -57,9 +68,10 @@ class Track:
     """One item that was seen: where, when, and what speaks of its damage.
 
     seen_ns     by camera, stamp of the newest image that showed it
-    touched_ns  when that came, in the node's clock
+    touched_ns  when that came, in the tracker's clock
     first_ns    stamp of the first image that showed it
     origin      the item that covered its place before, from which it broke off
+    announced   whether it has a name that was announced, or had one and takes no other
     """
 
     station: str
@@ -129,14 +141,18 @@ class _Waiting:
 
 
 class ItemTracker:
-    """Nearest to where an item should be by now. Times are nanoseconds of the node's clock, stamps
+    """Nearest to where an item should be by now. Times are nanoseconds of a steady clock, stamps
     those of the cameras'."""
 
     def __init__(self, policy: VerdictPolicy) -> None:
         self.policy = policy
         self._tracks: list[Track] = []
-        self._announced: list[_Waiting] = []
+        # By id, oldest first.
+        self._announced: dict[str, _Waiting] = {}
         self._looked_ns: dict[str, int] = {}
+        # Where a camera that begins anew saw what has its name.
+        self._had_names: dict[str, list[Place]] = {}
+        self._answers, self._answers_ns = ANSWERED_AT_ONCE, 0
 
     def announce(self, announcement: Announcement, now_ns: int) -> None:
         """Names an item in sight that came first and waits unnamed, otherwise the next new one.
@@ -145,12 +161,13 @@ class ItemTracker:
         report, is reported once more, under its name: at once where its evidence suffices,
         otherwise it waits for more as a new one would.
 
-        Raises ValueError where an item of that id still waits for its report.
+        Raises ValueError where an item of that id still waits for its report, and
+        TooManyAnnouncedError where MOST_ANNOUNCED items wait.
         """
-        waiting = [track.item_id for track in self._tracks if not track.reported]
-        waiting += [entry.announcement.item_id for entry in self._announced]
-        if announcement.item_id in waiting:
-            raise ValueError(f"item {announcement.item_id!r} is announced already and waits")
+        item_id = announcement.item_id
+        seen = any(track.item_id == item_id for track in self._tracks if not track.reported)
+        if seen or item_id in self._announced:
+            raise ValueError(f"item {item_id!r} is announced already and waits")
         for track in self._tracks:
             seen_ns = track.evidence.first_seen_ns
             if not track.reported:
@@ -165,8 +182,13 @@ class ItemTracker:
                 self._name(track, announcement, usual)
                 track.reported = False
                 return
+        if len(self._announced) >= MOST_ANNOUNCED:
+            raise TooManyAnnouncedError(
+                f"item {item_id!r} is one too many: {MOST_ANNOUNCED} announced items wait; "
+                "announce items as they come"
+            )
         deadline = announcement.deadline_ns or now_ns + self.policy.deadline_ns
-        self._announced.append(_Waiting(announcement, deadline))
+        self._announced[item_id] = _Waiting(announcement, deadline)
 
     def follow(
         self, station: str, camera: str, places: Sequence[Place], stamp_ns: int, now_ns: int
@@ -184,6 +206,7 @@ class ItemTracker:
             if track.station == station and not self._left(track, camera, stamp_ns)
         ]
         self._looked_ns[camera] = stamp_ns
+        had_names = self._had_names.pop(camera, [])
         velocity = _common_velocity(tracks)
         pairs = sorted(
             (track.distance_m(place, velocity, self.policy.join_radius_m), p, t)
@@ -194,7 +217,7 @@ class ItemTracker:
         for distance, p, t in pairs:
             if np.isfinite(distance) and p not in owner and t not in owner.values():
                 owner[p] = t
-        before = {id(track): track.last.get(camera) for track in tracks}
+        shown = {id(track): track.last.get(camera) for track in tracks}
         followed = []
         for p, place in enumerate(places):
             if p in owner:
@@ -202,12 +225,13 @@ class ItemTracker:
             else:
                 deadline = now_ns + self.policy.deadline_ns
                 track = Track(station, f"item-{next(_numbers)}", deadline, first_ns=stamp_ns)
+                track.announced = any(self._is_near(place, before) for before in had_names)
                 self._tracks.append(track)
             track.move(place, now_ns)
             followed.append(track)
         for track in followed:
-            if track.first_ns == stamp_ns and id(track) not in before:
-                track.origin = _origin(track, tracks, before, camera)
+            if track.first_ns == stamp_ns and id(track) not in shown:
+                track.origin = _origin(track, tracks, shown, camera)
         return followed
 
     def add(self, track: Track, sighting: Sighting) -> None:
@@ -244,20 +268,39 @@ class ItemTracker:
         ]
         return due
 
+    def restart(self, camera: str) -> list[Due]:
+        """Answers for what ``camera`` saw, whose stamps were set back, and follows it anew.
+
+        What still lies where an item with a name was does not take the next item's.
+        """
+        before = [track for track in self._tracks if camera in track.last]
+        self._tracks = [track for track in self._tracks if camera not in track.last]
+        self._looked_ns.pop(camera, None)
+        named = [track for track in before if track.reported or track.announced]
+        self._had_names[camera] = [track.last[camera] for track in named]
+        return [_due(track, Reason.STOPPED) for track in before if not track.reported]
+
     def drain(self) -> list[Due]:
         """Every item still waiting, as the node stops: nothing goes unanswered."""
         waiting = [_due(track, Reason.STOPPED) for track in self._tracks if not track.reported]
-        waiting += [_never_seen(entry, Reason.STOPPED) for entry in self._announced]
-        self._tracks, self._announced, self._looked_ns = [], [], {}
+        waiting += [_never_seen(entry, Reason.STOPPED) for entry in self._announced.values()]
+        self._tracks, self._announced, self._looked_ns = [], {}, {}
         return waiting
 
     def _expired(self, now_ns: int) -> list[_Waiting]:
-        return [entry for entry in self._announced if now_ns >= entry.deadline_ns]
+        """Those to answer now, longest overdue first."""
+        more = max(0, now_ns - self._answers_ns) // ANSWERED_EVERY_NS
+        self._answers = min(ANSWERED_AT_ONCE, self._answers + more)
+        self._answers_ns += more * ANSWERED_EVERY_NS
+        over = [entry for entry in self._announced.values() if now_ns >= entry.deadline_ns]
+        expired = heapq.nsmallest(self._answers, over, key=lambda entry: entry.deadline_ns)
+        self._answers -= len(expired)
+        return expired
 
     def _expire(self, entry: _Waiting) -> Due:
         """Answers for an announced item whose time is over, by what could be its item."""
-        self._announced.remove(entry)
         announcement = entry.announcement
+        del self._announced[announcement.item_id]
         for track in self._tracks:
             free = not (track.reported or track.announced or self._is_piece(track))
             if free and _could_be_item(track) and _is_for(announcement, track.last):
@@ -311,9 +354,9 @@ class ItemTracker:
         """Gives an item the oldest name that waits for it; a piece of a named one gets none."""
         if self._is_piece(track):
             return
-        for entry in self._announced:
+        for entry in self._announced.values():
             if _is_for(entry.announcement, (camera,)):
-                self._announced.remove(entry)
+                del self._announced[entry.announcement.item_id]
                 self._name(track, entry.announcement, track.deadline_ns)
                 return
 
@@ -327,6 +370,10 @@ class ItemTracker:
         whole = Counter(s.camera for s in sightings if Reason.CUT_OFF not in s.faults)
         often = max(whole.values(), default=0) >= self.policy.frames_per_camera
         return often or any(sighting.usable for sighting in sightings)
+
+    def _is_near(self, place: Place, other: Place) -> bool:
+        apart_m = float(np.linalg.norm(place.position_m - other.position_m))
+        return apart_m <= self.policy.join_radius_m
 
     @staticmethod
     def _name(track: Track, announcement: Announcement, usual_deadline_ns: int) -> None:

@@ -23,3 +23,13 @@ def test_times_are_median_and_99th_percentile():
     assert (seen.frames, seen.reports) == (100, 101)
     assert 50 <= seen.latency_ms[0] <= 51 and 99 <= seen.latency_ms[1] <= 100
     assert seen.processing_ms[0] < 26
+
+
+def test_refused_announcements_are_counted_and_those_without_room_apart():
+    health = Health()
+    health.refused("no such camera", overflowed=False)
+    health.refused("one too many", overflowed=True)
+    seen = health.snapshot()
+    assert (seen.refused, seen.new_refused, seen.overflowed) == (2, 2, 1)
+    assert seen.last_refusal == "one too many"
+    assert health.snapshot().new_refused == 0

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("rclpy", reason="needs the ROS client library")
+pytest.importorskip("damage_perception_msgs.msg", reason="needs the built messages")
+
 from damage_perception.kinds import CODES
+from damage_perception.ros.messages import announcement_of
 from damage_perception.verdict.report import Reason, Verdict
+from damage_perception_msgs import msg
 
 pytestmark = pytest.mark.ros
-pytest.importorskip("rclpy", reason="needs the ROS client library")
-msg = pytest.importorskip("damage_perception_msgs.msg", reason="needs the built messages")
 
 CONTROLLER = """
 #include <damage_perception_msgs/msg/damage_report.hpp>
@@ -54,3 +57,37 @@ def test_a_controller_in_cpp_compiles(tmp_path):
     folders = [f"-I{folder}" for folder in include.iterdir() if folder.is_dir()]
     subprocess.run([compiler, "-std=c++17", *folders, source, "-o", program], check=True)
     subprocess.run([program], check=True)
+
+
+SECOND = 1_000_000_000
+
+
+def announcement(ros_ns=100 * SECOND, steady_ns=7 * SECOND, **fields):
+    message = msg.ItemAnnouncement(item_id="parcel")
+    for name, value in fields.items():
+        setattr(message.deadline, name, value)
+    return announcement_of(message, ["camera"], ros_ns, steady_ns)
+
+
+def test_a_deadline_in_ros_time_becomes_one_in_steady_time():
+    assert announcement(sec=102, nanosec=500_000_000).deadline_ns == 9_500_000_000
+    assert announcement(sec=95).deadline_ns == 2 * SECOND
+    assert announcement(sec=1).deadline_ns == 1, "over, and not the usual one"
+    assert announcement().deadline_ns == 0
+
+
+def test_in_simulated_time_that_has_not_begun_a_deadline_is_the_usual_one():
+    assert announcement(ros_ns=0, sec=102).deadline_ns == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"sec": -1}, "-1 s, 0 ns"),
+        ({"nanosec": 4_000_000_000}, "0 s, 4000000000 ns"),
+        ({"sec": 1_800_000_000}, "1799999900 s ahead; expected an hour at most"),
+    ],
+)
+def test_a_deadline_that_is_no_time_to_wait_for_is_refused(fields, why):
+    with pytest.raises(ValueError, match=f"'parcel' has .*{why}"):
+        announcement(**fields)

@@ -150,14 +150,6 @@ def test_the_images_that_wait_are_limited():
     assert drops(joined) == {"unpaired": 40}
 
 
-def test_a_clock_that_is_set_back_does_not_keep_depth_from_being_lost():
-    joined = pairing()
-    joined.add_color("left", 9000 * MS, "before", 9000 * MS)
-    for now in range(0, 700, 100):
-        joined.add_color("left", (9100 + now) * MS, now, now * MS)
-    assert joined.take(600 * MS).depth is None
-
-
 def test_after_a_pause_of_both_the_first_pair_is_whole():
     joined = pairing()
     for stamp in (100, 5000):
@@ -172,14 +164,6 @@ def test_a_silent_camera_is_stale_and_the_other_is_not():
     joined.add_depth("left", 400 * MS, "depth", 400 * MS)
     assert joined.is_stale("right", 501 * MS) and not joined.is_stale("left", 501 * MS)
     assert joined.age_ns("left", 501 * MS) == 101 * MS
-
-
-def test_a_clock_that_is_set_back_makes_no_camera_stale():
-    joined = pairing()
-    joined.add_color("left", 100 * MS, "color", 9000 * MS)
-    joined.add_depth("left", 100 * MS, "depth", 9000 * MS)
-    assert joined.age_ns("left", 100 * MS) == 0
-    assert joined.age_ns("left", 150 * MS) == 50 * MS
 
 
 def test_drops_after_the_hand_over_are_counted_with_the_others():

@@ -18,6 +18,25 @@ from damage_perception_msgs.msg import DamageReport
 pytestmark = pytest.mark.ros
 
 
+def test_items_are_answered_in_simulated_time_that_has_not_begun(environment):
+    command = [sys.executable, "-m", "damage_perception.ros.reference_controller", "--ros-args"]
+    command += ["-p", "items:=1", "-p", "use_sim_time:=true"]
+    controller = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    cell = Cell(environment, ())
+    try:
+        reports = cell.node.create_publisher(DamageReport, "damage_detector/reports", 50)
+        cell.until(lambda: cell.node.count_subscribers("damage_detector/announcements"), 20)
+        cell.announce("parcel", deadline_ns=cell.now_ns())
+        cell.until(
+            lambda: controller.poll() is not None,
+            beat=lambda: reports.publish(DamageReport(item_id="parcel", verdict=1)),
+        )
+        assert json.loads(controller.stdout.readline())["action"] == "pick"
+    finally:
+        controller.kill()
+        cell.close()
+
+
 def test_every_item_is_answered_with_or_without_deadline(environment, tmp_path):
     command = [sys.executable, "-m", "damage_perception.ros.reference_controller", "--ros-args"]
     command += ["-p", "items:=4", "-p", f"overlays:={tmp_path}"]

@@ -27,7 +27,7 @@ INFO = serialized(info(0, CameraModel(WIDTH, HEIGHT, 300.0, 300.0, 159.5, 119.5)
 class Bench:
     """A worker with its pairing, what it delivered and what it logged."""
 
-    def __init__(self, network=None, cameras=("camera",), plane=PLANE):
+    def __init__(self, network=None, cameras=("camera",), plane=PLANE, ros_ns=None):
         mounted = {name: MountedCamera(Station(plane=plane)) for name in cameras}
         policy = VerdictPolicy(threshold=0.8, frames_per_camera=2)
         self.inspector = Inspector(network or RedNetwork(), mounted, policy)
@@ -38,6 +38,7 @@ class Bench:
             self.pairing,
             dict.fromkeys(cameras, INFO),
             now_ns,
+            ros_ns or now_ns,
             lambda reports: self.reports.extend((r, now_ns()) for r in reports),
             self.health,
             self.log.append,
@@ -204,3 +205,56 @@ def test_an_inspection_is_answered_with_or_without_a_plane(plane, verdict):
         assert Reason.NO_DEPTH | Reason.NOT_FOUND in reports[0].reasons
         assert Reason.STOPPED not in reports[0].reasons
         assert "Traceback" not in "".join(bench.log)
+
+
+class ClockAt:
+    """ROS time so far from the steady one, in nanoseconds."""
+
+    ahead_ns = 0
+
+    def __call__(self):
+        return now_ns() + self.ahead_ns
+
+
+@pytest.mark.parametrize("ahead_ns", [0, -3600_000 * MS, 3600_000 * MS])
+def test_an_image_counts_from_when_it_was_taken_whatever_ros_time_is(ahead_ns):
+    ros_ns = ClockAt()
+    ros_ns.ahead_ns = ahead_ns
+    taken = taken_ns(ros_ns, stamp_ns=ros_ns() - 300 * MS)
+    assert abs(now_ns() - 300 * MS - taken) < 100 * MS
+
+
+@pytest.mark.parametrize("off_ns", [-5_000 * MS, 5_000 * MS])
+def test_an_image_with_stamps_of_another_clock_counts_from_when_it_came(off_ns):
+    taken = taken_ns(ClockAt(), stamp_ns=now_ns() + off_ns)
+    assert abs(now_ns() - taken) < 100 * MS
+
+
+def test_many_calls_do_not_hold_up_a_frame():
+    with Bench() as bench:
+        for _ in range(300):
+            bench.worker.call(lambda _: time.sleep(0.005))
+        start_s = time.monotonic()
+        bench.show()
+        assert time.monotonic() - start_s < 0.5
+
+
+def taken_ns(ros_ns, stamp_ns):
+    """When an image that came now was taken, as a job is told."""
+    captures = []
+
+    class Asked:
+        def advance(self, inspector, capture, now_ns):
+            captures.append(capture)
+            return capture is not None
+
+        def abandon(self, why):
+            pass
+
+    with Bench(ros_ns=ros_ns) as bench:
+        bench.worker.add(Asked())
+        color, depth = images()
+        bench.pairing.add_color("camera", stamp_ns, color, now_ns())
+        bench.pairing.add_depth("camera", stamp_ns, depth, now_ns())
+        until(lambda: captures and captures[-1])
+    return captures[-1].taken_ns

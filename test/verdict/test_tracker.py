@@ -1,6 +1,7 @@
 """Every item is answered once and in time, whatever the cameras do."""
 
 from dataclasses import replace
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -11,7 +12,13 @@ from damage_perception.verdict.evidence import KEPT_PER_CAMERA, Evidence, Sighti
 from damage_perception.verdict.place import Place
 from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.report import Reason, Verdict
-from damage_perception.verdict.tracker import Announcement, ItemTracker
+from damage_perception.verdict.tracker import (
+    ANSWERED_AT_ONCE,
+    MOST_ANNOUNCED,
+    Announcement,
+    ItemTracker,
+    TooManyAnnouncedError,
+)
 
 MS = 1_000_000
 POLICY = VerdictPolicy(
@@ -364,6 +371,44 @@ def test_an_announcement_is_refused_while_its_id_waits():
         tracker.announce(Announcement("parcel"), 0)
     with pytest.raises(ValueError, match="empty"):
         Announcement("")
+
+
+def test_more_announcements_than_can_wait_are_refused():
+    tracker = ItemTracker(POLICY)
+    for number in range(MOST_ANNOUNCED):
+        tracker.announce(Announcement(f"{number}"), 0)
+    with pytest.raises(TooManyAnnouncedError, match="'one more' is one too many: 2000 announced"):
+        tracker.announce(Announcement("one more"), 0)
+    assert tracker.due(1000 * MS, CAMERAS)
+    tracker.announce(Announcement("one more"), 1000 * MS)
+
+
+def test_of_many_that_are_due_together_some_are_answered_at_once_and_then_the_others():
+    tracker = ItemTracker(POLICY)
+    for number in range(300):
+        tracker.announce(Announcement(f"late {number}", deadline_ns=10 * MS), 0)
+    tracker.announce(Announcement("overdue", deadline_ns=5 * MS), 0)
+    answered, time = [], 10 * MS
+    while len(answered) < 301:
+        now = tracker.due(time, CAMERAS)
+        assert len(now) <= ANSWERED_AT_ONCE
+        answered += [due.item_id for due in now]
+        time += 20 * MS
+        assert time < 1000 * MS
+    assert answered[0] == "overdue" and len(set(answered)) == 301
+    assert tracker.due(10_000 * MS, CAMERAS) == []
+
+
+def test_thousands_of_announcements_do_not_hold_up_what_is_seen():
+    tracker = ItemTracker(POLICY)
+    start_s = perf_counter()
+    for number in range(MOST_ANNOUNCED):
+        tracker.announce(Announcement(f"{number}", camera="side"), 0)
+    announced_s = perf_counter() - start_s
+    start_s = perf_counter()
+    show(tracker, [seen()], 0)
+    tracker.due(0, CAMERAS)
+    assert announced_s < 0.1 and perf_counter() - start_s < 0.02
 
 
 def test_nothing_waits_after_draining():

@@ -14,12 +14,12 @@ from damage_perception.gallery.references import References
 from damage_perception.kinds import KINDS
 from damage_perception.network.damage_network import Assessment, DamageNetwork
 from damage_perception.network.session import BackendError
-from damage_perception.station import Item, Plane, Station, Support, SupportWatch
+from damage_perception.station import Item, Station
 from damage_perception.verdict.camera_condition import CameraCondition
+from damage_perception.verdict.camera_watch import CameraWatch
 from damage_perception.verdict.difference import Difference, ReferenceStatus
 from damage_perception.verdict.evidence import Evidence, Sighting
 from damage_perception.verdict.geometry import ViewGeometry
-from damage_perception.verdict.image_watch import ImageWatch
 from damage_perception.verdict.picture import Picture
 from damage_perception.verdict.place import Place
 from damage_perception.verdict.policy import VerdictPolicy
@@ -78,25 +78,6 @@ class _Look:
 
 
 @dataclass
-class _Watched:
-    """One camera from frame to frame, and what its newest frame says of it as a whole."""
-
-    frame: Frame | None = None
-    support: Support = field(default_factory=lambda: Support(None))
-    faults: Reason = Reason.NONE
-    _supports: SupportWatch = field(default_factory=SupportWatch)
-    _images: ImageWatch = field(default_factory=ImageWatch)
-
-    def see(self, frame: Frame, station: Station, limits: QualityLimits) -> None:
-        """Takes in a frame. Raises StationError where it shows no plane and none is calibrated."""
-        self.frame, self.support = frame, Support(None)
-        self.faults = self._images.faults(frame, limits)
-        self.support = self._supports.find(frame, station)
-        if self.support.problem:
-            self.faults |= Reason.NOT_CALIBRATED
-
-
-@dataclass
 class Inspector:
     """Finds items, assesses them, follows them and decides.
 
@@ -121,7 +102,7 @@ class Inspector:
     def __post_init__(self) -> None:
         self.references = References(self.network)
         self._tracker = ItemTracker(self.policy)
-        self._watched = {name: _Watched() for name in self.cameras}
+        self._watches = {name: CameraWatch() for name in self.cameras}
         self._newest_ns: dict[str, int] = {}
         # Reports that go out with the next ones, whatever becomes of the frame.
         self._begun_anew: list[Report] = []
@@ -140,14 +121,14 @@ class Inspector:
         """
         self._follow_stamps(frame)
         name, mounted = frame.camera_name, self.cameras[frame.camera_name]
-        watched = self._watched[name]
-        watched.see(frame, mounted.station, self.quality)
-        support = watched.support
-        items = mounted.station.locate(frame, support.plane)
-        places = [Place.of(item, frame, support.plane, mounted.pose) for item in items]
+        watch = self._watches[name]
+        watch.take(frame, mounted.station, self.quality)
+        plane = watch.support.plane
+        items = mounted.station.locate(frame, plane)
+        places = [Place.of(item, frame, plane, mounted.pose) for item in items]
         tracks = self._tracker.follow(self.station_of(name), name, places, frame.stamp_ns, now_ns)
         waiting = [(i, t) for i, t in zip(items, tracks, strict=True) if not t.reported]
-        looks = self._look(frame, [item for item, _ in waiting], support.plane, watched.faults)
+        looks = self._look(frame, [item for item, _ in waiting], watch)
         for (_, track), look in zip(waiting, looks, strict=True):
             self._tracker.add(track, look.sighting)
             self.references.consult(track.evidence, track.sku, self.policy)
@@ -205,10 +186,9 @@ class Inspector:
         policy = replace(self.policy, frames_per_camera=1)
         cameras = frozenset((frame.camera_name,))
         station = self.cameras[frame.camera_name].station
-        watched = _Watched()
-        watched.see(frame, station, self.quality)
-        plane = watched.support.plane
-        looks = self._look(frame, station.locate(frame, plane), plane, watched.faults)
+        watch = CameraWatch()
+        watch.take(frame, station, self.quality)
+        looks = self._look(frame, station.locate(frame, watch.support.plane), watch)
         reports, differences = [], []
         for index, look in enumerate(looks):
             evidence = Evidence([look.sighting])
@@ -230,27 +210,24 @@ class Inspector:
 
     def _unseen(self, cameras: frozenset[str]) -> tuple[Picture, ...]:
         """What a camera shows where the item was not seen."""
-        frames = [self._watched[name].frame for name in sorted(cameras)]
-        seen = [Picture(f.camera_name, f.frame_id, f.color) for f in frames if f is not None]
-        return tuple(seen[:1])
+        pictures = [self._watches[name].picture() for name in sorted(cameras)]
+        return tuple(picture for picture in pictures if picture is not None)[:1]
 
     def faults_of(self, camera: str) -> Reason:
         """What is wrong with the newest frame of a camera as a whole."""
-        return self._watched[camera].faults
+        return self._watches[camera].faults
 
     def condition(self, camera: str) -> CameraCondition | None:
         """What a camera is good for by its newest frame; None before there was one."""
-        watched = self._watched[camera]
-        if watched.frame is None:
-            return None
-        roi = self.cameras[camera].station.roi
-        return CameraCondition.of(watched.frame, roi, self.quality, watched.support, watched.faults)
+        return self._watches[camera].condition(self.cameras[camera].station, self.quality)
 
-    def _detail(self, reasons: Reason, cameras: frozenset[str]) -> str:
+    def _detail(self, reasons: Reason, evidence: Evidence, cameras: frozenset[str]) -> str:
         if Reason.NOT_CALIBRATED not in reasons:
             return ""
-        told = {name: self._watched[name].support.problem for name in sorted(cameras)}
-        return "; ".join(f"camera {name}: {text}" for name, text in told.items() if text)
+        now = {name: self._watches[name].support.problem for name in cameras}
+        told = {s.camera: s.moved for s in evidence.sightings if s.moved}
+        told |= {name: text for name, text in now.items() if text}
+        return "; ".join(f"camera {name}: {text}" for name, text in sorted(told.items()))
 
     def _cameras_of(self, station: str | None) -> frozenset[str]:
         """The cameras that look at a station; all where it is not known."""
@@ -275,16 +252,14 @@ class Inspector:
         reports, self._begun_anew = self._begun_anew, []
         return reports
 
-    def _look(
-        self, frame: Frame, items: Sequence[Item], plane: Plane | None, found: Reason
-    ) -> list[_Look]:
+    def _look(self, frame: Frame, items: Sequence[Item], watch: CameraWatch) -> list[_Look]:
         """Assesses ``items``, all views of the frame in one batch.
 
-        found  what is wrong with the frame as a whole
+        watch  of the camera, which has taken in the frame
         """
         if not items:
             return []
-        views = cut_views(frame, items, plane, self.network.view_size)
+        views = cut_views(frame, items, watch.support.plane, self.network.view_size)
         assessments: list[Assessment | None] = [None] * len(views)
         problem = ""
         try:
@@ -292,7 +267,7 @@ class Inspector:
         except BackendError as error:
             problem = str(error)
         seen = zip(items, views, assessments, strict=True)
-        return [self._note(frame, *one, found, problem) for one in seen]
+        return [self._note(frame, *one, watch, problem) for one in seen]
 
     def _note(
         self,
@@ -300,10 +275,10 @@ class Inspector:
         item: Item,
         view: View,
         assessment: Assessment | None,
-        found: Reason,
+        watch: CameraWatch,
         problem: str,
     ) -> _Look:
-        found |= faults(view, item, self.quality)
+        found = watch.faults | faults(view, item, self.quality)
         regions: tuple[Region, ...] = ()
         geometry = ViewGeometry.of(frame, view.window)
         if assessment is None:
@@ -319,6 +294,7 @@ class Inspector:
             kinds=assessment.kinds if assessment else np.zeros(len(KINDS), np.float32),
             faults=found,
             problem=problem,
+            moved=watch.support.problem,
             regions=regions,
             geometry=geometry,
             picture=Picture(frame.camera_name, frame.frame_id, frame.color, item.outline),
@@ -331,7 +307,7 @@ class Inspector:
         cameras = self._cameras_of(due.station)
         missing = due.missing
         for name in cameras:
-            missing |= self.camera_faults.get(name, Reason.NONE) | self._watched[name].faults
+            missing |= self.camera_faults.get(name, Reason.NONE) | self._watches[name].faults
         report = self._decide(replace(due, missing=missing), self.policy, cameras)
         if self.reported is not None:
             self.reported(report, due.evidence)
@@ -371,6 +347,6 @@ class Inspector:
             anomaly_score=evidence.anomaly(),
             references=self.references.status(evidence, sku),
             identity=identity,
-            detail=self._detail(reasons, cameras),
+            detail=self._detail(reasons, evidence, cameras),
             pictures=evidence.pictures() or self._unseen(cameras),
         )

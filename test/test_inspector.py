@@ -314,3 +314,15 @@ def test_the_view_shows_the_item_with_its_surroundings():
     assert view.item.mean() == pytest.approx(70 * 90 / (1.4 * 90) ** 2, rel=0.1)
     assert np.median(view.height_m[view.item == 1]) == pytest.approx(0.1, abs=1e-3)
     assert view.width_m == pytest.approx(1.4 * 90 / 300 * 0.7, rel=0.05)
+
+
+def test_a_single_frame_of_a_station_that_moved_says_by_how_much_and_passes_nothing():
+    cameras = {"top": MountedCamera(Station(plane=PLANE))}
+    inspector = Inspector(ScriptedNetwork(), cameras, POLICY)
+    frame = frame_with_box()
+    moved = replace(frame, depth_m=frame.depth_m - np.float32(0.02))
+    for shown, verdict in ((frame, Verdict.PASS), (moved, Verdict.UNKNOWN)):
+        [report] = inspector.judge(shown).reports
+        assert report.verdict is verdict
+    assert Reason.NOT_CALIBRATED in report.reasons
+    assert "camera top: the support is 20 mm nearer" in report.detail

@@ -18,6 +18,7 @@ from damage_perception.image_message import (
     read_depth,
 )
 from damage_perception.inspector import Inspector
+from damage_perception.ros.conditions import Conditions
 from damage_perception.ros.health import Health
 from damage_perception.ros.pairing import Drop, Pair, Pairing
 from damage_perception.ros.problems import Problems
@@ -28,8 +29,6 @@ from damage_perception.verdict.report import Reason, Report
 
 # Deadlines are kept to this, also where no frames come.
 _TICK_S: Final = 0.02
-# How often it is told what a camera is good for.
-_CONDITION_S: Final = 0.3
 # Frames do not wait longer for calls.
 _CALLS_S: Final = 0.01
 # Reports at once as the worker stops, and what lies between: subscribers of more lose some.
@@ -103,9 +102,7 @@ class Worker:
         self._other_clocks: set[str] = set()
         self._image_faults: dict[str, Reason] = {}
         self._problems = Problems(log_error)
-        self._conditions: dict[str, CameraCondition] = {}
-        self._conditioned_s: dict[str, float] = {}
-        self._blindness = Problems(log_error)
+        self._conditions = Conditions(log_error)
         self._backend_problem = ""
         self._failure = ""
         self._stopping = False
@@ -145,7 +142,7 @@ class Worker:
 
     def condition(self, camera: str) -> CameraCondition | None:
         """What a camera was good for a moment ago; None before its first frame."""
-        return self._conditions.get(camera)
+        return self._conditions.of(camera)
 
     def _deliver_last(self, reports: Sequence[Report]) -> None:
         for start in range(0, len(reports), _LAST_AT_ONCE):
@@ -171,7 +168,7 @@ class Worker:
         if capture is not None:
             self._note_faults()
             capture = self._observe(capture)
-            self._note_condition(capture.frame.camera_name)
+            self._conditions.follow(self._inspector, capture.frame.camera_name)
             self._note_backend()
             self._health.processed(time.perf_counter() - start_s)
             self._tick()
@@ -242,20 +239,6 @@ class Worker:
             if self._pairing.is_stale(name, now_ns):
                 fault |= Reason.STALE_CAMERA
             self._inspector.camera_faults[name] = fault
-
-    def _note_condition(self, name: str) -> None:
-        now_s = time.monotonic()
-        if now_s - self._conditioned_s.get(name, -_CONDITION_S) < _CONDITION_S:
-            return
-        self._conditioned_s[name] = now_s
-        condition = self._inspector.condition(name)
-        if condition is None:
-            return
-        self._conditions[name] = condition
-        if condition.blind or condition.weak:
-            self._blindness.note(name, RuntimeError(condition.blind or condition.weak))
-        else:
-            self._blindness.clear(name)
 
     def _note_backend(self) -> None:
         problem = self._inspector.network.problem

@@ -37,6 +37,7 @@ class Sighting:
     difference  from the references of the item's sku; None where it was not compared
     view        that was assessed; None where nobody asks for it
     problem     why inference failed; empty where it did not
+    moved       why the station's calibration did not hold; empty where it did
     """
 
     camera: str
@@ -53,6 +54,7 @@ class Sighting:
     difference: Difference | None = None
     view: View | None = None
     problem: str = ""
+    moved: str = ""
 
     @property
     def usable(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from typing import Final
 
@@ -13,25 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.verdict.evidence import Evidence, Sighting
+from damage_perception.verdict.pieces import is_in_pieces, is_piece, origin_of
 from damage_perception.verdict.place import Place
 from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.report import Reason
+from damage_perception.verdict.track import Track
 
 # A reported item that no camera has shown for so long may be another one: a second report is safe,
 # none is not.
 FORGET_NS: Final = 2_000_000_000
-# Motion is not carried on for longer than this.
-LONGEST_PREDICTION_S: Final = 0.5
 # Announced items that wait to be seen; memory is not endless.
 MOST_ANNOUNCED: Final = 2000
 # So many announced items whose time is over are answered at once, and then one in so long: of
 # more a subscriber with a queue of 50 loses some, and frames wait meanwhile.
 ANSWERED_AT_ONCE: Final = 25
 ANSWERED_EVERY_NS: Final = 1_250_000
-# What two cameras show of one item overlaps at least so much of the smaller footprint.
-SAME_FOOTPRINT: Final = 0.3
-# An item from which a piece broke off shows less of its footprint than this.
-SHRUNK: Final = 0.8
 
 # One count for the process, so that no unannounced item has the id of another.
 _numbers = count(1)
@@ -61,61 +57,6 @@ class Announcement:
     def __post_init__(self) -> None:
         if not self.item_id:
             raise ValueError("announced item_id is empty; expected a name unique while it waits")
-
-
-@dataclass
-class Track:
-    """One item that was seen: where, when, and what speaks of its damage.
-
-    seen_ns     by camera, stamp of the newest image that showed it
-    touched_ns  when that came, in the tracker's clock
-    first_ns    stamp of the first image that showed it
-    origin      the item that covered its place before, from which it broke off
-    announced   whether it has a name that was announced, or had one and takes no other
-    """
-
-    station: str
-    item_id: str
-    deadline_ns: int
-    sku: str = ""
-    announced: bool = False
-    evidence: Evidence = field(default_factory=Evidence)
-    seen_ns: dict[str, int] = field(default_factory=dict)
-    touched_ns: int = 0
-    last: dict[str, Place] = field(default_factory=dict)
-    velocity: NDArray[np.float64] | None = None
-    reported: bool = False
-    first_ns: int = 0
-    origin: Track | None = None
-
-    def move(self, place: Place, now_ns: int) -> None:
-        """Takes in where a camera shows the item."""
-        before = self.last.get(place.camera)
-        if before is not None and place.stamp_ns > before.stamp_ns:
-            elapsed_s = (place.stamp_ns - before.stamp_ns) / 1e9
-            self.velocity = (place.position_m - before.position_m) / elapsed_s
-        self.last[place.camera] = place
-        self.seen_ns[place.camera] = place.stamp_ns
-        self.touched_ns = now_ns
-
-    def distance_m(self, place: Place, velocity: NDArray[np.float64], radius_m: float) -> float:
-        """How far a place is from where the item should be; infinite where it is another's.
-
-        velocity  (3,) m/s of the station, for an item that was seen once
-        radius_m  farther than this is another item
-        """
-        before = self.last.get(place.camera)
-        if before is None:
-            overlap = max(other.overlap(place) for other in self.last.values())
-            if overlap >= SAME_FOOTPRINT:
-                return (1 - overlap) * radius_m
-            before = next(iter(self.last.values()))
-        elapsed_s = (place.stamp_ns - before.stamp_ns) / 1e9
-        elapsed_s = min(max(elapsed_s, 0.0), LONGEST_PREDICTION_S)
-        motion = velocity if self.velocity is None else self.velocity
-        expected = before.position_m + motion * elapsed_s
-        distance = float(np.linalg.norm(place.position_m - expected))
-        return distance if distance <= radius_m else float("inf")
 
 
 @dataclass(frozen=True)
@@ -231,7 +172,7 @@ class ItemTracker:
             followed.append(track)
         for track in followed:
             if track.first_ns == stamp_ns and id(track) not in shown:
-                track.origin = _origin(track, tracks, shown, camera)
+                track.origin = origin_of(track, tracks, shown, camera)
         return followed
 
     def add(self, track: Track, sighting: Sighting) -> None:
@@ -257,7 +198,7 @@ class ItemTracker:
                 missing = Reason.LEFT
             else:
                 continue
-            if self._in_pieces(track):
+            if is_in_pieces(track, self._tracks, self.policy):
                 missing |= Reason.IN_PIECES
             due.append(_due(track, missing))
         self._tracks = [
@@ -321,34 +262,8 @@ class ItemTracker:
                 return False
         return True
 
-    def _together(self, one: Track, other: Track) -> bool:
-        """Whether two things are pieces of one: one broke off, or they came side by side."""
-        within = self.policy.pieces_within_m
-        if one is other or one.station != other.station or not within:
-            return False
-        if one.origin is other or other.origin is one:
-            return True
-        if abs(one.first_ns - other.first_ns) > self.policy.leave_ns:
-            return False
-        shared = one.last.keys() & other.last.keys()
-        return any(one.last[name].gap_m(other.last[name]) < within for name in shared)
-
     def _is_piece(self, track: Track) -> bool:
-        """Whether it is a piece of an item that has its name already."""
-        return any(other.announced and self._together(track, other) for other in self._tracks)
-
-    def _in_pieces(self, track: Track) -> bool:
-        """Whether an announced item is seen in pieces, of which this is one.
-
-        A piece that is seen now and then only, as noise is, does not count.
-        """
-        for other in self._tracks:
-            named, piece = (track, other) if track.announced else (other, track)
-            if named.announced and not piece.announced and self._together(named, piece):
-                often = 2 * len(piece.evidence.sightings) >= len(named.evidence.sightings)
-                if often and piece.evidence.sightings:
-                    return True
-        return False
+        return is_piece(track, self._tracks, self.policy)
 
     def _name_next(self, track: Track, camera: str) -> None:
         """Gives an item the oldest name that waits for it; a piece of a named one gets none."""
@@ -380,26 +295,6 @@ class ItemTracker:
         track.item_id, track.sku = announcement.item_id, announcement.sku
         track.deadline_ns = announcement.deadline_ns or usual_deadline_ns
         track.announced = True
-
-
-def _origin(
-    piece: Track, tracks: Sequence[Track], before: Mapping[int, Place | None], camera: str
-) -> Track | None:
-    """The item that a new one broke off from; None where it came from elsewhere.
-
-    before  where the image before showed each of ``tracks``
-
-    What is broken off lies where the item was, and the item is smaller now: on a belt the next one
-    may lie there, too.
-    """
-    place = piece.last[camera]
-    for track in tracks:
-        was, now = before[id(track)], track.last.get(camera)
-        if was is None or now is None or was is now or was.overlap(place) < SAME_FOOTPRINT:
-            continue
-        if now.area_m2() < SHRUNK * was.area_m2():
-            return track
-    return None
 
 
 def _could_be_item(track: Track) -> bool:

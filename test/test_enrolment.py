@@ -105,7 +105,7 @@ def test_kept_views_are_embedded_by_another_model(tmp_path):
 def test_a_model_of_another_size_of_view_is_given_views_of_that_size(tmp_path, size):
     store, inspector = GalleryStore.open(tmp_path / "gallery"), color_inspector()
     [kept] = shown(("a", GREEN))
-    enrol(store, "tea", [kept], inspector, "me", force=True)
+    enrol(lambda create: store, "tea", [kept], inspector, "me", force=True)
     network, given = inspector.network, []
 
     class other(network.card):

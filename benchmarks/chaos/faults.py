@@ -106,7 +106,18 @@ def _lower_half(shot: Shot, lower: ColorImage) -> ColorImage:
     return color
 
 
-def _torn(shot: Shot, before: Before) -> ColorImage:
+class _Torn:
+    """The lower half of the colour is still the one of the image before, to the bit."""
+
+    def __init__(self) -> None:
+        self._newest: ColorImage | None = None
+
+    def __call__(self, shot: Shot, before: Before) -> Shot:
+        newest, self._newest = self._newest, shot.color
+        return shot if newest is None else replace(shot, color=_lower_half(shot, newest))
+
+
+def _half_of_former(shot: Shot, before: Before) -> ColorImage:
     former = before.former.frames[0] if before.former else before.scenery.empty[0]
     return _lower_half(shot, before.noise.color(former.color))
 
@@ -214,7 +225,8 @@ _ALL: Final = (
         _colored(lambda shot, before: _lower_half(shot, np.zeros_like(shot.color))),
         blind=True,
     ),
-    Fault("colour_torn", _colored(_torn), blind=True),
+    Fault("colour_torn", _Torn(), blind=True),
+    Fault("colour_half_of_former", _colored(_half_of_former)),
     Fault("camera_frozen", _frozen, seconds=10, blind=True),
     Fault("depth_stopped", lambda shot, before: replace(shot, depth_m=None), blind=True),
     Fault(
@@ -235,6 +247,6 @@ _ALL: Final = (
     Fault("kill_9", begin=_kill, seconds=0.1, loses=True),
     Fault("images_100hz", rate_hz=100),
     Fault("fuzzed_images", each=_fuzz),
-    Fault("item_in_two_pieces", _in_two),
+    Fault("item_in_two_pieces", _in_two, blind=True),
 )
 FAULTS: Final = {fault.name: fault for fault in _ALL}

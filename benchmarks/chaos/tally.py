@@ -137,21 +137,24 @@ def _recovered_s(cell: Cell, answers: Sequence[Sequence[Heard]]) -> float | None
 
 
 def _worst(cell: Cell) -> str:
-    """The worst level that was told and the text that came with it most often."""
+    """The worst level that was told, and of each part that told it the most frequent text."""
     if cell.detector.exit_status is not None:
         return f"the process ended with status {cell.detector.exit_status}"
     statuses = [status for heard in cell.diagnostics for status in heard.message.status]
     worst = max((status.level for status in statuses), default=DiagnosticStatus.OK)
     if worst == DiagnosticStatus.OK:
         return "ok"
-    texts = [
-        f"{status.name.rpartition(': ')[2]}: {status.message}"
-        for status in statuses
-        if status.level == worst
-    ]
-    # Texts that differ by their numbers alone are one.
+    told: dict[str, list[str]] = {}
+    for status in statuses:
+        if status.level == worst:
+            told.setdefault(status.name.rpartition(": ")[2], []).append(status.message)
+    parts = "; ".join(f"{part}: {_usual(texts)}" for part, texts in sorted(told.items()))
+    return f"{_LEVELS[worst]}: {parts}".replace("|", "/")
+
+
+def _usual(texts: Sequence[str]) -> str:
+    """The most frequent one; texts that differ by their numbers alone are one."""
     kinds = Counter(re.sub(r"\d+", "", text) for text in texts)
     kind = kinds.most_common(1)[0][0]
     text = next(text for text in texts if re.sub(r"\d+", "", text) == kind)
-    text = text if len(text) <= _TEXT else text[: _TEXT - 1] + "…"
-    return f"{_LEVELS[worst]}: {text}".replace("|", "/")
+    return text if len(text) <= _TEXT else text[: _TEXT - 1] + "…"

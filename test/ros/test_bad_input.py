@@ -51,7 +51,8 @@ def report_after(cell, item_id, beat):
 
 def drops(cell, camera="camera"):
     _, _, values = cell.status(f"camera {camera}")
-    return {k.removeprefix("dropped_"): int(v) for k, v in values.items() if k != "age_ms"}
+    dropped = "dropped_"
+    return {k.removeprefix(dropped): int(v) for k, v in values.items() if k.startswith(dropped)}
 
 
 def unreadable(change):

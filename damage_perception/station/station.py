@@ -46,6 +46,10 @@ class Station:
             raise StationError(f"min_height_m is {self.min_height_m}; expected metres, positive")
         if not (np.isfinite(self.min_area_m2) and self.min_area_m2 >= 0):
             raise StationError(f"min_area_m2 is {self.min_area_m2}; expected square metres")
+        for name, unit in (("max_offset_mm", "millimetres"), ("max_tilt_deg", "degrees")):
+            value = getattr(self, name)
+            if not (np.isfinite(value) and value > 0):
+                raise StationError(f"{name} is {value}; expected {unit}, positive")
         if self.max_items < 1:
             raise StationError(f"max_items is {self.max_items}; expected 1 or more")
 

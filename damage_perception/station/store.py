@@ -19,6 +19,8 @@ _LIMITS: dict[str, type] = {
     "min_area_m2": float,
     "max_items": int,
     "separate_touching": bool,
+    "max_offset_mm": float,
+    "max_tilt_deg": float,
 }
 _CAMERA = ("width", "height", "fx", "fy", "cx", "cy")
 _KEYS = ("plane", "camera", "region_of_interest", *_LIMITS)

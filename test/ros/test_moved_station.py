@@ -136,3 +136,14 @@ def test_what_is_larger_than_the_region_is_reported_and_takes_no_name(cell):
     )
     assert unnamed[0].verdict == UNKNOWN
     assert unnamed[0].reasons & DamageReport.REASON_NOT_LOCATED
+
+
+def test_a_station_that_is_calibrated_anew_passes_items_again(cell):
+    # The last one: the station stays as it is calibrated here.
+    empty(cell, nearer_m=0.04)
+    answer = cell.calibrate("camera")
+    cell.until(answer.done, beat=lambda: show(cell, None, nearer_m=0.04), timeout_s=15)
+    assert answer.result().success, answer.result().message
+    cell.announce("calibrated anew")
+    report = cell.report_on("calibrated anew", beat=lambda: show(cell, nearer_m=0.04))
+    assert (report.verdict, report.reasons, report.detail) == (PASS, 0, "")

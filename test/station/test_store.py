@@ -1,10 +1,14 @@
 """Stations survive the round trip through their file; a wrong file is refused with its cause."""
 
+import re
+
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from damage_perception.frame import CameraModel
 from damage_perception.station import (
     Plane,
     RegionOfInterest,
@@ -114,3 +118,31 @@ def test_a_file_that_is_no_station_file_is_not_overwritten(tmp_path):
     with pytest.raises(StationError):
         save_stations(path, {"left": Station()})
     assert path.read_text() == "ros__parameters: {}\n"
+
+
+def test_intrinsics_of_the_calibration_are_kept(tmp_path):
+    camera = CameraModel(640, 480, 525.5, 526.0, 319.5, 239.25)
+    path = tmp_path / "station.yaml"
+    save_stations(
+        path, {"top": Station(plane=Plane(np.array([0.0, 0.0, -1.0]), 0.8), camera=camera)}
+    )
+    assert load_station(path, "top").camera == camera
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"fx": "wide"}, "camera.fx is 'wide'"),
+        ({"fx": -1.0}, "camera intrinsics"),
+        ({"width": 640.5}, "camera.width is 640.5"),
+        ({"skew": 0.0}, "unknown keys"),
+        ({"fy": None}, "camera has no fy"),
+    ],
+)
+def test_intrinsics_that_are_none_are_named(tmp_path, change, said):
+    camera = {"width": 640, "height": 480, "fx": 525.0, "fy": 525.0, "cx": 320.0, "cy": 240.0}
+    camera = {k: v for k, v in (camera | change).items() if v is not None}
+    path = tmp_path / "station.yaml"
+    path.write_text(yaml.safe_dump({"stations": {"top": {"plane": None, "camera": camera}}}))
+    with pytest.raises(StationError, match=re.escape(said)):
+        load_station(path, "top")

@@ -107,14 +107,17 @@ def _lower_half(shot: Shot, lower: ColorImage) -> ColorImage:
 
 
 class _Torn:
-    """The lower half of the colour is still the one of the image before, to the bit."""
+    """Every second image: the lower half of the colour is that of the image before, to the bit."""
 
     def __init__(self) -> None:
         self._newest: ColorImage | None = None
 
     def __call__(self, shot: Shot, before: Before) -> Shot:
-        newest, self._newest = self._newest, shot.color
-        return shot if newest is None else replace(shot, color=_lower_half(shot, newest))
+        newest, self._newest = self._newest, None
+        if newest is not None:
+            return replace(shot, color=_lower_half(shot, newest))
+        self._newest = shot.color
+        return shot
 
 
 def _half_of_former(shot: Shot, before: Before) -> ColorImage:
@@ -225,7 +228,7 @@ _ALL: Final = (
         _colored(lambda shot, before: _lower_half(shot, np.zeros_like(shot.color))),
         blind=True,
     ),
-    Fault("colour_torn", _Torn(), blind=True),
+    Fault("colour_torn", _Torn()),
     Fault("colour_half_of_former", _colored(_half_of_former)),
     Fault("camera_frozen", _frozen, seconds=10, blind=True),
     Fault("depth_stopped", lambda shot, before: replace(shot, depth_m=None), blind=True),

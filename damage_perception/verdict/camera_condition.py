@@ -87,10 +87,6 @@ class CameraCondition:
         self, has_depth: bool, dark_share: float, limits: QualityLimits, faults: Reason
     ) -> CameraCondition:
         blind, weak = [], []
-        if faults & Reason.FROZEN:
-            blind.append("the camera repeats its images to the bit: start its driver again")
-        if faults & Reason.COLOR_MISMATCH:
-            blind.append("the colour image is noise or torn: check cable and driver")
         if self.lost_share > _BLIND_SHARE:
             black = 2 * dark_share > self.lost_share
             blind.append(
@@ -104,6 +100,10 @@ class CameraCondition:
                 f"{self.lost_share:.0%} of the colour image are too dark or too bright: check "
                 "light and exposure"
             )
+        if faults & Reason.FROZEN:
+            blind.append("the camera repeats its images to the bit: start its driver again")
+        if faults & Reason.COLOR_MISMATCH:
+            blind.append("the colour image is noise or torn: check cable and driver")
         blind += self._without_depth(has_depth) if limits.require_depth else []
         if not blind and limits.require_depth and self.depth_share < limits.min_depth_share:
             weak.append(

@@ -28,7 +28,7 @@ from damage_perception.verdict.quality import QualityLimits, faults
 from damage_perception.view import cut_views
 
 CAMERA = CameraModel(640, 480, 525.0, 525.0, 319.5, 239.5)
-VIEW_SIZE, VARIATIONS = 320, 40
+VIEW_SIZE, VARIATIONS = 320, 80
 
 
 @dataclass(frozen=True)

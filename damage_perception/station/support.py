@@ -28,8 +28,8 @@ MIN_SUPPORT_SHARE: Final = 0.05
 # Nothing lies under a support: more readings below it than on it are the support itself.
 MIN_BELOW_SHARE: Final = 0.2
 REFINEMENTS: Final = 8
-CONVERGED_M: Final = 0.0002
-SAMPLES: Final = 2000
+CONVERGED_M: Final = 0.0005
+SAMPLES: Final = 1500
 # A tilt that lifts what is seen of the support by less than this is noise.
 LEAST_LIFT_M: Final = 0.001
 # Share of the image's width by which intrinsics of one calibration differ at most.
@@ -125,14 +125,16 @@ def _refined(points: Points, start: Plane, calibrated: Plane) -> Support | None:
         if seen < MIN_SUPPORT_SHARE or under > max(seen, MIN_BELOW_SHARE):
             return None
         normal, offset = least_squares(points[on], noise[on])
-        before, plane = plane, _level_where_unsure(Plane(normal, offset), calibrated, points[on])
-        step = points[on] @ (plane.normal - before.normal) + plane.offset_m - before.offset_m
+        fitted = _level_where_unsure(Plane(normal, offset), calibrated, points[on])
+        step = points[on] @ (fitted.normal - plane.normal) + fitted.offset_m - plane.offset_m
         if np.abs(step).max() < CONVERGED_M:
+            # The same object: images computed from a plane are kept with it.
             break
+        plane = fitted
     centre = points[on].mean(axis=0)
     offset_m = float(centre @ calibrated.normal + calibrated.offset_m)
-    offset_m -= float(centre @ plane.normal + plane.offset_m)
-    cosine = np.clip(plane.normal @ calibrated.normal, -1.0, 1.0)
+    offset_m -= float(centre @ fitted.normal + fitted.offset_m)
+    cosine = np.clip(fitted.normal @ calibrated.normal, -1.0, 1.0)
     return Support(plane, offset_m, float(np.degrees(np.arccos(cosine))), seen)
 
 

@@ -42,7 +42,7 @@ _BITS: Final = 4
 _LEAST_SHOWN: Final = 0.15
 _LEAST_SHOWN_OF_PART: Final = 0.01
 _LEAST_SHOWN_LIKE_GROUND: Final = 0.55
-_LIKE_GROUND: Final = 0.7
+_LIKE_GROUND: Final = 0.75
 # An item of which so many rows are blank was not seen.
 _MOST_BLANK: Final = 0.1
 
@@ -77,9 +77,13 @@ def agreement_of(view: View) -> Agreement:
     """Whether the colours of ``view`` show the item of its mask, which depth gave."""
     side = len(view.item)
     step = max(1, round(side / _SIDE))
-    small = (side // step, side // step)
-    color = np.asarray(cv2.resize(view.color, small, interpolation=cv2.INTER_AREA), np.uint8)
-    thin = np.s_[step // 2 : small[0] * step : step, step // 2 : small[0] * step : step]
+    # A whole number of pixels becomes one, which takes a third of the time.
+    small, whole = side // step, side // step * step
+    color = np.asarray(
+        cv2.resize(view.color[:whole, :whole], (small, small), interpolation=cv2.INTER_AREA),
+        np.uint8,
+    )
+    thin = np.s_[step // 2 : whole : step, step // 2 : whole : step]
     item, height = np.ascontiguousarray(view.item[thin]), view.height_m[thin]
     blank = _blank_share(color, item)
     low = (np.abs(height) < _GROUND_M) | (height == UNKNOWN_HEIGHT_M)
@@ -94,7 +98,7 @@ def agreement_of(view: View) -> Agreement:
         return Agreement(blank=blank)
     pixels = color.astype(np.float32)
     edges = _grown(_contrast(color), _NEAR)
-    usual = float(np.percentile(edges[beside], 90))
+    usual = float(_nine_tenths(edges[beside]))
     shown = edges[rows, columns] > _EDGE_FACTOR * usual + 1.0
     spread = float(pixels[beside].std(axis=0).max())
     steps = _step(pixels, item, ground, rows, columns)
@@ -123,6 +127,12 @@ def _colors(color: NDArray[np.uint8], where: NDArray[np.bool_]) -> NDArray[np.fl
     upper = (color[where] >> (8 - _BITS)).astype(np.intp)
     code = (upper[:, 0] << (2 * _BITS)) | (upper[:, 1] << _BITS) | upper[:, 2]
     return np.bincount(code, minlength=1 << (3 * _BITS)) / max(len(code), 1)
+
+
+def _nine_tenths(values: Mask) -> int:
+    """What nine in ten of (N,) bytes do not exceed."""
+    counts = np.cumsum(np.bincount(values, minlength=256))
+    return int(np.searchsorted(counts, 0.9 * counts[-1]))
 
 
 def _outline(item: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

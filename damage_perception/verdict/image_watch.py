@@ -14,11 +14,13 @@ from damage_perception.verdict.report import Reason
 
 # Every so many rows are compared; where all are equal, the whole images are.
 _ROW_STRIDE: Final = 4
+# What is looked at of a row first; with noise the rest need not be.
+_COLUMN_STRIDE: Final = 16
 # So many rows of an image that are equal to those before, over live depth, are a torn image.
 _TORN_SHARE: Final = 0.1
 # Noise: most patches of neighbouring pixels have nothing in common, along rows and columns.
 _PATCH: Final = 32
-_PATCH_STRIDE: Final = 4
+_LINE_STRIDE: Final = 24
 _UNRELATED: Final = 0.75
 _NOISE_LEVELS: Final = 15.0
 _NOISE_SHARE: Final = 0.5
@@ -89,9 +91,7 @@ class ImageWatch:
 
 def is_noise(color: ColorImage) -> bool:
     """Whether most of an image is noise: strong differences that neighbours do not share."""
-    return _is_noise(color[:: _PATCH * _PATCH_STRIDE // 8, :, 1]) and _is_noise(
-        color[:, :: _PATCH * _PATCH_STRIDE // 8, 1].T
-    )
+    return _is_noise(color[::_LINE_STRIDE, :, 1]) and _is_noise(color[:, ::_LINE_STRIDE, 1].T)
 
 
 def _is_noise(lines: NDArray[np.uint8]) -> bool:
@@ -108,8 +108,11 @@ def _is_noise(lines: NDArray[np.uint8]) -> bool:
 
 def _equal_rows(one: ColorImage, other: ColorImage) -> NDArray[np.bool_]:
     """(rows,) whether every _ROW_STRIDE-th row is equal to the bit."""
-    equal = one[::_ROW_STRIDE] == other[::_ROW_STRIDE]
-    return np.asarray(equal.all(axis=(1, 2)))
+    thin = np.s_[::_ROW_STRIDE, ::_COLUMN_STRIDE]
+    likely = np.asarray((one[thin] == other[thin]).all(axis=(1, 2)))
+    rows = np.flatnonzero(likely) * _ROW_STRIDE
+    likely[likely] = (one[rows] == other[rows]).all(axis=(1, 2))
+    return likely
 
 
 def _same_depth(before: Frame, now: Frame) -> bool:

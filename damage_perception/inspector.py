@@ -285,6 +285,7 @@ class Inspector:
             found |= Reason.BACKEND_FAULT
         elif assessment.probability >= self.policy.threshold:
             regions = find_regions(assessment.maps, geometry)
+        watch.judged(found)
         sighting = Sighting(
             camera=frame.camera_name,
             frame_id=frame.frame_id,
@@ -348,5 +349,5 @@ class Inspector:
             references=self.references.status(evidence, sku),
             identity=identity,
             detail=self._detail(reasons, evidence, cameras),
-            pictures=evidence.pictures() or self._unseen(cameras),
+            pictures=evidence.pictures(verdict is Verdict.DIVERT) or self._unseen(cameras),
         )

@@ -166,7 +166,7 @@ class Worker:
         pair = self._pairing.take(self._now_ns())
         capture = None if pair is None else self._capture(pair)
         if capture is not None:
-            self._note_faults()
+            self._note_faults(judged=capture.frame.camera_name)
             capture = self._observe(capture)
             self._conditions.follow(self._inspector, capture.frame.camera_name)
             self._note_backend()
@@ -230,12 +230,17 @@ class Worker:
             self._models[name] = model
         return self._models[name]
 
-    def _note_faults(self, of_all: Reason = Reason.NONE) -> None:
+    def _note_faults(self, of_all: Reason = Reason.NONE, judged: str = "") -> None:
+        """Takes down what is wrong with every camera.
+
+        judged  the camera whose next frame is about to be: its last one says nothing of that
+        """
         now_ns = self._now_ns()
         for name in self._inspector.cameras:
             fault = of_all | self._image_faults.get(name, Reason.NONE)
             # Kept with the cameras, so that an inspection on request, too, knows of a frozen one.
-            fault |= self._inspector.faults_of(name)
+            if name != judged:
+                fault |= self._inspector.faults_of(name)
             if self._pairing.is_stale(name, now_ns):
                 fault |= Reason.STALE_CAMERA
             self._inspector.camera_faults[name] = fault

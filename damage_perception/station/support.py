@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from damage_perception.frame import CameraModel, Frame
 from damage_perception.station.fit import (
-    TALLEST_ITEM_M,
     depth_noise_m,
     fit_plane,
     least_squares,
@@ -27,12 +26,14 @@ from damage_perception.station.station import Station
 MIN_SUPPORT_SHARE: Final = 0.05
 # Nothing lies under a support: more readings below it than on it are the support itself.
 MIN_BELOW_SHARE: Final = 0.2
+# Further down it is the floor beside a table.
+BELOW_M: Final = 0.06
 REFINEMENTS: Final = 8
 CONVERGED_M: Final = 0.0005
 SAMPLES: Final = 1500
 # A tilt that lifts what is seen of the support by less than this is noise.
 LEAST_LIFT_M: Final = 0.001
-# Share of the image's width by which intrinsics of one calibration differ at most.
+# Share of the image's larger side by which intrinsics of one calibration differ at most.
 INTRINSICS_TOLERANCE: Final = 0.005
 
 Points = NDArray[np.float64]
@@ -120,7 +121,7 @@ def _refined(points: Points, start: Plane, calibrated: Plane) -> Support | None:
     for _ in range(REFINEMENTS):
         height = points @ plane.normal + plane.offset_m
         on = np.abs(height) < 3.0 * noise
-        below = (height < -3.0 * noise) & (height > -TALLEST_ITEM_M)
+        below = (height < -3.0 * noise) & (height > -BELOW_M)
         seen, under = float(on.mean()), float(below.mean())
         if seen < MIN_SUPPORT_SHARE or under > max(seen, MIN_BELOW_SHARE):
             return None

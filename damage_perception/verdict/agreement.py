@@ -90,12 +90,13 @@ def agreement_of(view: View) -> Agreement:
     ground = low.view(np.uint8) & (1 - _grown(item, _NEAR))
     beside = (ground & _grown(item, _AROUND)) > 0
     rows, columns = _outline(item)
-    # White on white that is overexposed is told by the exposure, and by nothing here.
-    told = color[rows, columns].min(axis=1) < _OVEREXPOSED
-    rows, columns = rows[told], columns[told]
     if np.count_nonzero(beside) < _LEAST_GROUND or len(rows) < _LEAST_OUTLINE:
         # Nothing to hold it against: neighbours all around, or hardly an item.
         return Agreement(blank=blank)
+    # Where white on white is overexposed no edge is to be expected.
+    told = color[rows, columns].min(axis=1) < _OVEREXPOSED
+    if 2 * np.count_nonzero(told) >= max(len(told), 2 * _LEAST_OUTLINE):
+        rows, columns = rows[told], columns[told]
     pixels = color.astype(np.float32)
     edges = _grown(_contrast(color), _NEAR)
     usual = float(_nine_tenths(edges[beside]))

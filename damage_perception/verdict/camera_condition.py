@@ -21,6 +21,10 @@ _WEAK_SHARE: Final = 0.6
 # Grey levels between the 5th and the 95th percentile below which an image is one grey.
 _LEAST_CONTRAST: Final = 2.0
 _LEAST_DEPTH: Final = 0.02
+_UNSEEN: Final = (
+    "the colour image does not show an item that the depth image shows: check that both are of one "
+    "camera, registered and live"
+)
 
 
 @dataclass(frozen=True)
@@ -54,10 +58,12 @@ class CameraCondition:
         limits: QualityLimits,
         support: Support,
         faults: Reason,
+        unseen: bool = False,
     ) -> CameraCondition:
         """The condition of the camera of ``frame``.
 
         faults  of the frame as a whole
+        unseen  whether the newest item that depth showed was not seen in colour
         """
         left, top, right, bottom = roi.pixels(frame.camera.width, frame.camera.height)
         stride = max(1, max(right - left, bottom - top) // _SAMPLED)
@@ -81,7 +87,10 @@ class CameraCondition:
             float(np.percentile(np.abs(edges), 99)),
             support,
         )
-        return seen._judged(frame.depth_m is not None, float(dark.mean()), limits, faults)
+        seen = seen._judged(frame.depth_m is not None, float(dark.mean()), limits, faults)
+        if unseen and not seen.blind and not seen.weak:
+            return replace(seen, weak=_UNSEEN)
+        return seen
 
     def _judged(
         self, has_depth: bool, dark_share: float, limits: QualityLimits, faults: Reason
@@ -111,7 +120,10 @@ class CameraCondition:
                 "distance, light and region_of_interest"
             )
         if self.support.problem:
-            blind.append(f"{self.support.problem}: empty the station and call ~/calibrate_station")
+            blind.append(
+                f"{self.support.problem}: clear the view; where camera or station moved, empty the "
+                "station and call ~/calibrate_station"
+            )
         return replace(self, blind="; ".join(blind), weak="; ".join(weak))
 
     def _without_depth(self, has_depth: bool) -> list[str]:

@@ -22,6 +22,7 @@ class CameraWatch:
         self.support = Support(None)
         self.faults = Reason.NONE
         self._frame: Frame | None = None
+        self._unseen = False
         self._supports = SupportWatch()
         self._images = ImageWatch()
 
@@ -33,11 +34,17 @@ class CameraWatch:
         if self.support.problem:
             self.faults |= Reason.NOT_CALIBRATED
 
+    def judged(self, faults: Reason) -> None:
+        """Takes down what was wrong with the view of an item in the newest frame."""
+        self._unseen = Reason.COLOR_MISMATCH in faults
+
     def condition(self, station: Station, limits: QualityLimits) -> CameraCondition | None:
         """What the camera is good for; None before its first frame."""
         if self._frame is None:
             return None
-        return CameraCondition.of(self._frame, station.roi, limits, self.support, self.faults)
+        return CameraCondition.of(
+            self._frame, station.roi, limits, self.support, self.faults, self._unseen
+        )
 
     def picture(self) -> Picture | None:
         """What it shows now; None before its first frame."""

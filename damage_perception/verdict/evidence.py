@@ -190,11 +190,11 @@ class Evidence:
             return tuple(sorted(self.sightings, key=lambda s: s.stamp_ns)[-1:])
         return tuple(max(seen, key=self._clearness) for seen in usable.values())
 
-    def pictures(self) -> tuple[Picture, ...]:
-        """One of each camera that saw damage; otherwise one of a sighting that decided."""
+    def pictures(self, damaged: bool) -> tuple[Picture, ...]:
+        """One of a sighting that decided; where damage decided, one of each camera that saw it."""
         deciding = self.deciding()
-        damaged = tuple(s.picture for s in deciding if s.regions and s.picture)
-        return damaged or tuple(s.picture for s in deciding if s.picture)[:1]
+        seen = tuple(s.picture for s in deciding if damaged and s.regions and s.picture)
+        return seen or tuple(s.picture for s in deciding if s.picture)[:1]
 
     def keep_pictures(self) -> None:
         """Lets go of all pictures but those of the sightings that decide: an image is large."""

@@ -24,6 +24,7 @@ _LINE_STRIDE: Final = 24
 _UNRELATED: Final = 0.75
 _NOISE_LEVELS: Final = 15.0
 _NOISE_SHARE: Final = 0.5
+_LAGS: Final = range(2, 13)
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,10 @@ class ImageWatch:
         if limits.check_color and is_noise(frame.color):
             found |= Reason.COLOR_MISMATCH
         if limits.frozen_after_ns:
-            found |= self._repeated(frame, limits.frozen_after_ns)
+            found |= self._repeated(frame, limits.frozen_after_ns, limits.check_color)
         return found
 
-    def _repeated(self, frame: Frame, frozen_after_ns: int) -> Reason:
+    def _repeated(self, frame: Frame, frozen_after_ns: int, check_color: bool) -> Reason:
         before, stamp_ns = self._before, frame.stamp_ns
         fresh = _Repeated(frame, stamp_ns, stamp_ns)
         self._before = fresh
@@ -84,7 +85,7 @@ class ImageWatch:
             and stamp_ns - self._before.depth_since_ns > frozen_after_ns
         ):
             return Reason.FROZEN
-        if live_depth and _is_torn(rows, before.frame, frame):
+        if check_color and live_depth and _is_torn(rows, before.frame, frame):
             return Reason.COLOR_MISMATCH
         return Reason.NONE
 
@@ -103,7 +104,14 @@ def _is_noise(lines: NDArray[np.uint8]) -> bool:
     variance = patches.var(axis=1)
     apart = np.square(np.diff(patches, axis=1)).mean(axis=1) / 2
     noisy = (apart > _UNRELATED * variance) & (apart > _NOISE_LEVELS**2)
-    return float(noisy.mean()) > _NOISE_SHARE
+    if float(noisy.mean()) <= _NOISE_SHARE:
+        return False
+    # A mesh or a fine print repeats itself a few pixels on.
+    total = float(variance.mean())
+    return all(
+        float(np.square(patches[:, lag:] - patches[:, :-lag]).mean()) / 2 > _UNRELATED * total
+        for lag in _LAGS
+    )
 
 
 def _equal_rows(one: ColorImage, other: ColorImage) -> NDArray[np.bool_]:

@@ -11,6 +11,8 @@ from damage_perception.verdict.track import SAME_FOOTPRINT, Track
 
 # An item from which a piece broke off shows less of its footprint than this.
 SHRUNK: Final = 0.8
+# What is first seen farther apart in time comes one after the other, as on a belt.
+TOGETHER_NS: Final = 100_000_000
 
 
 def is_piece(track: Track, tracks: Sequence[Track], policy: VerdictPolicy) -> bool:
@@ -45,9 +47,10 @@ def origin_of(
     place = piece.last[camera]
     for track in tracks:
         was, now = before[id(track)], track.last.get(camera)
-        if was is None or now is None or was is now or was.overlap(place) < SAME_FOOTPRINT:
+        if was is None or now is None or was.overlap(place) < SAME_FOOTPRINT:
             continue
-        if now.area_m2() < SHRUNK * was.area_m2():
+        # Where it is not in this image at all, the pieces are all that is left of it.
+        if was is now or now.area_m2() < SHRUNK * was.area_m2():
             return track
     return None
 
@@ -59,7 +62,7 @@ def _together(one: Track, other: Track, policy: VerdictPolicy) -> bool:
         return False
     if one.origin is other or other.origin is one:
         return True
-    if abs(one.first_ns - other.first_ns) > policy.leave_ns:
+    if abs(one.first_ns - other.first_ns) > TOGETHER_NS:
         return False
     shared = one.last.keys() & other.last.keys()
     return any(one.last[name].gap_m(other.last[name]) < within for name in shared)

@@ -17,7 +17,7 @@ LONGEST_PREDICTION_S: Final = 0.5
 SAME_FOOTPRINT: Final = 0.3
 
 
-@dataclass
+@dataclass(eq=False)
 class Track:
     """One item that was seen: where, when, and what speaks of its damage.
 

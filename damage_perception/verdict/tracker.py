@@ -91,8 +91,9 @@ class ItemTracker:
         # By id, oldest first.
         self._announced: dict[str, _Waiting] = {}
         self._looked_ns: dict[str, int] = {}
-        # Where a camera that begins anew saw what has its name.
+        # Where each camera saw what had its name, before it was lost sight of or began anew.
         self._had_names: dict[str, list[Place]] = {}
+        self._anew_ns: dict[str, int] = {}
         self._answers, self._answers_ns = ANSWERED_AT_ONCE, 0
 
     def announce(self, announcement: Announcement, now_ns: int) -> None:
@@ -147,7 +148,7 @@ class ItemTracker:
             if track.station == station and not self._left(track, camera, stamp_ns)
         ]
         self._looked_ns[camera] = stamp_ns
-        had_names = self._had_names.pop(camera, [])
+        had_names = self._names_had(camera, stamp_ns)
         velocity = _common_velocity(tracks)
         pairs = sorted(
             (track.distance_m(place, velocity, self.policy.join_radius_m), p, t)
@@ -166,7 +167,7 @@ class ItemTracker:
             else:
                 deadline = now_ns + self.policy.deadline_ns
                 track = Track(station, f"item-{next(_numbers)}", deadline, first_ns=stamp_ns)
-                track.announced = any(self._is_near(place, before) for before in had_names)
+                track.announced = any(self._is_near(place, had) for had in had_names)
                 self._tracks.append(track)
             track.move(place, now_ns)
             followed.append(track)
@@ -201,12 +202,7 @@ class ItemTracker:
             if is_in_pieces(track, self._tracks, self.policy):
                 missing |= Reason.IN_PIECES
             due.append(_due(track, missing))
-        self._tracks = [
-            track
-            for track in self._tracks
-            if not track.reported
-            or not (self._left(track) or now_ns - track.touched_ns > FORGET_NS)
-        ]
+        self._forget(now_ns)
         return due
 
     def restart(self, camera: str) -> list[Due]:
@@ -217,16 +213,43 @@ class ItemTracker:
         before = [track for track in self._tracks if camera in track.last]
         self._tracks = [track for track in self._tracks if camera not in track.last]
         self._looked_ns.pop(camera, None)
-        named = [track for track in before if track.reported or track.announced]
-        self._had_names[camera] = [track.last[camera] for track in named]
+        self._remember(before)
         return [_due(track, Reason.STOPPED) for track in before if not track.reported]
 
     def drain(self) -> list[Due]:
         """Every item still waiting, as the node stops: nothing goes unanswered."""
         waiting = [_due(track, Reason.STOPPED) for track in self._tracks if not track.reported]
         waiting += [_never_seen(entry, Reason.STOPPED) for entry in self._announced.values()]
+        self._remember(self._tracks)
         self._tracks, self._announced, self._looked_ns = [], {}, {}
         return waiting
+
+    def _forget(self, now_ns: int) -> None:
+        """Follows no longer what was reported and has left, or was lost sight of."""
+        reported = [track for track in self._tracks if track.reported]
+        left = [track for track in reported if self._left(track)]
+        lost = [t for t in reported if t not in left and now_ns - t.touched_ns > FORGET_NS]
+        self._remember(lost)
+        self._tracks = [t for t in self._tracks if t not in left and t not in lost]
+        for track in self._tracks:
+            if track.origin in left or track.origin in lost:
+                track.origin = None
+
+    def _remember(self, tracks: Sequence[Track]) -> None:
+        """Keeps where things with a name lie: what is seen there next takes no other one."""
+        for track in tracks:
+            if track.reported or track.announced:
+                for camera, place in track.last.items():
+                    self._had_names.setdefault(camera, []).append(place)
+                    self._anew_ns.pop(camera, None)
+
+    def _names_had(self, camera: str, stamp_ns: int) -> list[Place]:
+        """Where a camera saw what has its name, for as long as an item may be out of sight."""
+        places = self._had_names.get(camera, [])
+        if places and stamp_ns - self._anew_ns.setdefault(camera, stamp_ns) > self.policy.leave_ns:
+            del self._had_names[camera]
+            return []
+        return places
 
     def _expired(self, now_ns: int) -> list[_Waiting]:
         """Those to answer now, longest overdue first."""

@@ -99,6 +99,17 @@ def test_thin_items_do_not_hide_a_support_that_sank_below_them():
     assert "20 mm farther from" in support.problem
 
 
+def test_a_large_item_on_a_tray_beside_which_the_floor_is_seen_is_no_station_that_moved():
+    frame = frame_of(CALIBRATED, [(0.0, 0.0, (0.42, 0.32, 0.1))])
+    depth = frame.depth_m.copy()
+    floor = frame_of(tilted_plane(20.0, 0.85), []).depth_m
+    depth[:, :120], depth[:, -60:] = floor[:, :120], floor[:, -60:]
+    beside = replace(frame, depth_m=depth)
+    support = SupportWatch().find(beside, STATION)
+    assert not support.problem and abs(support.offset_m) < 0.001
+    assert len(STATION.locate(beside, support.plane)) == 1
+
+
 def test_other_intrinsics_than_those_of_the_calibration_are_noticed():
     frame = frame_of(CALIBRATED)
     station = replace(STATION, camera=frame.camera)

@@ -50,7 +50,7 @@ def test_an_item_is_seen_on_any_ground(under, item, shadow):
 
 
 @pytest.mark.parametrize("pattern", [False, True])
-@pytest.mark.parametrize("level", [20, 120, 235])
+@pytest.mark.parametrize("level", [20, 120, 235, 247])
 def test_an_empty_station_in_colour_shows_no_item(level, pattern):
     agreement = agreement_of(view_of(ground(level, pattern)))
     assert not agreement.holds

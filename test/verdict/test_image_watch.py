@@ -105,6 +105,13 @@ def test_noise_is_no_image(seed):
     assert faults(noisy, limits=QualityLimits(check_color=False)) == [Reason.NONE]
 
 
+@pytest.mark.parametrize("pitch", [2, 3, 4, 5, 8])
+def test_a_mesh_or_a_fine_pattern_is_no_noise(pitch):
+    rows, columns = np.indices((240, 320)) // (pitch / 2)
+    grey = 120 + 60 * ((rows + columns) % 2) + np.random.default_rng(0).normal(0, 2, (240, 320))
+    assert not is_noise(np.repeat(grey[..., None], 3, axis=2).astype(np.uint8))
+
+
 def test_photographs_are_no_noise(recordings):
     import cv2
 

@@ -554,3 +554,83 @@ def test_the_next_item_of_a_belt_is_no_piece_of_the_one_before():
         named += tracker.due(100 * step * MS, CAMERAS)
     assert [due.item_id for due in named] == ["first", "second"]
     assert {due.missing for due in named} == {Reason.NONE}
+
+
+def test_an_item_that_falls_apart_around_where_it_was_names_no_piece():
+    # No piece lies near enough to the item's old middle to be followed as the item itself.
+    tracker = ItemTracker(replace(POLICY, frames_per_camera=2))
+    tracker.announce(Announcement("breaking"), 0)
+    for time in (0, 100):
+        show(tracker, [piece(0.0, 0.2)], time * MS)
+    assert [due.item_id for due in tracker.due(100 * MS, CAMERAS)] == ["breaking"]
+    tracker.announce(Announcement("next"), 150 * MS)
+    for time in (200, 300):
+        show(tracker, [piece(-0.14), piece(0.14)], time * MS)
+    assert "next" not in [due.item_id for due in tracker.due(300 * MS, CAMERAS)]
+
+
+def test_what_came_a_moment_later_is_no_piece():
+    tracker = ItemTracker(POLICY)
+    for name in ("first", "second"):
+        tracker.announce(Announcement(name), 0)
+    show(tracker, [piece(0.0)], 0)
+    for time in (200, 300):
+        show(tracker, [piece(0.0), piece(0.12)], time * MS)
+    due = tracker.due(300 * MS, CAMERAS)
+    assert [each.item_id for each in due] == ["first", "second"]
+    assert {each.missing for each in due} == {Reason.NONE}
+
+
+@pytest.mark.parametrize("first", [[], [piece(0.0)]])
+def test_what_has_its_name_takes_no_other_after_a_restart(first):
+    tracker = ItemTracker(POLICY)
+    tracker.announce(Announcement("named"), 0)
+    for time in (5000, 5100):
+        show(tracker, [piece(0.0)], time * MS)
+    assert [due.item_id for due in tracker.due(5100 * MS, CAMERAS)] == ["named"]
+    tracker.announce(Announcement("next"), 5150 * MS)
+    assert tracker.restart("top") == []
+    show(tracker, first, 100 * MS, now=5200 * MS)
+    for time in (200, 300):
+        show(tracker, [piece(0.0)], time * MS, now=(5100 + time) * MS)
+    assert "next" not in [due.item_id for due in tracker.due(5400 * MS, CAMERAS)]
+
+
+def test_what_was_lost_sight_of_takes_no_other_name():
+    tracker = ItemTracker(POLICY)
+    tracker.announce(Announcement("named"), 0)
+    for time in (0, 100):
+        show(tracker, [piece(0.0)], time * MS)
+    assert len(tracker.due(100 * MS, CAMERAS)) == 1
+    tracker.announce(Announcement("next", deadline_ns=9000 * MS), 200 * MS)
+    assert tracker.due(2800 * MS, CAMERAS) == []
+    for time in (2900, 3000):
+        show(tracker, [piece(0.0)], time * MS)
+    (again,) = tracker.due(3000 * MS, CAMERAS)
+    assert again.item_id not in ("named", "next")
+    # What comes when it has gone is the next one.
+    for time in (3100, 3300, 3500):
+        show(tracker, [], time * MS)
+        tracker.due(time * MS, CAMERAS)
+    for time in (3600, 3700):
+        show(tracker, [piece(0.0)], time * MS)
+    assert [due.item_id for due in tracker.due(3700 * MS, CAMERAS)] == ["next"]
+
+
+def test_what_another_camera_saw_before_a_restart_takes_no_other_name():
+    tracker = ItemTracker(POLICY)
+    tracker.announce(Announcement("named"), 0)
+    print_of = np.array([-0.04, -0.05, 0.04, 0.05])
+    both = ("left", "right")
+    for time in (5000, 5100):
+        for camera in both:
+            show(tracker, [seen(camera=camera, footprint=print_of)], time * MS, camera, "station")
+    assert [due.item_id for due in tracker.due(5100 * MS, CAMERAS)] == ["named"]
+    tracker.announce(Announcement("next"), 5150 * MS)
+    tracker.restart("left")
+    for time in (5200, 5300):
+        show(tracker, [seen(camera="right", footprint=print_of)], time * MS, "right", "station")
+        stamp = (time - 5000) * MS
+        shown = [seen(camera="left", footprint=print_of)]
+        show(tracker, shown, stamp, "left", "station", now=time * MS)
+    assert "next" not in [due.item_id for due in tracker.due(5400 * MS, CAMERAS)]

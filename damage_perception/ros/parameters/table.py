@@ -362,8 +362,9 @@ TABLE: Final[tuple[Parameter, ...]] = (
         "double",
         QualityLimits.frozen_after_ns / 1e6,
         "ms",
-        "A camera that repeats colour and depth to the bit for so long is frozen; one that repeats "
-        "colour alone is at once. 0: not checked, for recordings and simulations that stand still.",
+        "A camera that repeats colour and depth, or depth alone, to the bit for so long is frozen; "
+        "one that repeats colour alone is at once. 0: not checked, for recordings that stand still "
+        "and simulations without noise.",
         _LIVE,
         bounds=(0.0, 60000.0),
     ),

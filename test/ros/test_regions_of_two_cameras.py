@@ -71,9 +71,18 @@ def empty(cell):
     cell.overlays.clear()
 
 
-def test_a_late_announcement_shows_damage_where_the_camera_saw_it(cell):
+@pytest.fixture(autouse=True)
+def watched(cell):
+    """Somebody looks at the overlay of a station that is empty at first."""
     subscriptions = cell.look()
+    time.sleep(0.4)
     empty(cell)
+    yield
+    for subscription in subscriptions:
+        cell.node.destroy_subscription(subscription)
+
+
+def test_a_late_announcement_shows_damage_where_the_camera_saw_it(cell):
     before_ns = cell.now_ns()
     for _ in range(2):
         show(cell)
@@ -100,14 +109,9 @@ def test_a_late_announcement_shows_damage_where_the_camera_saw_it(cell):
     (overlay,) = cell.until(lambda: list(cell.overlays))
     assert overlay.header.frame_id == "left_optical"
     assert overlay.header.stamp == report.header.stamp
-    for subscription in subscriptions:
-        cell.node.destroy_subscription(subscription)
 
 
 def test_what_is_reported_as_it_leaves_is_shown_as_it_was_judged(cell):
-    subscriptions = cell.look()
-    time.sleep(0.4)
-    empty(cell)
     cell.announce("fleeting")
     for _ in range(2):
         show(cell)
@@ -118,18 +122,11 @@ def test_what_is_reported_as_it_leaves_is_shown_as_it_was_judged(cell):
     color = np.array(VERDICT_COLORS[Verdict.UNKNOWN])
     edge = read_color(overlay)[y + 10 : y + height - 10, x - 3 : x + 4].astype(int)
     assert (np.abs(edge - color).max(axis=2) < 40).any(axis=1).mean() > 0.9
-    for subscription in subscriptions:
-        cell.node.destroy_subscription(subscription)
 
 
 def test_every_camera_that_saw_damage_has_a_picture(cell):
-    subscriptions = cell.look()
-    time.sleep(0.4)
-    empty(cell)
     cell.announce("torn")
     report = cell.report_on("torn", beat=lambda: show(cell, damaged=("left", "right")))
     assert {region.camera for region in report.regions} == {"left", "right"}
     overlays = cell.until(lambda: len(cell.overlays) == 2 and list(cell.overlays))
     assert {o.header.frame_id for o in overlays} == {"left_optical", "right_optical"}
-    for subscription in subscriptions:
-        cell.node.destroy_subscription(subscription)

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from damage_perception.network.grid import CELL_STRIDE, MAP_STRIDE, cells_along
 from damage_perception.simulation.split import Split
 from damage_perception.simulation.written_damage import WRITABLE, write_damage
-from damage_perception.training.views import LabelledViews, coarse
+from damage_perception.training.views import LabelledViews, Row, coarse
 from damage_perception.view import UNKNOWN_HEIGHT_M
 
 # Shares of the views; a camera that loses its depth must not cost the verdict.
-NO_DEPTH_SHARE = 0.18
+NO_DEPTH_SHARE = 0.35
 DEPTH_HOLES_SHARE = 0.3
 DEPTH_NOISE_SHARE = 0.25
 MOST_DEPTH_NOISE = 0.006
@@ -31,6 +31,10 @@ USUAL_WIDTH_M = 0.3
 GREY_SHARE = 0.04
 SWAPPED_SHARE = 0.08
 SOFT_SHARE = 0.12
+# What lies under an item says nothing of it: of the views, where it is lit apart.
+GROUND_SHARE = 0.25
+# Small images and compressed ones, enlarged to the size of a view.
+COARSE_SHARE, COMPRESSED_SHARE = 0.15, 0.15
 UPRIGHT_SHARE = 0.6
 LARGEST_ZOOM, LARGEST_SHIFT = 1.15, 0.06
 
@@ -104,7 +108,11 @@ def _varied(images: Images, size: int, variation: Variation, views: LabelledView
             color, printed = _print_on(color, item, views.color[other], rng), True
     images = (color, height, item, width, codes, place)
     color, height, item, width, codes, place = _warped(images, size, turn, shift)
-    color = _recolor(color, rng, shared, variation.swapped)
+    recolored = _recolor(color, rng, shared, variation.swapped)
+    if rng.random() < GROUND_SHARE:
+        ground = _lit(color, rng)
+        recolored = np.where(item[..., None] > 0, recolored, ground)
+    color = _worn(recolored, rng)
     _spoil_depth(height, float(width), rng)
     if (height == UNKNOWN_HEIGHT_M).all():
         item = _roughly_outlined(item, rng)
@@ -155,10 +163,7 @@ def _recolor(
     shared: np.random.Generator,
     swapped: float,
 ) -> NDArray[np.uint8]:
-    gain = rng.uniform(0.75, 1.3) * rng.uniform(0.92, 1.08, 3)
-    levels = 255 * (np.arange(256)[:, None] / 255) ** rng.uniform(0.75, 1.35)
-    table = np.clip(levels * gain + rng.uniform(-18, 18), 0, 255).astype(np.uint8)[:, None, :]
-    image = cv2.LUT(color, np.ascontiguousarray(table))
+    image = _lit(color, rng)
     ink = shared.random()
     if ink < GREY_SHARE:
         image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
@@ -173,6 +178,26 @@ def _recolor(
         cv2.randn(noise, np.zeros(3), np.full(3, deviation))
         image = np.clip(image + noise, 0, 255).astype(np.uint8)
     return image.astype(np.uint8, copy=False)
+
+
+def _lit(color: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Under a light of another strength and hue, by a camera of another response."""
+    gain = rng.uniform(0.7, 1.3) * rng.uniform(0.86, 1.14, 3)
+    levels = 255 * (np.arange(256)[:, None] / 255) ** rng.uniform(0.75, 1.35)
+    table = np.clip(levels * gain + rng.uniform(-18, 18), 0, 255).astype(np.uint8)[:, None, :]
+    return np.asarray(cv2.LUT(color, np.ascontiguousarray(table)), np.uint8)
+
+
+def _worn(color: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """As fewer pixels show it, or as compression leaves it."""
+    if rng.random() < COARSE_SHARE:
+        side = round(len(color) * rng.uniform(0.3, 0.8))
+        small = cv2.resize(color, (side, side), interpolation=cv2.INTER_AREA)
+        color = np.asarray(cv2.resize(small, color.shape[:2]), np.uint8)
+    if rng.random() < COMPRESSED_SHARE:
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 90))]
+        color = np.asarray(cv2.imdecode(cv2.imencode(".jpg", color, quality)[1], 1), np.uint8)
+    return color
 
 
 def _spoilt(
@@ -190,6 +215,15 @@ def _spoilt(
     written = write_damage(color, depth, item > 0, metre, kind, rng, Split.TRAIN)
     height = np.where(np.isnan(written.depth_m), UNKNOWN_HEIGHT_M, -written.depth_m)
     return written.color, height.astype(np.float32), coarse(written.codes)
+
+
+def spoilt_row(row: Row, rng: np.random.Generator) -> Row:
+    """A row of LabelledViews, of a pristine view, with damage written into it."""
+    color, height, codes = _spoilt(
+        row["color"], row["height_m"].astype(np.float32), row["item"], float(row["width_m"]), rng
+    )
+    spoilt = {"color": color, "height_m": height.astype(np.float16), "kinds": codes}
+    return row | spoilt | {"damaged": np.bool_(True)}
 
 
 def _print_on(

@@ -25,6 +25,7 @@ class Batch:
     place_m  (N, G, G, 3) float32, where on the product it is; NaN where that is not known
     product  (N,) int64, -1 where a view stands for no product: not known, or printed over
     scene    (N,) int64
+    lower    of the colour encoder's lower part, as DamageNet.forward takes it; empty: not known
     """
 
     color: Tensor
@@ -37,6 +38,7 @@ class Batch:
     place_m: Tensor
     product: Tensor
     scene: Tensor
+    lower: tuple[Tensor, ...] = ()
 
     def __len__(self) -> int:
         return len(self.damaged)
@@ -58,12 +60,16 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The batch on a device."""
-        return Batch(*(getattr(self, field.name).to(device) for field in fields(self)))
+        lower = tuple(features.to(device) for features in self.lower)
+        return Batch(*(part.to(device) for part in self._parts()), lower)
 
     def joined(self, other: Batch) -> Batch:
-        """This batch and another one."""
-        pairs = ((getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
+        """This batch and another one; features are not known of both together."""
+        pairs = zip(self._parts(), other._parts(), strict=True)
         return Batch(*(torch.cat(pair) for pair in pairs))
+
+    def _parts(self) -> list[Tensor]:
+        return [getattr(self, field.name) for field in fields(self) if field.name != "lower"]
 
 
 def draw_batch(

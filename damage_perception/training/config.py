@@ -45,7 +45,8 @@ class TrainingConfig:
     train_views, validation_views, calibration_views  simulated views of each split
     stages         one after the other; the last one's view_size is the model's
     describer      the network that tells products apart; none: it stays as it began
-    widths         channels of the network at strides 4, 8, 16, 32 and 64
+    widths         channels of the shape branch at strides 4, 8, 16, 32, and of the decoder
+    tuned_blocks   of the colour encoder, from its end, that learn; 0: it stays as it was pretrained
     batch          views of one step
     workers        processes that render
     threads        threads that train; one is as fast as two that share a core
@@ -54,6 +55,9 @@ class TrainingConfig:
     written_share  share of the simulated pairs whose damage is drawn anew, into the pristine view
     prints         folder of photographs to print on simulated packaging; none by default
     grounds        folder of photographs to lay under simulated items; none by default
+    real           folder of openly licensed pictures, see real_views.py; none by default
+    real_split     which of them are never trained on
+    real_share     share of what is not own that is drawn from them
     own            image folders with labels.csv, and COCO files, to learn from besides
     own_share      share of each batch that is drawn from them, half of it damaged
     start          model card of the weights to begin from; none by default
@@ -65,7 +69,8 @@ class TrainingConfig:
     calibration_views: int
     stages: tuple[Stage, ...]
     describer: Describing | None = None
-    widths: tuple[int, ...] = (24, 48, 80, 144, 208)
+    widths: tuple[int, ...] = (24, 48, 80, 144, 96)
+    tuned_blocks: int = 0
     batch: int = 32
     workers: int = 2
     threads: int = 2
@@ -75,6 +80,9 @@ class TrainingConfig:
     validate_every: int = 200
     prints: Path | None = None
     grounds: Path | None = None
+    real: Path | None = None
+    real_split: Path = Path("config/real_split.yaml")
+    real_share: float = 0.45
     own: tuple[Path, ...] = ()
     own_share: float = 0.5
     start: Path | None = None
@@ -99,7 +107,9 @@ class TrainingConfig:
             content["describer"] = _build(Describing, content["describer"], path)
         if "widths" in content:
             content["widths"] = tuple(content["widths"])
-        for name in ("prints", "grounds"):
+        if "real_split" in content:
+            content["real_split"] = Path(content["real_split"])
+        for name in ("prints", "grounds", "real"):
             if content.get(name) is not None:
                 content[name] = Path(content[name])
                 if not content[name].is_dir():

@@ -23,7 +23,7 @@ _UNQUANTISED_SYMMETRIC = (*_UNQUANTISED, "stage8")
 
 
 class Exported(nn.Module):
-    """The network as it is shipped: of a view and its mirror image, maps as probabilities.
+    """The network as it is shipped: maps as probabilities.
 
     In half precision where ``model`` is; heights are prepared in full in any case.
     """
@@ -35,24 +35,18 @@ class Exported(nn.Module):
     def forward(
         self, color: Tensor, height_m: Tensor, item: Tensor, width_m: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Maps 0..1, item logit, kind logits; each the mean of both; cells and descriptor."""
+        """Maps 0..1, item logit, kind logits, cells and descriptor."""
         # As floats first: TensorRT does nothing with bytes but convert them.
-        images = (color.float(), height_m, item.float())
-        both = (torch.cat((image, image.flip(2))) for image in images)
-        widths = torch.cat((width_m, width_m))
-        rgb, shape = self.model.preprocess(*both, widths)
+        rgb, shape = self.model.preprocess(color.float(), height_m, item.float(), width_m)
         exact = self.model.gain.dtype
-        # A mirror image is no view of the product: it is judged, but not compared.
-        rgb, shape, count = rgb.to(exact), shape.to(exact), color.shape[0]
-        outputs = self.model.judge(rgb, shape, count)
-        maps, item_logit, kind_logits, cells = (part.float() for part in outputs)
-        descriptor = self.model.describer(rgb[:count], shape[:count], width_m)
-        seen, mirrored = maps.sigmoid().reshape(2, -1, *maps.shape[1:])
+        rgb, shape = rgb.to(exact), shape.to(exact)
+        maps, item_logit, kind_logits, cells = self.model.judge(rgb, shape)
+        descriptor = self.model.describer(rgb, shape, width_m)
         return (
-            (seen + mirrored.flip(3)) / 2,
-            item_logit.reshape(2, -1).mean(dim=0),
-            kind_logits.reshape(2, -1, kind_logits.shape[1]).mean(dim=0),
-            cells,
+            maps.float().sigmoid(),
+            item_logit.float(),
+            kind_logits.float(),
+            cells.float(),
             descriptor,
         )
 
@@ -79,7 +73,7 @@ def write_graph(model: DamageNet, size: int, path: Path) -> None:
         torch.ones(2),
     )
     batch = {0: torch.export.Dim("batch", min=1, max=64)}
-    _export(
+    export_graph(
         Exported(model),
         example,
         path,
@@ -93,7 +87,7 @@ def write_comparer(comparer: Comparer, path: Path) -> None:
     """Writes the graph that compares the cells of one view with those of its references."""
     example = (torch.zeros(3, CELL_CHANNELS), torch.zeros(5, CELL_CHANNELS))
     shapes = tuple({0: torch.export.Dim(name, min=1, max=8192)} for name in ("seen", "known"))
-    _export(
+    export_graph(
         ExportedComparer(comparer),
         example,
         path,
@@ -103,7 +97,7 @@ def write_comparer(comparer: Comparer, path: Path) -> None:
     )
 
 
-def _export(
+def export_graph(
     module: nn.Module,
     example: tuple[Tensor, ...],
     path: Path,
@@ -111,6 +105,7 @@ def _export(
     outputs: list[str],
     shapes: tuple[Any, ...],
 ) -> None:
+    """Writes ``module`` as a checked ONNX graph, its inputs of the given dynamic shapes."""
     torch.onnx.export(
         module.eval(),
         example,

@@ -30,7 +30,7 @@ def forward(model: DamageNet, batch: Batch) -> Outputs:
     """Outputs in float32 of convolutions in bfloat16, which is several times faster."""
     color, *shape = batch.inputs
     with torch.autocast(model.device.type, torch.bfloat16):
-        outputs = model(color.bfloat16(), *shape)
+        outputs = model(color.bfloat16(), *shape, batch.lower or None)
     return Outputs(*(output.float() for output in outputs))
 
 

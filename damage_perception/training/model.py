@@ -1,12 +1,13 @@
-"""The damage network in PyTorch: a plain residual encoder with a light decoder.
+"""The damage network in PyTorch: two encoders, of colour and of shape, and a decoder.
 
-Plain 3x3 convolutions, because they are what a CPU and tensor cores both run near their peak.
+All but the colour encoder are plain 3x3 convolutions, which a CPU trains near its peak.
 Normalisation is part of the graph, so whoever runs it hands over images as they are.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -16,6 +17,7 @@ from torch.nn import functional
 from damage_perception.kinds import KINDS
 from damage_perception.training.comparer import CELL_CHANNELS, Comparer
 from damage_perception.training.describer import Describer
+from damage_perception.training.encoder import CHANNELS, ColorEncoder
 from damage_perception.training.layers import Residual, convolution
 
 # Local relief is a thousandth of the view's width where a dent begins; this makes it order one.
@@ -54,9 +56,7 @@ class Preprocess(nn.Module):
         self, color: Tensor, height_m: Tensor, item: Tensor, width_m: Tensor
     ) -> tuple[Tensor, Tensor]:
         """color (N, S, S, 3) 0..255; height_m (N, S, S); item (N, S, S) uint8; width_m (N,)."""
-        # Whoever trains in bfloat16 hands it over so; it holds these numbers exactly.
-        values = color if color.is_floating_point() else color.float()
-        rgb = (values.permute(0, 3, 1, 2) - 128.0) / 64.0
+        rgb = self.rgb(color)
         height_m = height_m[:, ::2, ::2].unsqueeze(1)
         on_item = item[:, ::2, ::2].unsqueeze(1).float()
         known = (height_m > -1.0).float() * (width_m > 0).float().view(-1, 1, 1, 1)
@@ -70,6 +70,13 @@ class Preprocess(nn.Module):
         fine = self._relief(height, sides, sums, FINE_WINDOW, cell)
         broad = self._relief(height, sides, sums, BROAD_WINDOW, cell)
         return rgb, torch.cat((2 * height, fine, broad, known, on_item), dim=1)
+
+    @staticmethod
+    def rgb(color: Tensor) -> Tensor:
+        """(N, S, S, 3) 0..255 -> (N, 3, S, S)."""
+        # Whoever trains in bfloat16 hands it over so; it holds these numbers exactly.
+        values = color if color.is_floating_point() else color.float()
+        return (values.permute(0, 3, 1, 2) - 128.0) / 64.0
 
     @staticmethod
     def _relief(height: Tensor, sides: Tensor, sums: Tensor, window: int, cell: int) -> Tensor:
@@ -101,45 +108,46 @@ def _cell_side(side: int) -> int:
 class DamageNet(nn.Module):
     """Views -> Outputs.
 
-    widths  channels at strides 4, 8, 16, 32, 64
+    widths  channels of the shape branch at strides 4, 8, 16, 32, and of the decoder
 
-    The stem looks at every pixel and keeps a quarter of them along each side: what is left of the
-    budget goes to layers that see far enough to tell a dent from a slope.
+    Colour is seen by an encoder that learned on photographs, shape by a branch that learned in the
+    simulated cell. The decoder joins them at strides 8 to 32.
     """
 
-    def __init__(self, widths: tuple[int, ...] = (24, 48, 80, 144, 208)) -> None:
+    def __init__(self, widths: tuple[int, ...] = (24, 48, 80, 144, 96)) -> None:
         super().__init__()
         self.widths = widths
-        w4, w8, w16, w32, w64 = widths
+        w4, w8, w16, w32, wide = widths
+        _, c8, c16, c32 = CHANNELS
         self.preprocess = Preprocess()
-        self.color_stem = nn.Conv2d(3, w4, 6, 4, 2, bias=False)
+        self.encoder = ColorEncoder()
         self.shape_stem = nn.Conv2d(SHAPE_CHANNELS, w4, 6, 2, 2, bias=False)
         self.stem = nn.Sequential(nn.BatchNorm2d(w4), nn.ReLU(True))
         self.stage8 = nn.Sequential(convolution(w4, w8, 2), Residual(w8), Residual(w8))
         self.stage16 = nn.Sequential(convolution(w8, w16, 2), Residual(w16), Residual(w16))
         self.stage32 = nn.Sequential(convolution(w16, w32, 2), Residual(w32), Residual(w32))
-        self.stage64 = nn.Sequential(convolution(w32, w64, 2), Residual(w64))
-        self.lateral32 = nn.Conv2d(w64, w32, 1)
-        self.lateral16 = nn.Conv2d(w32, w16, 1)
-        self.lateral8 = nn.Conv2d(w16, w8, 1)
-        self.fuse32, self.fuse16 = Residual(w32), Residual(w16)
-        self.fuse8 = convolution(w8, w8)
-        self.maps = nn.Conv2d(w8, len(KINDS), 1)
+        self.join32 = _Join(c32, w32, wide)
+        self.join16 = _Join(c16, w16, wide)
+        self.join8 = _Join(c8, w8, wide)
+        self.stage64 = nn.Sequential(convolution(wide, wide, 2), Residual(wide))
+        self.fuse32, self.fuse16 = Residual(wide), Residual(wide)
+        self.fuse8 = nn.Sequential(convolution(wide, wide), convolution(wide, wide))
+        self.maps = nn.Conv2d(wide, len(KINDS), 1)
         # Most cells show no damage; begin from there.
         self.maps.bias = nn.Parameter(torch.full((len(KINDS),), -4.0))
         # Sharpens the maps; begins at nothing.
         self.detail = nn.Conv2d(w4, len(KINDS), 3, 1, 1, bias=False)
         nn.init.zeros_(self.detail.weight)
         self.gain = nn.Parameter(torch.ones(len(KINDS)))
-        pooled = 2 * w32 + w64 + len(KINDS)
+        pooled = 3 * wide + len(KINDS)
         self.head = nn.Sequential(
             nn.Linear(pooled, 128), nn.ReLU(True), nn.Dropout(0.1), nn.Linear(128, 1 + len(KINDS))
         )
-        self.embed8 = nn.Conv2d(w8, w16, 3, 2, 1)
-        self.embed16 = nn.Sequential(nn.ReLU(True), Residual(w16))
+        self.embed8 = nn.Conv2d(wide, wide, 3, 2, 1)
+        self.embed16 = nn.Sequential(nn.ReLU(True), Residual(wide))
         # Centred: angles between embeddings that share a large part say little.
         self.embed = nn.Sequential(
-            nn.Conv2d(w16, CELL_CHANNELS, 1, bias=False), nn.BatchNorm2d(CELL_CHANNELS)
+            nn.Conv2d(wide, CELL_CHANNELS, 1, bias=False), nn.BatchNorm2d(CELL_CHANNELS)
         )
         # Learned together with what it compares, but a graph of its own.
         self.comparer = Comparer()
@@ -151,26 +159,35 @@ class DamageNet(nn.Module):
         """Where the weights lie."""
         return self.gain.device
 
-    def forward(self, color: Tensor, height_m: Tensor, item: Tensor, width_m: Tensor) -> Outputs:
-        """What the network says of some views."""
-        rgb, shape = self.preprocess(color, height_m, item, width_m)
-        return self.judge(rgb, shape)
+    def forward(
+        self,
+        color: Tensor,
+        height_m: Tensor,
+        item: Tensor,
+        width_m: Tensor,
+        lower: Sequence[Tensor] | None = None,
+    ) -> Outputs:
+        """What the network says of some views.
 
-    def judge(self, rgb: Tensor, shape: Tensor, embedded: int | None = None) -> Outputs:
-        """The same, from what `Preprocess` gives.
-
-        embedded  of how many views there are to be embeddings; None: of all
+        lower  what the lower part of the colour encoder says of them; None: not known yet
         """
-        x4 = self.stem(self.color_stem(rgb) + self.shape_stem(shape))
+        rgb, shape = self.preprocess(color, height_m, item, width_m)
+        return self.judge(rgb, shape, lower)
+
+    def judge(self, rgb: Tensor, shape: Tensor, lower: Sequence[Tensor] | None = None) -> Outputs:
+        """The same, from what `Preprocess` gives."""
+        below = self.encoder.below(rgb) if lower is None else lower
+        *_, c8, c16, c32 = self.encoder.above(below)
+        x4 = self.stem(self.shape_stem(shape))
         x8 = self.stage8(x4)
         x16 = self.stage16(x8)
         x32 = self.stage32(x16)
-        x64 = self.stage64(x32)
-        d32 = self.fuse32(x32 + _double(self.lateral32(x64)))
-        d16 = self.fuse16(x16 + _double(self.lateral16(d32)))
-        d8 = self.fuse8(x8 + _double(self.lateral8(d16)))
-        coarse = self.maps(d8)
-        maps = _double(coarse) + self.detail(x4)
+        j32 = functional.relu(self.join32(c32, x32))
+        x64 = self.stage64(j32)
+        d32 = self.fuse32(j32 + _double(x64))
+        d16 = self.fuse16(functional.relu(self.join16(c16, x16) + _double(d32)))
+        d8 = self.fuse8(functional.relu(self.join8(c8, x8) + _double(d16)))
+        maps = _double(self.maps(d8)) + self.detail(x4)
         # The strongest patch of each map, smoothed so that one hot pixel does not decide.
         evidence = functional.avg_pool2d(functional.avg_pool2d(maps, 2), 3, 1).amax(dim=(2, 3))
         pooled = (d32.mean(dim=(2, 3)), d32.amax(dim=(2, 3)), x64.mean(dim=(2, 3)), evidence)
@@ -178,9 +195,28 @@ class DamageNet(nn.Module):
         # What the maps show speaks first and the context corrects it: so the labels of the item
         # teach the maps from the first step. An item is damaged where any kind is present.
         kinds = self.gain * evidence + context[:, 1:]
-        cells = self.embed(self.embed16(d16[:embedded] + self.embed8(d8[:embedded])))
+        cells = self.embed(self.embed16(d16 + self.embed8(d8)))
         item = kinds.logsumexp(dim=1) + context[:, 0]
         return Outputs(maps, item, kinds, cells.permute(0, 2, 3, 1))
+
+
+class _Join(nn.Module):
+    """Colour and shape of one stride, as the decoder takes them."""
+
+    def __init__(self, color: int, shape: int, outputs: int) -> None:
+        super().__init__()
+        # Each of one scale: what the encoder gives is many times larger.
+        self.color = nn.Sequential(
+            nn.Conv2d(color, outputs, 1, bias=False), nn.BatchNorm2d(outputs)
+        )
+        self.shape = nn.Sequential(
+            nn.Conv2d(shape, outputs, 1, bias=False), nn.BatchNorm2d(outputs)
+        )
+
+    def forward(self, color: Tensor, shape: Tensor) -> Tensor:
+        """(N, outputs, H, W)."""
+        joined: Tensor = self.color(color) + self.shape(shape)
+        return joined
 
 
 def _double(x: Tensor) -> Tensor:

@@ -14,10 +14,10 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from damage_perception.training.batch import Batch
 from damage_perception.training.optimizer import MuonAdamW
 
 Network = TypeVar("Network", bound=nn.Module)
+Drawn = TypeVar("Drawn")
 
 
 @dataclass
@@ -90,8 +90,8 @@ def learning_rate(highest: float, step: int, steps: int, warm_up: int = 100) -> 
     return highest * warm * 0.5 * (1 + math.cos(math.pi * step / steps)) + 1e-6
 
 
-def drawn_ahead(draw: Callable[[int], Batch], steps: Iterable[int]) -> Iterator[Batch]:
-    """The batches of some steps, each drawn while the one before it is learned from."""
+def drawn_ahead(draw: Callable[[int], Drawn], steps: Iterable[int]) -> Iterator[Drawn]:
+    """What some steps learn from, each drawn while the one before it is learned from."""
     with ThreadPoolExecutor(1) as pool:
         waiting = None
         for step in steps:

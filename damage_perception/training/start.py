@@ -14,15 +14,18 @@ from damage_perception.training.model import DamageNet
 _PREFIX = "model."
 
 
-def start_from(card: ModelCard, model: DamageNet, inputs: tuple[Tensor, ...]) -> None:
-    """Gives ``model`` the weights of an exported model.
+def start_from(card: ModelCard, model: DamageNet, inputs: tuple[Tensor, ...]) -> int:
+    """Gives ``model`` the weights of an exported model; how many of its layers took some.
 
     inputs  a batch of views as in DamageNet.forward
+
+    A layer that the exported network does not have, or has in another shape, stays as it is: so a
+    new network begins from what an older one knows.
 
     The export folds normalisation into the convolution before it. It is unfolded with the
     statistics of ``inputs``, so that the network says what it said, and learns as it did.
 
-    Raises ValueError where the model is a network with other layers or widths.
+    Raises ValueError where no layer fits.
     """
     graphs = [card.graph("fp32"), *([card.comparer] if card.comparer else [])]
     stored = {
@@ -30,25 +33,24 @@ def start_from(card: ModelCard, model: DamageNet, inputs: tuple[Tensor, ...]) ->
         for graph in graphs
         for entry in onnx.load(str(graph)).graph.initializer
     }
+    state = model.state_dict()
+
+    def fits(name: str) -> bool:
+        return name in stored and stored[name].shape == state[name].shape
+
     folded = {
         name: stored[f"{_before(name)}.weight_bias"]
         for name, module in model.named_modules()
-        if isinstance(module, nn.BatchNorm2d) and f"{_before(name)}.weight_bias" in stored
+        if isinstance(module, nn.BatchNorm2d)
+        and f"{_before(name)}.weight_bias" in stored
+        and fits(f"{_before(name)}.weight")
     }
-    state = model.state_dict()
-    for name, values in state.items():
-        owner = name.rsplit(".", 1)[0]
-        if owner in folded or name.endswith("num_batches_tracked"):
-            continue
-        if name not in stored or stored[name].shape != values.shape:
-            found = tuple(stored[name].shape) if name in stored else "missing"
-            raise ValueError(
-                f"{card.path} is of another network: {name} is {found}, expected "
-                f"{tuple(values.shape)}; set `widths` to those in its card"
-            )
-        state[name] = stored[name]
-    model.load_state_dict(state)
+    taken = {name for name in state if name.rsplit(".", 1)[0] not in folded and fits(name)}
+    if not taken:
+        raise ValueError(f"{card.path} is of another network: no layer of it fits this one")
+    model.load_state_dict(state | {name: stored[name] for name in taken})
     _unfold(model, folded, inputs)
+    return len({name.rsplit(".", 1)[0] for name in taken} | set(folded))
 
 
 def _before(normalisation: str) -> str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -19,16 +18,16 @@ from sklearn.metrics import roc_auc_score
 from damage_perception.kinds import KINDS
 from damage_perception.network import ModelCard
 from damage_perception.simulation.split import Split
-from damage_perception.training.augment import Variation
 from damage_perception.training.batch import Batch, draw_batch
 from damage_perception.training.config import (
     SCENES,
     VALIDATION_SCENES,
-    Stage,
     TrainingConfig,
 )
 from damage_perception.training.curves import draw_curves
 from damage_perception.training.describing import fit_describer
+from damage_perception.training.drawing import Drawing
+from damage_perception.training.encoder import LOWER_BLOCKS
 from damage_perception.training.export import export
 from damage_perception.training.losses import (
     cells_of,
@@ -37,8 +36,11 @@ from damage_perception.training.losses import (
     forward,
     whole_loss,
 )
+from damage_perception.training.lower import LowerFeatures
 from damage_perception.training.model import DamageNet
 from damage_perception.training.own_data import load_own_views
+from damage_perception.training.real_split import RealSplit
+from damage_perception.training.real_views import RealViews, load_real_views
 from damage_perception.training.run import Run, drawn_ahead, learning_rate
 from damage_perception.training.start import start_from
 from damage_perception.training.views import LabelledViews, render_views
@@ -48,6 +50,8 @@ START_VIEWS = 64
 # Seeds of the splits lie so far apart that no view is drawn twice.
 CALIBRATION_SEED = 500_000_000
 CHECKPOINT = "checkpoint.pt"
+# Pictures of one object in validation.
+REAL_EACH = 8
 
 
 def train(config_path: Path, work: Path, models: Path) -> Path:
@@ -66,11 +70,12 @@ def train(config_path: Path, work: Path, models: Path) -> Path:
     with Progress(*columns, TimeRemainingColumn()) as progress:
         # First what may be wrong, then what takes long.
         own = _own_views(config, progress)
+        real = _real_views(config, work, progress)
         run = _begin(config, work)
         render = partial(_render, config, work, progress)
         render("train", Split.TRAIN, config.train_views, config.seed, twins=True)
         render("validation", Split.VALIDATION, config.validation_views, config.seed)
-        _fit(run, config, work, own, progress)
+        _fit(run, config, work, (real, own), progress)
         described = fit_describer(run.averaged.describer, config, work, progress)
         measured = {**(run.history[-1] if run.history else {}), **described}
         seed = config.seed + CALIBRATION_SEED
@@ -107,7 +112,10 @@ def _render(
 def _begin(config: TrainingConfig, work: Path) -> Run[DamageNet]:
     """A run with the weights it goes on from: of its checkpoint, of another model, or random."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    run = Run.of(DamageNet(config.widths).to(device), config.weight_decay)
+    model = DamageNet(config.widths)
+    model.encoder.load_pretrained()
+    model.encoder.tune(config.tuned_blocks)
+    run = Run.of(model.to(device), config.weight_decay)
     if (work / CHECKPOINT).exists():
         run.resume(work / CHECKPOINT)
     elif config.start is not None:
@@ -119,25 +127,30 @@ def _fit(
     run: Run[DamageNet],
     config: TrainingConfig,
     work: Path,
-    own: LabelledViews | None,
+    pictures: tuple[_Real | None, LabelledViews | None],
     progress: Progress,
 ) -> None:
     checkpoint = work / CHECKPOINT
     views = LabelledViews.load(work / "train")
     validation = LabelledViews.load(work / "validation")
+    real, own = pictures
     if config.start is not None and not checkpoint.exists():
-        _take_weights(run, ModelCard.load(config.start), views, config)
+        taken = _take_weights(run, ModelCard.load(config.start), views, config)
+        progress.print(f"{taken} layers begin from {config.start}")
+    lower = _lower(run.model, config)
+    drawing = Drawing(config, views, real.training if real else None, own, lower)
     first = 0
     for stage in config.stages:
         steps = math.ceil(stage.samples / config.batch)
         task = progress.add_task(f"training at {stage.view_size} px", total=steps)
         progress.advance(task, min(steps, max(0, run.step - first)))
-        for batch in _batches(views, own, stage, config, range(run.step, first + steps)):
+        draw = partial(drawing.draw, size=stage.view_size)
+        for batch in drawn_ahead(draw, range(run.step, first + steps)):
             rate = learning_rate(stage.learning_rate, run.step - first, steps)
             loss = _step(run, batch, rate, config.ema)
             progress.advance(task)
             if run.step % config.validate_every == 0 or run.step == first + steps:
-                _validate(run, validation, stage.view_size, loss)
+                _validate(run, validation, real, stage.view_size, lower, loss)
                 draw_curves(run.history, work / "curves.png")
                 run.save(checkpoint)
         first += steps
@@ -145,11 +158,12 @@ def _fit(
 
 def _take_weights(
     run: Run[DamageNet], card: ModelCard, views: LabelledViews, config: TrainingConfig
-) -> None:
+) -> int:
     rows = np.arange(min(len(views), START_VIEWS))
     first = draw_batch(views, rows, config.view_size).to(run.model.device)
-    start_from(card, run.model, first.inputs)
+    taken = start_from(card, run.model, first.inputs)
     run.averaged.load_state_dict(run.model.state_dict())
+    return taken
 
 
 def _own_views(config: TrainingConfig, progress: Progress) -> LabelledViews | None:
@@ -164,60 +178,36 @@ def _own_views(config: TrainingConfig, progress: Progress) -> LabelledViews | No
     return loaded.views
 
 
-def _batches(
-    views: LabelledViews,
-    own: LabelledViews | None,
-    stage: Stage,
-    config: TrainingConfig,
-    steps: range,
-) -> Iterator[Batch]:
-    """The batches of some steps."""
-    own_count = round(config.batch * config.own_share) if own is not None else 0
-    # Of each product all views, so that each has its references in the batch.
-    product_count = max(1, (config.batch - own_count) // (2 * SCENES))
-    scene_count = product_count * SCENES
+class _Real(NamedTuple):
+    """Pictures made elsewhere; those of the validation with damage written into copies."""
 
-    def draw(step: int) -> Batch:
-        # Seeded by the step, so that a resumed run goes on as if it had never stopped.
-        rng = np.random.default_rng((config.seed, step))
-        products = rng.integers(0, len(views) // (2 * SCENES), product_count)
-        scenes = (SCENES * products[:, None] + np.arange(SCENES)).ravel()
-        rows = (2 * scenes[:, None] + (0, 1)).ravel()
-        # Into pristine pieces, too, damage is written: of it no two are alike.
-        written = 2 * np.flatnonzero(rng.random(scene_count) < config.written_share)
-        rows[written] += 1
-        # Twins are varied alike, so that nothing but the damage tells them apart.
-        seeds = np.repeat(rng.integers(2**63, size=scene_count), 2)
-        shared = np.repeat(rng.integers(2**63, size=product_count), 2 * SCENES)
-        batch = draw_batch(
-            views,
-            rows,
-            stage.view_size,
-            _variations(seeds, shared),
-            dict(zip(written.tolist(), rng.spawn(len(written)), strict=True)),
-        )
-        if own is None:
-            return batch
-        chosen = _balanced(own.damaged, own_count, rng)
-        varied = _variations(*rng.integers(2**63, size=(2, own_count)))
-        return batch.joined(draw_batch(own, chosen, stage.view_size, varied))
-
-    return drawn_ahead(draw, steps)
+    training: RealViews
+    validation: RealViews
 
 
-def _variations(seeds: NDArray[np.integer], shared: NDArray[np.integer]) -> list[Variation]:
-    return [
-        Variation(np.random.default_rng(own), int(common))
-        for own, common in zip(seeds, shared, strict=True)
-    ]
+def _real_views(config: TrainingConfig, work: Path, progress: Progress) -> _Real | None:
+    if config.real is None:
+        return None
+    split = RealSplit.load(config.real_split)
+    parts = []
+    for name, held_out in (("real_train", False), ("real_validation", True)):
+        views = RealViews.load(work / name)
+        if views is None:
+            progress.print(f"reading real pictures into {work / name}")
+            views = load_real_views(config.real, split, config.view_size, held_out, config.seed)
+            if held_out:
+                views = views.with_written(REAL_EACH, config.seed)
+            views.save(work / name)
+        parts.append(views)
+    return _Real(*parts)
 
 
-def _balanced(
-    damaged: NDArray[np.bool_], count: int, rng: np.random.Generator
-) -> NDArray[np.integer[Any]]:
-    """Rows of which half are damaged, however few of them there are."""
-    groups = [group for group in (np.flatnonzero(damaged), np.flatnonzero(~damaged)) if len(group)]
-    return np.array([rng.choice(groups[i % len(groups)]) for i in range(count)])
+def _lower(model: DamageNet, config: TrainingConfig) -> LowerFeatures | None:
+    """What computes the lower part of the colour encoder; None: the network does, and learns it."""
+    learns = config.tuned_blocks > len(model.encoder.blocks) - LOWER_BLOCKS
+    if learns or model.device.type != "cpu":
+        return None
+    return LowerFeatures(model.encoder, config.threads)
 
 
 def _step(run: Run[DamageNet], batch: Batch, rate: float, ema: float) -> float:
@@ -243,16 +233,26 @@ class Predicted:
 
 
 @torch.no_grad()
-def predict(model: DamageNet, views: LabelledViews, size: int, batch: int = 32) -> Predicted:
+def predict(
+    model: DamageNet,
+    views: LabelledViews,
+    size: int,
+    lower: LowerFeatures | None = None,
+    batch: int = 32,
+) -> Predicted:
     """What ``model`` says of all ``views`` at ``size``; references are views of the same batch.
 
+    lower  computes the lower part of the colour encoder; None: the network does
     batch  a multiple of the views of a product
     """
     model.eval()
     parts = []
     for start in range(0, len(views), batch):
         rows = np.arange(start, min(start + batch, len(views)))
-        drawn = draw_batch(views, rows, size).to(model.device)
+        drawn = draw_batch(views, rows, size)
+        if lower is not None:
+            drawn = replace(drawn, lower=lower(drawn.color))
+        drawn = drawn.to(model.device)
         outputs = forward(model, drawn)
         against = torch.full_like(outputs.item, torch.nan)
         same = other = against[:0]
@@ -267,10 +267,19 @@ def predict(model: DamageNet, views: LabelledViews, size: int, batch: int = 32) 
     return Predicted(*(torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True)))
 
 
-def _validate(run: Run[DamageNet], views: LabelledViews, size: int, loss: float) -> None:
-    found = predict(run.averaged, views, size)
+def _validate(
+    run: Run[DamageNet],
+    views: LabelledViews,
+    real: _Real | None,
+    size: int,
+    lower: LowerFeatures | None,
+    loss: float,
+) -> None:
+    found = predict(run.averaged, views, size, lower)
     record = {"step": run.step, "loss": loss, "view_size": size}
     record["auroc"] = float(roc_auc_score(views.damaged, found.item))
+    if real is not None:
+        record |= _validate_real(run.averaged, real.validation, size, lower)
     compared = np.isfinite(found.against)
     damaged = np.asarray(views.damaged)
     if len(np.unique(damaged[compared])) == 2:
@@ -286,3 +295,20 @@ def _validate(run: Run[DamageNet], views: LabelledViews, size: int, loss: float)
         if damaged[rows].any():
             record[kind] = float(roc_auc_score(damaged[rows], found.item[rows]))
     run.history.append(record)
+
+
+def _validate_real(
+    model: DamageNet, real: RealViews, size: int, lower: LowerFeatures | None
+) -> dict[str, float]:
+    """AUROC by set: of real damage where there is any, and of damage written into whole ones."""
+    logits = predict(model, real.views, size, lower).item
+    damaged = np.asarray(real.views.damaged)
+    record = {}
+    for name in np.unique(np.char.rstrip(real.dataset, "+")):
+        for kind, rows in (
+            ("real", real.dataset == name),
+            ("written", (real.dataset == f"{name}+") | ((real.dataset == name) & ~damaged)),
+        ):
+            if len(np.unique(damaged[rows])) == 2:
+                record[f"{name}_{kind}"] = float(roc_auc_score(damaged[rows], logits[rows]))
+    return record

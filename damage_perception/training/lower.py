@@ -1,0 +1,53 @@
+"""The lower part of the colour encoder as training on a CPU runs it: by ONNX Runtime.
+
+PyTorch takes two to three times as long for depthwise convolutions, and of what nobody trains no
+gradient is needed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from torch import Tensor, nn
+
+from damage_perception.network import OnnxRuntimeSession
+from damage_perception.training.encoder import ColorEncoder
+from damage_perception.training.graphs import export_graph
+from damage_perception.training.model import Preprocess
+
+_NAMES = ("stride_8", "stride_16")
+
+
+class LowerFeatures:
+    """Colour as the network takes it -> features of the lower part of ``encoder``, at strides 8, 16.
+
+    threads  of one pass
+    """
+
+    def __init__(self, encoder: ColorEncoder, threads: int) -> None:
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "lower.onnx"
+            example = torch.zeros(2, 192, 192, 3, dtype=torch.uint8)
+            shape = {
+                0: torch.export.Dim("batch", min=1, max=256),
+                1: 64 * torch.export.Dim("rows", min=1, max=16),
+                2: 64 * torch.export.Dim("columns", min=1, max=16),
+            }
+            export_graph(_Lower(encoder), (example,), path, ["color"], list(_NAMES), (shape,))
+            self._session = OnnxRuntimeSession(path, threads)
+
+    def __call__(self, color: Tensor) -> tuple[Tensor, ...]:
+        """color (N, S, S, 3) uint8 -> float32 (N, C, S/8, S/8) and (N, C, S/16, S/16)."""
+        found = self._session.run({"color": color.numpy()})
+        return tuple(torch.from_numpy(found[name]) for name in _NAMES)
+
+
+class _Lower(nn.Module):
+    def __init__(self, encoder: ColorEncoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, color: Tensor) -> tuple[Tensor, ...]:
+        return tuple(self.encoder.below(Preprocess.rgb(color))[-len(_NAMES) :])

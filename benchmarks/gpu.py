@@ -39,7 +39,7 @@ from damage_perception.network import (
     ModelCard,
     OnnxRuntimeSession,
 )
-from damage_perception.network.damage_network import INPUTS, MOST_VIEWS
+from damage_perception.network.contract import COLOR, HEIGHT_M, INPUTS, ITEM, ITEM_LOGIT, MOST_VIEWS
 from damage_perception.share import default_model_card
 
 BATCHES = (1, 4, 16)
@@ -71,11 +71,11 @@ def views(card: ModelCard, count: int) -> Arrays:
     for number in range(count):
         row = {name: values[number % len(values)] for name, values in known.items()}
         turns, mirrored = int(rng.integers(4)), bool(rng.integers(2))
-        for name in ("color", "height_m", "item"):
+        for name in (COLOR, HEIGHT_M, ITEM):
             turned = np.rot90(row[name], turns)
             row[name] = turned[:, ::-1] if mirrored else turned
-        lit = row["color"] * rng.uniform(0.6, 1.4) + rng.uniform(-20, 20)
-        row["color"] = np.clip(lit, 0, 255).astype(np.uint8)
+        lit = row[COLOR] * rng.uniform(0.6, 1.4) + rng.uniform(-20, 20)
+        row[COLOR] = np.clip(lit, 0, 255).astype(np.uint8)
         rows.append(row)
     return {name: np.ascontiguousarray(np.stack([row[name] for row in rows])) for name in INPUTS}
 
@@ -112,7 +112,7 @@ def check(backend: TensorRtBackend, card_path: Path, passes: int = PASSES) -> di
 
 def timed(session: EngineSession, inputs: Arrays, passes: int) -> dict[str, float]:
     """Latency and throughput of one size of pass, and of the engine by itself."""
-    count = len(inputs["color"])
+    count = len(inputs[COLOR])
     for _ in range(max(3, passes // 10)):
         session.run(inputs)
     times = []
@@ -173,7 +173,7 @@ def _torch_ms(card: ModelCard, precision: str, passes: int) -> dict[str, float] 
 
 
 def _probability(outputs: Arrays) -> NDArray[np.float64]:
-    return 0.5 * (1 + np.tanh(0.5 * outputs["item_logit"].astype(np.float64)))
+    return 0.5 * (1 + np.tanh(0.5 * outputs[ITEM_LOGIT].astype(np.float64)))
 
 
 def first_report_s(precision: str = PRECISION) -> float:

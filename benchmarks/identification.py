@@ -33,6 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.gallery.descriptor_index import EXACT_UP_TO, DescriptorIndex
+from damage_perception.network.contract import DESCRIPTOR_CHANNELS
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -40,7 +41,7 @@ from matplotlib import pyplot as plt
 ROOT = Path(__file__).parent.parent
 SIZES = (100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 FILE_FROM = 10_000
-DIMENSION, REFERENCES, QUERIES, BEST = 128, 8, 500, 5
+REFERENCES, QUERIES, BEST = 8, 500, 5
 BUDGET_MS = 10
 # Length of what is added to a unit centre, for a cosine of 0.8 and 0.6 with its references.
 TYPICAL, HARD = 0.5, 1.105
@@ -68,9 +69,11 @@ def measure(kind: str, descriptors: int) -> Row:
     rng = np.random.default_rng(descriptors)
     _search_once(rng)
     before_mb = _memory_mb("VmRSS")
-    centres = _unit(rng.standard_normal((-(-descriptors // REFERENCES), DIMENSION), np.float32))
+    centres = _unit(
+        rng.standard_normal((-(-descriptors // REFERENCES), DESCRIPTOR_CHANNELS), np.float32)
+    )
     owners = np.arange(descriptors) // REFERENCES
-    references = np.empty((descriptors, DIMENSION), np.float32)
+    references = np.empty((descriptors, DESCRIPTOR_CHANNELS), np.float32)
     for start in range(0, descriptors, 10_000):
         rows = slice(start, start + 10_000)
         references[rows] = _around(rng, centres[owners[rows]], TYPICAL)
@@ -109,7 +112,7 @@ def measure(kind: str, descriptors: int) -> Row:
 
 def _search_once(rng: np.random.Generator) -> None:
     """Whatever the libraries keep for good, they have after this."""
-    some = _unit(rng.standard_normal((2_000, DIMENSION), np.float32))
+    some = _unit(rng.standard_normal((2_000, DESCRIPTOR_CHANNELS), np.float32))
     _exact(some, np.arange(len(some)), some[:100])
     for exact_up_to in (0, len(some)):
         DescriptorIndex(some, ["sku"] * len(some), exact_up_to).nearest(some[0], 1)

@@ -213,7 +213,11 @@ def examine_model() -> Finding:
     except (OSError, ModelCardError) as error:
         mend = "reinstall the package, or train a model: damage-perception train"
         return Finding("model", "missing", str(error), mend)
-    return Finding("model", "ok", f"{card.model_id}, sha256 as in {card.path}")
+    detail = f"{card.model_id}, sha256 as in {card.path}"
+    if card.kinds.warning:
+        mend = "use a model with the kinds of this version, or a version with those of the model"
+        return Finding("model", "warning", f"{detail}; {card.kinds.warning}", mend)
+    return Finding("model", "ok", detail)
 
 
 def examine_transport() -> Finding:

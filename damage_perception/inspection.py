@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from damage_perception.dataset import DatasetError
 from damage_perception.frame import Frame
 from damage_perception.inspector import FrameResult, Inspector
-from damage_perception.kinds import KINDS
 from damage_perception.overlay import draw_overlay, write_picture
 from damage_perception.source import Source
 from damage_perception.station import Item, StationError
@@ -79,9 +78,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "detail": report.detail,
         "confidence": _number(report.confidence),
         "threshold": _number(report.threshold),
-        "kind_confidences": {
-            kind: _number(value) for kind, value in zip(KINDS, report.kind_confidences, strict=True)
-        },
+        "kind_confidences": {kind: _number(value) for kind, value in report.kinds.items()},
         "anomaly_score": _number(report.anomaly_score),
         "references": report.references.name.lower(),
         "identified_sku": report.identity.sku,

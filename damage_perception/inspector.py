@@ -158,7 +158,7 @@ class Inspector:
             reasons=Reason.REFUSED,
             confidence=float("nan"),
             threshold=self.policy.threshold,
-            kind_confidences=np.zeros(len(KINDS), np.float32),
+            kinds=dict.fromkeys(self.network.kinds, 0.0),
             regions=(),
             cameras=(),
             frames_used=0,
@@ -304,6 +304,11 @@ class Inspector:
         )
         return _Look(item, view, assessment, sighting)
 
+    def _by_name(self, kinds: NDArray[np.float32]) -> dict[str, float]:
+        """Those that the network tells apart, of (kinds,) confidences."""
+        named = dict(zip(KINDS, kinds.tolist(), strict=True))
+        return {kind: named[kind] for kind in self.network.kinds}
+
     def _report(self, due: Due) -> Report:
         cameras = self._cameras_of(due.station)
         missing = due.missing
@@ -333,7 +338,7 @@ class Inspector:
             reasons=reasons,
             confidence=confidence,
             threshold=policy.threshold_of(evidence.compared),
-            kind_confidences=evidence.kinds(),
+            kinds=self._by_name(evidence.kinds()),
             regions=evidence.regions() if verdict is Verdict.DIVERT else (),
             cameras=tuple(sorted(evidence.of_cameras())),
             frames_used=len(usable),

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.frame import ColorImage
-from damage_perception.kinds import CRUSH, DECONSTRUCTION, HOLE, MISSING_UNIT, SPILLAGE, TEAR
+from damage_perception.kinds import COLORS as KIND_COLORS
 from damage_perception.verdict.picture import Picture
 from damage_perception.verdict.regions import Region
 from damage_perception.verdict.report import Report, Verdict
@@ -23,15 +23,6 @@ VERDICT_COLORS: Final[dict[Verdict, Color]] = {
     Verdict.PASS: (60, 220, 90),
     Verdict.DIVERT: (255, 88, 78),
     Verdict.UNKNOWN: (250, 205, 60),
-}
-# Apart from one another and from the colours of the verdicts, to the colour-blind as well.
-KIND_COLORS: Final[dict[str, Color]] = {
-    CRUSH: (86, 180, 233),
-    TEAR: (230, 120, 220),
-    HOLE: (255, 140, 0),
-    DECONSTRUCTION: (0, 220, 200),
-    SPILLAGE: (120, 120, 255),
-    MISSING_UNIT: (245, 245, 245),
 }
 
 _FONT: Final = cv2.FONT_HERSHEY_SIMPLEX

@@ -3,13 +3,14 @@
 import numpy as np
 
 from damage_perception.kinds import CODES
+from damage_perception.network.contract import map_cells_along
 from damage_perception.training.views import LabelledViews
 
 
 def product_views(size, products=3, scenes=4):
     """Of each scene a view with a hole and its pristine twin, as training has them."""
     rng = np.random.default_rng(0)
-    count, cells = products * scenes * 2, size // 4
+    count, cells = products * scenes * 2, map_cells_along(size)
     color = np.full((count, size, size, 3), 120, np.uint8)
     height_m = np.zeros((count, size, size), np.float16)
     item = np.zeros((count, size, size), np.uint8)

@@ -5,6 +5,7 @@ import numpy as np
 from damage_perception.inspector import Inspector, MountedCamera
 from damage_perception.kinds import KINDS, TEAR
 from damage_perception.network import Assessment, BackendError
+from damage_perception.network.contract import map_cells_along
 from damage_perception.station import Plane, Station
 from damage_perception.verdict.policy import VerdictPolicy
 
@@ -15,6 +16,7 @@ class RedNetwork:
     """Calls red items torn; fails where ``broken``."""
 
     view_size = 64
+    kinds = KINDS
     backend = "scripted"
     backend_reason = "a test"
     broken = False
@@ -36,7 +38,8 @@ class RedNetwork:
         logit = float((red - green) / 20)
         kinds = np.zeros(len(KINDS), np.float32)
         kinds[KINDS.index(TEAR)] = 0.9
-        maps = np.zeros((len(KINDS), 16, 16), np.float32)
+        cells = map_cells_along(self.view_size)
+        maps = np.zeros((len(KINDS), cells, cells), np.float32)
         maps[KINDS.index(TEAR), 6:10, 6:10] = 0.9
         return Assessment(logit, 1 / (1 + np.exp(-logit)), kinds, maps)
 

@@ -86,6 +86,16 @@ def test_inspect_writes_reports_overlays_and_masks(folder, tmp_path, shipped_car
     assert "c_color.png is not an image" in " ".join(text.split())
 
 
+def test_inspect_says_which_kinds_a_model_does_not_know(folder, tmp_path, model_copy, capsys):
+    model_copy.write_text(model_copy.read_text().replace("- hole", "- scratch"))
+    assert ended("inspect", folder, "--out", tmp_path / "out", "--model", model_copy) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "the model does not know the kinds hole" in said
+    lines = (tmp_path / "out" / "reports.jsonl").read_text().splitlines()
+    [report, *_] = json.loads(lines[0])["reports"]
+    assert "tear" in report["kind_confidences"] and "hole" not in report["kind_confidences"]
+
+
 def test_inspect_that_judged_nothing_fails(tmp_path, shipped_card, capsys):
     write_camera(tmp_path)
     write_image(tmp_path, "a", box_scene()[0][:10])

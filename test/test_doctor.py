@@ -103,6 +103,16 @@ def test_a_model_is_named_by_its_card(model_copy, monkeypatch):
     assert examine_model().state == "ok"
 
 
+def test_a_model_of_other_kinds_is_a_warning(model_copy, monkeypatch):
+    monkeypatch.setattr(doctor, "default_model_card", lambda: model_copy)
+    text = model_copy.read_text().replace("- crush", "- scratch")
+    model_copy.write_text(text)
+    finding = examine_model()
+    assert finding.state == "warning" and finding.mend
+    assert "does not know the kinds scratch" in finding.detail
+    assert "model does not know the kinds crush" in finding.detail
+
+
 def test_a_spoilt_model_is_missing_and_says_why(model_copy, monkeypatch):
     monkeypatch.setattr(doctor, "default_model_card", lambda: model_copy)
     graph = next(model_copy.parent.glob("*.onnx"))

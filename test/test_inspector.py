@@ -8,7 +8,9 @@ import pytest
 
 from damage_perception.frame import CameraModel, Frame
 from damage_perception.inspector import Inspector, MountedCamera
+from damage_perception.kinds import HOLE, KINDS
 from damage_perception.network import Assessment, BackendError
+from damage_perception.network.contract import map_cells_along
 from damage_perception.station import Plane, Station, StationError
 from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.quality import QualityLimits
@@ -25,6 +27,7 @@ class ScriptedNetwork:
     """Says ``logit`` of every view, or fails."""
 
     view_size = 64
+    kinds = KINDS
     backend = "scripted"
     backend_reason = "a test"
     problem = ""
@@ -42,10 +45,11 @@ class ScriptedNetwork:
         if self.logit is None:
             self.problem = "inference failed: out of memory"
             raise BackendError(self.problem)
-        maps = np.zeros((6, 16, 16), np.float32)
-        maps[2, 6:10, 6:10] = 0.9
+        cells = map_cells_along(self.view_size)
+        maps = np.zeros((len(KINDS), cells, cells), np.float32)
+        maps[KINDS.index(HOLE), 6:10, 6:10] = 0.9
         p = 1 / (1 + np.exp(-self.logit))
-        return [Assessment(self.logit, p, np.full(6, p, np.float32), maps) for _ in views]
+        return [Assessment(self.logit, p, np.full(len(KINDS), p, np.float32), maps) for _ in views]
 
 
 def textured(shape):

@@ -6,9 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from damage_perception.frame import CameraModel, Frame
-from damage_perception.kinds import KINDS
+from damage_perception.kinds import COLORS, KINDS
 from damage_perception.overlay import (
-    KIND_COLORS,
     VERDICT_COLORS,
     contact_sheet,
     draw_overlay,
@@ -43,7 +42,7 @@ def region_at(x, y, width, height, kind, camera="camera"):
 
 
 def report_of(verdict, reasons=Reason.NONE, confidence=0.5, regions=()):
-    kinds = np.zeros(6, np.float32)
+    kinds = dict.fromkeys(KINDS, 0.0)
     return Report(
         "item-1", "", verdict, reasons, confidence, 0.5, kinds, tuple(regions), (), 1, 0, "", 0,
         None, "", "", "", "",
@@ -74,9 +73,9 @@ def test_damage_is_filled_and_outlined_in_the_colour_of_its_kind(kind):
     frame = gray_frame()
     report = report_of(Verdict.DIVERT, Reason.DAMAGE, 0.9, [region_at(120, 90, 60, 50, kind)])
     image = drawn(frame, (100, 80, 120, 90), [report])
-    expected = 0.35 * np.array(KIND_COLORS[kind]) + 0.65 * 120
+    expected = 0.35 * np.array(COLORS[kind]) + 0.65 * 120
     np.testing.assert_allclose(image[130, 150], expected, atol=3)
-    assert share_near(image, KIND_COLORS[kind], (118, 95, 5, 40)) > 0.15
+    assert share_near(image, COLORS[kind], (118, 95, 5, 40)) > 0.15
 
 
 def test_damage_that_another_camera_saw_is_not_drawn_onto_this_image():

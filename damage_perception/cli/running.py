@@ -83,6 +83,9 @@ def load_network(model: Path | None, precision: Precision, backend: "Backend") -
 
     network = DamageNetwork.load(model or default_model_card(), precision.value, backend)
     held.callback(network.close)
+    if network.card.kinds.warning:
+        warning = f"model {network.card.model_id}: {network.card.kinds.warning}"
+        console.print(warning, style="yellow", markup=False)
     return network
 
 

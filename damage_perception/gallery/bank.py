@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.network import Embedding
-from damage_perception.network.damage_network import MOST_REFERENCE_CELLS
+from damage_perception.network.contract import MOST_REFERENCE_CELLS
 
 # Distances in so many random directions are near enough to choose by.
 _DIRECTIONS: Final = 24

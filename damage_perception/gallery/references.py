@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.gallery.gallery import Gallery
+from damage_perception.network.contract import CELL_STRIDE, MAP_STRIDE, cells_along
 from damage_perception.network.damage_network import DamageNetwork
 from damage_perception.network.embedding import Embedding
-from damage_perception.network.grid import CELL_STRIDE, MAP_STRIDE, cells_along
 from damage_perception.network.session import BackendError
 from damage_perception.verdict.difference import (
     Difference,

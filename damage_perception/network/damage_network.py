@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +11,33 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from damage_perception.network.contract import (
+    CELLS,
+    CHANGE,
+    COLOR,
+    COMPARER_INPUTS,
+    COMPARER_OUTPUTS,
+    DESCRIPTOR,
+    EMBEDDINGS,
+    HEIGHT_M,
+    INPUTS,
+    ITEM,
+    ITEM_LOGIT,
+    KIND_LOGITS,
+    MAPS,
+    MISSING,
+    MOST_VIEWS,
+    OUTPUTS,
+    REFERENCES,
+    SAME_LOGIT,
+    VIEW,
+    WIDTH_M,
+    Array,
+    input_problem,
+    most_compared,
+    output_problem,
+)
 from damage_perception.network.embedding import Embedding
-from damage_perception.network.grid import cells_along
 from damage_perception.network.model_card import INT8_SYMMETRIC, ModelCard, ModelCardError
 from damage_perception.network.session import (
     Arrays,
@@ -27,14 +52,6 @@ from damage_perception.view import View
 # sum in another order, and fewer digits round; a wrong graph is off by far more.
 SELF_TEST_TOLERANCE: Final = {"fp32": 0.005, "fp16": 0.01, "int8": 0.02, INT8_SYMMETRIC: 0.02}
 PRECISIONS: Final = ("fp32", "fp16", "int8")
-INPUTS: Final = ("color", "height_m", "item", "width_m")
-OUTPUTS: Final = ("maps", "item_logit", "kind_logits")
-EMBEDDINGS: Final = ("cells", "descriptor")
-# Of one pass on a GPU; more are taken in several.
-MOST_VIEWS: Final = 16
-# Cells of the references that a view is compared with: of eight at 320 pixels three quarters. A
-# comparison takes as long as there are cells: 3 ms there, and 10 ms at 640 pixels.
-MOST_REFERENCE_CELLS: Final = 1200
 
 
 @dataclass(frozen=True)
@@ -43,8 +60,9 @@ class Assessment:
 
     logit        calibrated log odds of damage
     probability  the same as a probability, 0..1
-    kinds        (kinds,) float32, 0..1, confidence per kind
-    maps         (kinds, S/4, S/4) float32, 0..1, where in the view
+    kinds        (kinds,) float32, 0..1, confidence per kind of kinds.KINDS; 0 where the model does
+                 not know the kind
+    maps         (kinds, M, M) float32, 0..1, where in the view; 0 as above
     embedding    to compare the view with others; None where the model compares nothing
     """
 
@@ -139,6 +157,11 @@ class DamageNetwork:
         return self.card.graph(self.precision)
 
     @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds that it tells apart, in the order of kinds.KINDS."""
+        return self.card.kinds.known
+
+    @property
     def backend(self) -> str:
         """What runs the network and how, as it stands in reports."""
         return f"{self._session.backend}-{self.precision}"
@@ -163,20 +186,21 @@ class DamageNetwork:
     def _assess(self, views: Sequence[View]) -> list[Assessment]:
         outputs = self._session.run(
             {
-                "color": np.stack([view.color for view in views]),
-                "height_m": np.stack([view.height_m for view in views]),
-                "item": np.stack([view.item for view in views]),
-                "width_m": np.array([view.width_m for view in views], np.float32),
+                COLOR: np.stack([view.color for view in views]),
+                HEIGHT_M: np.stack([view.height_m for view in views]),
+                ITEM: np.stack([view.item for view in views]),
+                WIDTH_M: np.array([view.width_m for view in views], np.float32),
             }
         )
-        maps, item_logit, kind_logits = (outputs[name] for name in OUTPUTS)
+        item_logit = outputs[ITEM_LOGIT]
         if not np.isfinite(item_logit).all():
             raise BackendError("inference gave a confidence that is not a number")
         log_odds = self.card.calibration.log_odds(item_logit)
-        kinds = _sigmoid(kind_logits).astype(np.float32)
+        maps = self.card.kinds.in_order(outputs[MAPS])
+        kinds = self.card.kinds.in_order(_sigmoid(outputs[KIND_LOGITS]).astype(np.float32))
         embeddings: list[Embedding | None] = [None] * len(views)
         if self._comparer is not None:
-            cells, descriptors = (outputs[name] for name in EMBEDDINGS)
+            cells, descriptors = outputs[CELLS], outputs[DESCRIPTOR]
             embeddings[:] = [
                 Embedding.of(cells[i], descriptors[i], view.item) for i, view in enumerate(views)
             ]
@@ -200,18 +224,19 @@ class DamageNetwork:
             raise BackendError(f"model {self.card.model_id} compares nothing with references")
         if not len(embedding.cells):
             raise BackendError("the view shows no cell of the item: nothing to compare")
-        found = self._comparer.run({"view": embedding.cells, "references": references})
-        log_odds = self.card.references.calibration.log_odds(found["item_logit"])
+        found = self._comparer.run({VIEW: embedding.cells, REFERENCES: references})
+        log_odds = self.card.references.calibration.log_odds(found[ITEM_LOGIT])
         if not np.isfinite(log_odds).all():
             raise BackendError("comparing gave a confidence that is not a number")
         cosine = float((descriptors @ embedding.descriptor).max())
-        same = self.card.references.same.margin(float(found["same_logit"][0]), cosine)
-        return Comparison(float(log_odds[0]), same, found["change"], found["missing"])
+        same = self.card.references.same.margin(float(found[SAME_LOGIT][0]), cosine)
+        return Comparison(float(log_odds[0]), same, found[CHANGE], found[MISSING])
 
     def self_test(self) -> float:
         """Runs the stored inputs; the largest difference from the stored outputs.
 
-        Raises BackendError where that is beyond the SELF_TEST_TOLERANCE of the precision.
+        Raises BackendError where that is beyond the SELF_TEST_TOLERANCE of the precision, or where
+        outputs have other shapes than the contract says.
         """
         try:
             with np.load(self.card.self_test, allow_pickle=False) as stored:
@@ -219,7 +244,12 @@ class DamageNetwork:
         except (OSError, ValueError) as error:
             raise ModelCardError(f"{self.card.self_test} cannot be read: {error}") from error
         expected = {name: arrays.pop(name) for name in ("probability", "maps_mean")}
-        difference = self_test_difference(digest(self._session.run(arrays)), expected)
+        found = self._session.run(arrays)
+        if problem := output_problem(
+            found, self._outputs, self.view_size, len(self.card.kinds.names)
+        ):
+            raise BackendError(f"{self._graph} {problem}, by model card {self.card.path}")
+        difference = self_test_difference(digest(found), expected)
         allowed = SELF_TEST_TOLERANCE[self.precision]
         if not difference <= allowed:
             raise BackendError(
@@ -228,40 +258,37 @@ class DamageNetwork:
             )
         return difference
 
-    def _check_contract(self) -> None:
-        size = self.view_size
-        expected = {
-            "color": ("uint8", (None, size, size, 3)),
-            "height_m": ("float32", (None, size, size)),
-            "item": ("uint8", (None, size, size)),
-            "width_m": ("float32", (None,)),
-        }
-        found = self._session.inputs()
-        if found != expected:
-            raise BackendError(
-                f"{self._graph} takes the inputs {found}; model card {self.card.path} and "
-                f"this version need {expected}"
-            )
+    @property
+    def _outputs(self) -> dict[str, Array]:
+        """That the network is asked for."""
+        return {**OUTPUTS, **(EMBEDDINGS if self._comparer is not None else {})}
 
-        needed = OUTPUTS + (EMBEDDINGS if self._comparer is not None else ())
-        missing = set(needed) - set(self._session.outputs())
+    def _check_contract(self) -> None:
+        self._check_graph(self._graph, self._session, INPUTS, self._outputs)
+        if self._comparer is not None and self.card.comparer is not None:
+            self._check_graph(self.card.comparer, self._comparer, COMPARER_INPUTS, COMPARER_OUTPUTS)
+
+    def _check_graph(
+        self,
+        graph: Path,
+        session: Session,
+        inputs: Mapping[str, Array],
+        outputs: Mapping[str, Array],
+    ) -> None:
+        if problem := input_problem(session.inputs(), inputs, self.view_size):
+            raise BackendError(f"{graph} {problem}, by model card {self.card.path}")
+        missing = set(outputs) - set(session.outputs())
         if missing:
             raise BackendError(
-                f"{self._graph} has no output {', '.join(sorted(missing))}; "
-                f"expected {', '.join(needed)}"
+                f"{graph} has no output {', '.join(sorted(missing))}; expected {', '.join(outputs)}"
             )
-
-
-def most_compared(view_size: int) -> dict[str, int]:
-    """Greatest number of cells of each input of a comparison, of views of that size in pixels."""
-    return {"view": cells_along(view_size) ** 2, "references": MOST_REFERENCE_CELLS}
 
 
 def digest(outputs: Arrays) -> Arrays:
     """What a self-test keeps of the outputs of a pass."""
     return {
-        "probability": _sigmoid(outputs["item_logit"]),
-        "maps_mean": outputs["maps"].mean(axis=(2, 3)),
+        "probability": _sigmoid(outputs[ITEM_LOGIT]),
+        "maps_mean": outputs[MAPS].mean(axis=(2, 3)),
     }
 
 

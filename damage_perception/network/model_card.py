@@ -16,8 +16,8 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from damage_perception.kinds import KINDS
 from damage_perception.network.comparison import Calibration, ReferenceCard
+from damage_perception.network.kind_channels import KindChannels
 from damage_perception.network.operating_point import OperatingPoint, find_operating_point
 
 # What a model may be shipped as. TensorRT takes 8 bits only where zero is in the middle of every
@@ -34,6 +34,7 @@ class ModelCardError(ValueError):
 class ModelCard:
     """What is known of a model.
 
+    kinds        that the model tells apart; ``warning`` of it says what this version cannot use
     graphs       by name, some of GRAPHS
     good_scores  (N,) sorted calibrated confidences of the highest-scoring good validation items
     good_count   how many good items were scored in all
@@ -44,6 +45,7 @@ class ModelCard:
     path: Path
     model_id: str
     calibration_id: str
+    kinds: KindChannels
     graphs: Mapping[str, Path]
     self_test: Path
     view_size: int
@@ -104,9 +106,6 @@ class ModelCard:
 
 
 def _parse(path: Path, content: Any) -> ModelCard:
-    kinds = tuple(content["kinds"])
-    if kinds != KINDS:
-        raise ModelCardError(f"model card {path} has the kinds {kinds}; expected {KINDS}")
     graphs = {str(name): _file(path, entry) for name, entry in content["graphs"].items()}
     calibration, good = content["calibration"], content["good_items"]
     references = content.get("references")
@@ -114,6 +113,7 @@ def _parse(path: Path, content: Any) -> ModelCard:
         path=path,
         model_id=str(content["model_id"]),
         calibration_id=str(calibration["id"]),
+        kinds=KindChannels.parse(content["kinds"]),
         graphs=graphs,
         self_test=_file(path, content["self_test"]),
         view_size=int(content["input"]["view_size"]),

@@ -119,6 +119,8 @@ class DetectorNode(LifecycleNode):
             f"model {network.card.model_id} on {network.backend} ({network.backend_reason}), "
             f"threshold {policy.threshold:.4f}, cameras {', '.join(cameras)}"
         )
+        if network.card.kinds.warning:
+            logger.warning(f"model {network.card.model_id}: {network.card.kinds.warning}")
         for name, camera in cameras.items():
             if camera.station.plane is None:
                 self.get_logger().warning(

@@ -16,7 +16,7 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 
-from damage_perception.kinds import KINDS, NONE
+from damage_perception.kinds import NONE, name_of
 from damage_perception.ros import qos
 from damage_perception.ros.clocks import Clocks
 from damage_perception.ros.item_pictures import ItemPictures
@@ -81,8 +81,6 @@ class ReferenceController(Node):
         if not expected:
             return
         verdict = Verdict(report.verdict)
-        confidences = list(report.kind_confidences)
-        strongest = KINDS[confidences.index(max(confidences))]
         self._answer(
             report.item_id,
             _ACTIONS[verdict],
@@ -92,7 +90,7 @@ class ReferenceController(Node):
             threshold=_number(report.threshold),
             anomaly=_number(report.anomaly_score),
             references=ReferenceStatus(report.references).name.lower(),
-            kind=strongest if verdict is Verdict.DIVERT else NONE,
+            kind=_strongest(report) if verdict is Verdict.DIVERT else NONE,
             latency_ms=(now_ns - stamp_ns) / 1e6,
             frames_used=report.frames_used,
             backend=report.backend,
@@ -122,6 +120,12 @@ class ReferenceController(Node):
     def _answer(self, item_id: str, action: str, **fields: Any) -> None:
         self.answered += 1
         print(json.dumps({"item_id": item_id, "action": action, **fields}), flush=True)
+
+
+def _strongest(report: DamageReport) -> str:
+    """The likeliest kind of damage; none where the model names no kinds."""
+    confidences = dict(zip(report.kinds, report.kind_confidences, strict=False))
+    return name_of(max(confidences, key=confidences.__getitem__)) if confidences else NONE
 
 
 def _number(value: float) -> float | None:

@@ -1,4 +1,4 @@
-"""The six kinds of damage and the forms of packaging that each can befall."""
+"""How the kinds of damage are made, how often, and which forms of packaging they can befall."""
 
 from __future__ import annotations
 
@@ -14,6 +14,15 @@ from damage_perception.simulation.opening import open_up
 from damage_perception.simulation.spill import spill
 from damage_perception.simulation.split import Split
 
+# Of damaged scenes whose form is not given; kinds that are not made are not listed.
+SHARES: dict[str, float] = {
+    CRUSH: 0.22,
+    TEAR: 0.19,
+    HOLE: 0.17,
+    DECONSTRUCTION: 0.17,
+    SPILLAGE: 0.16,
+    MISSING_UNIT: 0.09,
+}
 APPLICABLE: dict[str, tuple[str, ...]] = {
     "carton": (CRUSH, TEAR, HOLE, DECONSTRUCTION, SPILLAGE),
     "printed_box": (CRUSH, TEAR, HOLE, DECONSTRUCTION, SPILLAGE),

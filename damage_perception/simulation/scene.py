@@ -8,17 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from damage_perception.frame import CameraModel
-from damage_perception.kinds import KINDS, NONE
+from damage_perception.kinds import NONE
 from damage_perception.simulation.camera import Pose
-from damage_perception.simulation.damage import APPLICABLE, damage
+from damage_perception.simulation.damage import APPLICABLE, SHARES, damage
 from damage_perception.simulation.mesh import Array, Patch, rotation
 from damage_perception.simulation.pieces import make_piece
 from damage_perception.simulation.product import FORM_SHARES, FORMS, Product, sample_product
 from damage_perception.simulation.render import Rendering, render
 from damage_perception.simulation.split import Split
 from damage_perception.simulation.surroundings import Surroundings, sample_surroundings
-
-_KIND_SHARES = (0.22, 0.19, 0.17, 0.17, 0.16, 0.09)
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ def sample_scene(
     if not damaged:
         kind = NONE
     elif kind is None and product is None and form is None:
-        kind = str(rng.choice(KINDS, p=_KIND_SHARES))
+        kind = str(rng.choice(tuple(SHARES), p=tuple(SHARES.values())))
     product = product or sample_product(split, rng, form or _form_for(kind, rng))
     if damaged and kind is None:
         kind = str(rng.choice(APPLICABLE[product.form]))

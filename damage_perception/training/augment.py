@@ -9,7 +9,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from damage_perception.network.grid import CELL_STRIDE, MAP_STRIDE, cells_along
+from damage_perception.network.contract import (
+    CELL_STRIDE,
+    MAP_STRIDE,
+    cells_along,
+    map_cells_along,
+)
 from damage_perception.simulation.split import Split
 from damage_perception.simulation.written_damage import WRITABLE, write_damage
 from damage_perception.training.views import LabelledViews, Row, coarse
@@ -146,13 +151,13 @@ def _warped(
         warp(height, size, cv2.INTER_NEAREST, UNKNOWN_HEIGHT_M),
         warp(item, size, cv2.INTER_NEAREST, 0),
         width,
-        warp(codes, size // MAP_STRIDE, cv2.INTER_NEAREST, 0),
+        warp(codes, map_cells_along(size), cv2.INTER_NEAREST, 0),
         warp(place, cells_along(size), cv2.INTER_NEAREST, (np.nan,) * 3),
     )
 
 
 def _cells(place: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(S/16, S/16, 3) of (S/4, S/4, 3), from the middle of each cell."""
+    """(G, G, 3) of (M, M, 3), from the middle of each cell."""
     every = CELL_STRIDE // MAP_STRIDE
     return np.ascontiguousarray(place[every // 2 :: every, every // 2 :: every])
 

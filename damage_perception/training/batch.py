@@ -17,10 +17,10 @@ from damage_perception.training.views import UNKNOWN_KIND, LabelledViews
 
 @dataclass(frozen=True)
 class Batch:
-    """Network inputs as in DamageNet.forward, and targets; G is S/16, the side of dense embeddings.
+    """Network inputs as in DamageNet.forward, and targets; S, M and G as in network.contract.
 
-    maps     (N, kinds, S/4, S/4) float32, 1 on damage of the kind
-    known    (N, 1, S/4, S/4) float32, 1 where it is known what is there
+    maps     (N, kinds, M, M) float32, 1 on damage of the kind
+    known    (N, 1, M, M) float32, 1 where it is known what is there
     damaged  (N,) float32
     place_m  (N, G, G, 3) float32, where on the product it is; NaN where that is not known
     product  (N,) int64, -1 where a view stands for no product: not known, or printed over

@@ -13,9 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-# Of the dense embeddings; those that say which part it is.
-CELL_CHANNELS = 128
-PART_CHANNELS = 48
+from damage_perception.network.contract import CELL_CHANNELS, PART_CHANNELS
+
 _STATE_CHANNELS = CELL_CHANNELS - PART_CHANNELS
 _NEVER = -1e4
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from damage_perception.network.grid import check_view_size
+from damage_perception.network.contract import check_view_size
 
 # In how many scenes a product is shown, each the reference of the others.
 SCENES, VALIDATION_SCENES = 3, 8

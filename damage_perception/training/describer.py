@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from damage_perception.network.contract import DESCRIPTOR_CHANNELS
 from damage_perception.training.layers import Residual, convolution
 
-DESCRIPTOR_CHANNELS = 128
 # Side of the views that it sees, in pixels.
 DESCRIBED_SIZE = 160
 # Metres that a view usually spans, and by which lengths are taken.

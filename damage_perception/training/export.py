@@ -17,8 +17,15 @@ import yaml
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from damage_perception.kinds import KINDS
 from damage_perception.network import DamageNetwork, Embedding, OnnxRuntimeSession
+from damage_perception.network.contract import (
+    CELLS,
+    DESCRIPTOR,
+    INPUTS,
+    ITEM,
+    ITEM_LOGIT,
+    card_sections,
+)
 from damage_perception.network.damage_network import (
     SELF_TEST_TOLERANCE,
     digest,
@@ -122,7 +129,7 @@ def _write_model(
         "graphs": {name: _entry(graph) for name, graph in graphs.items()},
         "left_out": left_out,
         "self_test": {"file": self_test.name, "sha256": _sha256(self_test)},
-        **_contract(config.view_size),
+        **card_sections(config.view_size),
         "architecture": {
             "name": "DamageNet",
             "widths": list(model.widths),
@@ -177,8 +184,8 @@ def _measure(
     for start in range(0, len(views), 16):
         inputs = _arrays(views, np.arange(start, min(start + 16, len(views))))
         found = session.run(inputs)
-        parts.append(found["item_logit"])
-        seen = zip(found["cells"], found["descriptor"], inputs["item"], strict=True)
+        parts.append(found[ITEM_LOGIT])
+        seen = zip(found[CELLS], found[DESCRIPTOR], inputs[ITEM], strict=True)
         embeddings += [Embedding.of(*one) for one in seen]
     logits = np.concatenate(parts)
     found = 1 / (1 + np.exp(-logits[: len(expected)]))
@@ -206,7 +213,6 @@ def _identity(graph: Path) -> dict[str, Any]:
         "model_id": f"{NAME}-{_sha256(graph)[:8]}",
         "made": _today(),
         "license": "Apache-2.0",
-        "kinds": list(KINDS),
         "opset": OPSET,
     }
 
@@ -217,25 +223,6 @@ def _entry(graph: _Measured) -> dict[str, Any]:
         "sha256": _sha256(graph.path),
         "auroc": round(graph.auroc, 4),
         "max_probability_difference": round(graph.difference, 6),
-    }
-
-
-def _contract(size: int) -> dict[str, Any]:
-    return {
-        "input": {
-            "view_size": size,
-            "color": "uint8 (N, S, S, 3), RGB",
-            "height_m": "float32 (N, S, S), metres above the station plane, -10 where unknown",
-            "item": "uint8 (N, S, S), 1 on the item",
-            "width_m": "float32 (N,), metres the view spans at the item, 0 where unknown",
-        },
-        "output": {
-            "maps": "float32 (N, kinds, S/4, S/4), 0..1",
-            "item_logit": "float32 (N,), before calibration",
-            "kind_logits": "float32 (N, kinds)",
-            "cells": "float32 (N, S/16, S/16, 128), dense embeddings",
-            "descriptor": "float32 (N, 128), unit vectors",
-        },
     }
 
 
@@ -298,12 +285,7 @@ def _graph_name(name: str) -> str:
 
 
 def _arrays(views: LabelledViews, rows: NDArray[np.integer]) -> dict[str, NDArray[Any]]:
-    return {
-        "color": views.color[rows],
-        "height_m": views.height_m[rows].astype(np.float32),
-        "item": views.item[rows],
-        "width_m": views.width_m[rows],
-    }
+    return {name: getattr(views, name)[rows].astype(array.dtype) for name, array in INPUTS.items()}
 
 
 def _sha256(path: Path) -> str:

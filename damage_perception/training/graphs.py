@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,15 @@ import torch
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from torch import Tensor, nn
 
-from damage_perception.training.comparer import CELL_CHANNELS, Comparer
+from damage_perception.network.contract import (
+    COMPARER_INPUTS,
+    COMPARER_OUTPUTS,
+    EMBEDDINGS,
+    INPUTS,
+    OUTPUTS,
+    Array,
+)
+from damage_perception.training.comparer import Comparer
 from damage_perception.training.model import DamageNet
 
 OPSET = 18
@@ -66,34 +74,38 @@ class ExportedComparer(nn.Module):
 
 def write_graph(model: DamageNet, size: int, path: Path) -> None:
     """Writes the graph for views of ``size`` pixels, in the precision of the model's weights."""
-    example = (
-        torch.zeros(2, size, size, 3, dtype=torch.uint8),
-        torch.zeros(2, size, size),
-        torch.zeros(2, size, size, dtype=torch.uint8),
-        torch.ones(2),
-    )
     batch = {0: torch.export.Dim("batch", min=1, max=64)}
     export_graph(
         Exported(model),
-        example,
+        _example(INPUTS, size, (2,) * len(INPUTS)),
         path,
-        ["color", "height_m", "item", "width_m"],
-        ["maps", "item_logit", "kind_logits", "cells", "descriptor"],
+        list(INPUTS),
+        [*OUTPUTS, *EMBEDDINGS],
         (batch, batch, batch, batch),
     )
 
 
 def write_comparer(comparer: Comparer, path: Path) -> None:
     """Writes the graph that compares the cells of one view with those of its references."""
-    example = (torch.zeros(3, CELL_CHANNELS), torch.zeros(5, CELL_CHANNELS))
     shapes = tuple({0: torch.export.Dim(name, min=1, max=8192)} for name in ("seen", "known"))
     export_graph(
         ExportedComparer(comparer),
-        example,
+        _example(COMPARER_INPUTS, 0, (3, 5)),
         path,
-        ["view", "references"],
-        ["item_logit", "same_logit", "change", "missing"],
+        list(COMPARER_INPUTS),
+        list(COMPARER_OUTPUTS),
         shapes,
+    )
+
+
+def _example(arrays: Mapping[str, Array], size: int, counts: tuple[int, ...]) -> tuple[Tensor, ...]:
+    """Inputs for views of ``size`` pixels, with ``counts`` where any number goes."""
+    return tuple(
+        torch.zeros(
+            [count if side is None else side for side in array.shape(size)],
+            dtype=getattr(torch, array.dtype),
+        )
+        for array, count in zip(arrays.values(), counts, strict=True)
     )
 
 

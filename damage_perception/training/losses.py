@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from damage_perception.network.grid import CELL_STRIDE, MAP_STRIDE
+from damage_perception.network.contract import CELL_STRIDE, MAP_STRIDE
 from damage_perception.training.batch import Batch
 from damage_perception.training.comparer import Comparison
 from damage_perception.training.model import DamageNet, Outputs

@@ -21,7 +21,7 @@ _NAMES = ("stride_8", "stride_16")
 
 
 class LowerFeatures:
-    """Colour as the network takes it -> features of the lower part of ``encoder``, at strides 8, 16.
+    """Colour as the network takes it -> features of the encoder's lower part, strides 8 and 16.
 
     threads  of one pass
     """

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from damage_perception.kinds import KINDS
-from damage_perception.training.comparer import CELL_CHANNELS, Comparer
+from damage_perception.network.contract import CELL_CHANNELS
+from damage_perception.training.comparer import Comparer
 from damage_perception.training.describer import Describer
 from damage_perception.training.encoder import CHANNELS, ColorEncoder
 from damage_perception.training.layers import Residual, convolution

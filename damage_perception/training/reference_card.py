@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 from damage_perception.gallery.bank import Bank
 from damage_perception.network import Embedding, OnnxRuntimeSession
 from damage_perception.network.comparison import Sameness
+from damage_perception.network.contract import ITEM_LOGIT, REFERENCES, SAME_LOGIT, VIEW
 from damage_perception.training.calibration import fit_calibration, fit_logistic, good_items
 from damage_perception.training.views import LabelledViews
 
@@ -109,14 +110,14 @@ def _compare(
     logits, same, mistaken = [], [], []
     for place, (row, refs) in enumerate(known):
         seen = embeddings[row]
-        found = session.run({"view": seen.cells, "references": banks[place]})
+        found = session.run({VIEW: seen.cells, REFERENCES: banks[place]})
         # Half of all views on, there is another product.
         elsewhere = place - len(known) // 2
-        other = session.run({"view": seen.cells, "references": banks[elsewhere]})
-        logits.append(found["item_logit"][0])
-        same.append((found["same_logit"][0], _cosine(seen, refs, embeddings)))
+        other = session.run({VIEW: seen.cells, REFERENCES: banks[elsewhere]})
+        logits.append(found[ITEM_LOGIT][0])
+        same.append((found[SAME_LOGIT][0], _cosine(seen, refs, embeddings)))
         others = known[elsewhere][1]
-        mistaken.append((other["same_logit"][0], _cosine(seen, others, embeddings)))
+        mistaken.append((other[SAME_LOGIT][0], _cosine(seen, others, embeddings)))
     rows = np.array([row for row, _ in known])
     return _Compared(rows, np.array(logits), np.array(same), np.array(mistaken))
 

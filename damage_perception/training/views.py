@@ -14,7 +14,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from damage_perception.network.grid import MAP_STRIDE
+from damage_perception.network.contract import MAP_STRIDE, map_cells_along
 from damage_perception.simulation.labelled_view import LabelledView, sample_view
 from damage_perception.simulation.photographs import use
 from damage_perception.simulation.product import sample_product
@@ -40,8 +40,8 @@ class LabelledViews:
     height_m (N, S, S) float16
     item     (N, S, S) uint8
     width_m  (N,) float32
-    kinds    (N, S/4, S/4) uint8, codes of kinds.CODES or UNKNOWN_KIND
-    place_m  (N, S/4, S/4, 3) float16, where on the product it is, in axes that all pieces of it
+    kinds    (N, M, M) uint8, codes of kinds.CODES or UNKNOWN_KIND
+    place_m  (N, M, M, 3) float16, where on the product it is, in axes that all pieces of it
              share; NaN where that is not known
     damaged  (N,) bool
     product  (N,) int32, which views show pieces of one product; -1 where that is not known
@@ -143,7 +143,7 @@ class _Plan:
 def _allocate(folder: Path, count: int, size: int) -> None:
     """One file for each field of LabelledViews, which may be larger than the memory."""
     folder.mkdir(parents=True, exist_ok=True)
-    cells = size // MAP_STRIDE
+    cells = map_cells_along(size)
     layout: dict[str, tuple[tuple[int, ...], type]] = {
         "color": ((count, size, size, 3), np.uint8),
         "height_m": ((count, size, size), np.float16),
@@ -215,7 +215,7 @@ def labelled_row(view: View, codes: NDArray[np.uint8], damaged: bool) -> Row:
     """One row of LabelledViews, of an unknown product; codes (H, W) of the whole image."""
     size = len(view.item)
     kinds = view.window.cut(codes, 0)
-    cells = size // MAP_STRIDE
+    cells = map_cells_along(size)
     kinds = np.asarray(cv2.resize(kinds, (size, size), interpolation=cv2.INTER_NEAREST), np.uint8)
     return {
         "color": view.color,
@@ -231,8 +231,8 @@ def labelled_row(view: View, codes: NDArray[np.uint8], damaged: bool) -> Row:
 
 
 def coarse(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(S/4, S/4) of (S, S) codes; the largest wins a cell, so that a thin tear is not lost."""
-    cells = len(codes) // MAP_STRIDE
+    """(M, M) of (S, S) codes; the largest wins a cell, so that a thin tear is not lost."""
+    cells = map_cells_along(len(codes))
     whole: NDArray[np.uint8] = codes.reshape(cells, MAP_STRIDE, cells, MAP_STRIDE).max(axis=(1, 3))
     return whole
 

@@ -28,7 +28,7 @@ class Sighting:
 
     center_m  (3,) the item's centre in the camera's optical frame; None where depth is missing
     logit     calibrated log odds of damage; NaN where the backend failed
-    kinds     (kinds,) confidence per kind, 0..1
+    kinds     (kinds,) confidence per kind of kinds.KINDS, 0..1
     faults    what makes the view unfit to judge by; NONE where it counts
     regions   damage found in the view
     geometry  of the view, for regions that are found in it later

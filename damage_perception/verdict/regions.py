@@ -47,9 +47,14 @@ class Region:
 
 
 def find_regions(maps: NDArray[np.float32], view: ViewGeometry) -> tuple[Region, ...]:
-    """Regions in ``maps`` ((kinds, h, w), 0..1, over the window of ``view``), strongest first."""
+    """Regions in ``maps`` ((kinds, h, w), 0..1, over the window of ``view``), strongest first.
+
+    Empty maps, of damage of a kind that only the model knows, show none.
+    """
     strongest = maps.argmax(axis=0)
     peak = maps.max(axis=0)
+    if not peak.any():
+        return ()
     level = min(MAP_THRESHOLD, float(peak.max()) / 2)
     found = []
     for code in np.unique(strongest[peak >= level]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 
@@ -55,6 +56,7 @@ class Reason(IntFlag):
 class Report:
     """The verdict on one item; fields as in DamageReport.msg, times in nanoseconds.
 
+    kinds     confidence of each kind of damage that the model tells apart, 0..1, by name
     identity  the sku it looks like, where none was announced or the announced one does not match;
               none where it looks most like the announced one and yet does not match it
     detail    one line for people where a reason needs it, otherwise empty
@@ -67,7 +69,7 @@ class Report:
     reasons: Reason
     confidence: float
     threshold: float
-    kind_confidences: NDArray[np.float32]
+    kinds: Mapping[str, float]
     regions: tuple[Region, ...]
     cameras: tuple[str, ...]
     frames_used: int

@@ -14,7 +14,7 @@ from damage_perception.engines.device import DeviceError, EngineError
 from damage_perception.engines.library import Library
 from damage_perception.engines.loading import Loading
 from damage_perception.network import BackendError, DamageNetwork, ModelCard, OnnxRuntimeBackend
-from damage_perception.network.damage_network import INPUTS, MOST_VIEWS
+from damage_perception.network.contract import INPUTS, MOST_VIEWS
 
 GPU_TOLD = "Orin, compute capability 8.7, driver 12060"
 MOST = dict.fromkeys(INPUTS, MOST_VIEWS)

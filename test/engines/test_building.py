@@ -7,7 +7,7 @@ import pytest
 from damage_perception.engines.building import Profile, build_engine
 from damage_perception.engines.library import find_library
 from damage_perception.network import BackendError, ModelCard
-from damage_perception.network.damage_network import INPUTS
+from damage_perception.network.contract import INPUTS
 from damage_perception.network.model_card import GRAPHS
 
 pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx-cu13 is not installed")

@@ -6,7 +6,14 @@ from simulated_device import SimulatedDevice
 
 from damage_perception.engines.session import EngineSession
 from damage_perception.network import BackendError, DamageNetwork, ModelCard, OnnxRuntimeSession
-from damage_perception.network.damage_network import INPUTS, SELF_TEST_TOLERANCE
+from damage_perception.network.contract import (
+    CELL_CHANNELS,
+    INPUTS,
+    REFERENCES,
+    VIEW,
+    most_compared,
+)
+from damage_perception.network.damage_network import SELF_TEST_TOLERANCE
 
 
 @pytest.fixture(scope="module")
@@ -83,18 +90,24 @@ def test_a_network_on_an_engine_passes_its_self_test_and_keeps_its_contract(card
 
 
 def test_a_view_is_compared_on_an_engine(card, devices, faults, clock):
-    most = {"view": 400, "references": 1200}
+    most = most_compared(card.view_size)
+    all_seen, all_known = most[VIEW], most[REFERENCES]
     session = opened(card.comparer, devices, faults, most, clock)
     rng = np.random.default_rng(0)
-    for seen, known in ((40, 300), (400, 1200), (1, 1)):
+    for seen, known in ((40, 300), (all_seen, all_known), (1, 1)):
         inputs = {
-            "view": rng.normal(size=(seen, 128)).astype("f4"),
-            "references": rng.normal(size=(known, 128)).astype("f4"),
+            VIEW: rng.normal(size=(seen, CELL_CHANNELS)).astype("f4"),
+            REFERENCES: rng.normal(size=(known, CELL_CHANNELS)).astype("f4"),
         }
         assert_same(session.run(inputs), OnnxRuntimeSession(card.comparer).run(inputs))
     # Not a batch: it cannot be taken in parts.
-    too_many = {"view": inputs["view"], "references": np.zeros((1201, 128), np.float32)}
-    with pytest.raises(BackendError, match="references has 1201 rows; the engine takes 1200"):
+    too_many = {
+        VIEW: inputs[VIEW],
+        REFERENCES: np.zeros((all_known + 1, CELL_CHANNELS), np.float32),
+    }
+    with pytest.raises(
+        BackendError, match=f"references has {all_known + 1} rows; the engine takes {all_known}"
+    ):
         session.run(too_many)
     session.close()
 

@@ -18,7 +18,17 @@ from damage_perception.engines.library import find_library  # noqa: E402
 from damage_perception.gallery.bank import Bank  # noqa: E402
 from damage_perception.gallery.codec import decode_embedding, encode_embedding  # noqa: E402
 from damage_perception.network import DamageNetwork, OnnxRuntimeSession  # noqa: E402
-from damage_perception.network.damage_network import INPUTS, digest, most_compared  # noqa: E402
+from damage_perception.network.contract import (  # noqa: E402
+    CELLS,
+    INPUTS,
+    MAPS,
+    MOST_REFERENCE_CELLS,
+    VIEW,
+    cells_along,
+    map_cells_along,
+    most_compared,
+)
+from damage_perception.network.damage_network import digest  # noqa: E402
 from damage_perception.training.graphs import Exported, write_graph  # noqa: E402
 from damage_perception.training.model import DamageNet  # noqa: E402
 from damage_perception.view import View, Window  # noqa: E402
@@ -73,8 +83,8 @@ def test_the_graph_gives_what_pytorch_gives(model):
     given = (torch.from_numpy(model.inputs[name]) for name in INPUTS)
     with torch.no_grad():
         expected = Exported(model.network).eval()(*given)
-    assert found["cells"].shape[1:3] == (model.size // 16,) * 2
-    assert found["maps"].shape[2:] == (model.size // 4,) * 2
+    assert found[CELLS].shape[1:3] == (cells_along(model.size),) * 2
+    assert found[MAPS].shape[2:] == (map_cells_along(model.size),) * 2
     for name, part in zip(found, expected, strict=True):
         np.testing.assert_allclose(found[name], part.numpy(), atol=1e-3, err_msg=name)
 
@@ -87,10 +97,10 @@ def test_engines_compare_all_cells_of_a_view_with_as_many_as_a_bank_holds(model,
         assessment.embedding
         for assessment in on_engine.assess([filled(model.size, seed) for seed in range(10)])
     )
-    assert len(seen.cells) == (model.size // 16) ** 2
+    assert len(seen.cells) == cells_along(model.size) ** 2
     bank = Bank.of(others)
     cells = bank.cells.astype(np.float32)
-    assert len(cells) == min(1200, 9 * len(seen.cells))
+    assert len(cells) == min(MOST_REFERENCE_CELLS, 9 * len(seen.cells))
     found, expected = (
         network.compare(seen, cells, bank.descriptors) for network in (on_engine, on_cpu)
     )
@@ -102,7 +112,7 @@ def test_engines_compare_all_cells_of_a_view_with_as_many_as_a_bank_holds(model,
 def test_a_gallery_keeps_where_the_cells_of_a_view_lie(model):
     [assessment] = DamageNetwork.load(model.card).assess([filled(model.size)])
     kept = decode_embedding(encode_embedding(assessment.embedding))
-    rows = np.argwhere(np.ones((model.size // 16,) * 2))
+    rows = np.argwhere(np.ones((cells_along(model.size),) * 2))
     np.testing.assert_array_equal(kept.where, rows)
 
 
@@ -119,7 +129,7 @@ def test_nvidia_builds_what_the_node_asks_for(model, tmp_path):
 
     DamageNetwork.load(model.card, backend=simulated_backend(tmp_path, build=build))
     (views, network), (cells, comparer) = engines.values()
-    assert set(views) == set(INPUTS) and cells["view"][2] == (model.size // 16) ** 2
+    assert set(views) == set(INPUTS) and cells[VIEW][2] == cells_along(model.size) ** 2
     assert len(network) > 100_000 and len(comparer) > 100_000
 
 

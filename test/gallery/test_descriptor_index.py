@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from damage_perception.gallery.descriptor_index import DescriptorIndex
+from damage_perception.network.contract import DESCRIPTOR_CHANNELS
 
-DIMENSION, REFERENCES = 128, 8
+REFERENCES = 8
 
 
 def unit(vectors: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -28,7 +29,7 @@ def products(
     rng: np.random.Generator, count: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], list[str]]:
     """Centres of products, and references around them with their skus, in no order."""
-    centres = unit(rng.standard_normal((count, DIMENSION)))
+    centres = unit(rng.standard_normal((count, DESCRIPTOR_CHANNELS)))
     owners = rng.permutation(np.repeat(np.arange(count), REFERENCES))
     return centres, around(rng, centres[owners]), [f"sku-{owner}" for owner in owners]
 
@@ -102,7 +103,7 @@ def test_an_enrolled_descriptor_finds_its_sku(exact_up_to):
 def test_skus_with_the_same_descriptor_are_all_found(exact_up_to):
     rng = np.random.default_rng(3)
     _, references, skus = products(rng, 50)
-    shared = unit(rng.standard_normal(DIMENSION))
+    shared = unit(rng.standard_normal(DESCRIPTOR_CHANNELS))
     twins = ["left", "right", "middle"]
     index = DescriptorIndex(
         np.concatenate([references, np.tile(shared, (3, 1))]), [*skus, *twins], exact_up_to
@@ -114,7 +115,7 @@ def test_skus_with_the_same_descriptor_are_all_found(exact_up_to):
 
 def test_a_sku_with_thousands_of_references_does_not_hide_the_next(exact_up_to):
     rng = np.random.default_rng(4)
-    centres = unit(rng.standard_normal((2, DIMENSION)))
+    centres = unit(rng.standard_normal((2, DESCRIPTOR_CHANNELS)))
     references = around(rng, centres[[0] * 3_000 + [1]])
     index = DescriptorIndex(references, ["often"] * 3_000 + ["once"], exact_up_to)
     (first, _), (second, cosine) = index.nearest(centres[0], 2)
@@ -123,8 +124,8 @@ def test_a_sku_with_thousands_of_references_does_not_hide_the_next(exact_up_to):
 
 
 def test_an_empty_index_answers_nothing(exact_up_to):
-    index = DescriptorIndex(np.empty((0, DIMENSION), np.float32), [], exact_up_to)
-    assert len(index) == 0 and index.nearest(np.ones(DIMENSION, np.float32), 3) == []
+    index = DescriptorIndex(np.empty((0, DESCRIPTOR_CHANNELS), np.float32), [], exact_up_to)
+    assert len(index) == 0 and index.nearest(np.ones(DESCRIPTOR_CHANNELS, np.float32), 3) == []
 
 
 def test_what_the_caller_does_with_its_array_changes_nothing(exact_up_to):

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import yaml
 
+from damage_perception.kinds import KINDS
 from damage_perception.network import (
     BackendError,
     DamageNetwork,
     ModelCard,
     ModelCardError,
 )
+from damage_perception.network.contract import CELLS, DESCRIPTOR, map_cells_along
 from damage_perception.network.damage_network import self_test_difference
 from damage_perception.network.model_card import GRAPHS
 from damage_perception.view import UNKNOWN_HEIGHT_M, View, Window
@@ -64,7 +66,7 @@ def test_assessments_do_not_depend_on_the_batch(network):
     for a, b in zip(together, alone, strict=True):
         assert a.probability == pytest.approx(b.probability, abs=1e-4)
         assert a.maps == pytest.approx(b.maps, abs=1e-3)
-        assert a.maps.shape == (6, size // 4, size // 4)
+        assert a.maps.shape == (len(KINDS), map_cells_along(size), map_cells_along(size))
         assert a.maps.min() >= 0 and a.maps.max() <= 1
     assert network.assess([]) == []
 
@@ -162,7 +164,7 @@ def test_each_graph_of_the_shipped_model_passes_its_self_test(shipped_card):
 
 
 def test_outputs_that_are_no_numbers_fail_the_self_test():
-    expected = {"probability": np.array([0.5]), "maps_mean": np.zeros((1, 6))}
+    expected = {"probability": np.array([0.5]), "maps_mean": np.zeros((1, len(KINDS)))}
     for name in expected:
         found = expected | {name: np.full_like(expected[name], np.nan)}
         assert np.isnan(self_test_difference(found, expected))
@@ -175,7 +177,61 @@ def test_a_precision_that_the_model_does_not_have_is_named(model_copy):
         DamageNetwork.load(model_copy, precision="int8")
 
 
-def test_other_kinds_are_refused(model_copy):
-    edit(model_copy, lambda card: card.update(kinds=["scratch"]))
-    with pytest.raises(ModelCardError, match="scratch"):
+@pytest.mark.parametrize(
+    ("kinds", "complaint"),
+    [
+        (["scratch"], "knows none: scratch"),
+        (["tear", "tear", *KINDS], "name tear twice"),
+        ([], "expected names"),
+        (["tear", ""], "expected names"),
+        (["tear", 3], "expected names"),
+        ("tear", "expected a list"),
+        (None, "expected a list"),
+    ],
+)
+def test_kinds_that_name_no_channels_are_refused(model_copy, kinds, complaint):
+    edit(model_copy, lambda card: card.update(kinds=kinds))
+    with pytest.raises(ModelCardError, match=rf"damage_net\.yaml .*{complaint}"):
+        ModelCard.load(model_copy)
+
+
+def test_a_card_with_more_kinds_than_its_graph_has_channels_is_refused(model_copy):
+    edit(model_copy, lambda card: card["kinds"].append("scratch"))
+    with pytest.raises(BackendError, match=r"gives maps as .*; expected \(None, 7, 80, 80\)"):
+        DamageNetwork.load(model_copy)
+
+
+def test_a_graph_whose_outputs_have_other_shapes_is_refused(model_copy):
+    onnx = pytest.importorskip("onnx", reason="onnx is needed to spoil the graph")
+    graph = model_copy.parent / "damage_net.onnx"
+    model = onnx.load(str(graph))
+    names = {CELLS: DESCRIPTOR, DESCRIPTOR: CELLS}
+    for entry in (*model.graph.output, *model.graph.value_info):
+        entry.name = names.get(entry.name, entry.name)
+    for node in model.graph.node:
+        for side in (node.input, node.output):
+            side[:] = [names.get(name, name) for name in side]
+    onnx.save(model, str(graph))
+    rehash(model_copy)
+    with pytest.raises(BackendError, match=r"gives cells as \(4, 128\); expected"):
+        DamageNetwork.load(model_copy)
+
+
+def test_a_comparer_of_other_cells_is_refused(model_copy):
+    onnx = pytest.importorskip("onnx", reason="onnx is needed to make another graph")
+    make = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Identity", ["view"], ["change"])],
+        "narrow",
+        [make("view", 1, ["n", 64])],
+        [make("change", 1, ["n", 64])],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)])
+    model.ir_version = 9
+    card = yaml.safe_load(model_copy.read_text())
+    path = model_copy.parent / card["references"]["comparer"]["file"]
+    onnx.save(model, str(path))
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    edit(model_copy, lambda card: card["references"]["comparer"].update(sha256=sha256))
+    with pytest.raises(BackendError, match=r"compare\.onnx takes the inputs .*64"):
         DamageNetwork.load(model_copy)

@@ -101,6 +101,21 @@ def test_a_model_that_cannot_be_used_fails_configure_with_its_cause(
     assert "Traceback" not in detector.log
 
 
+def test_a_model_of_other_kinds_runs_and_says_what_it_cannot_tell(
+    cell, detector, tiny_card, tmp_path
+):
+    folder = shutil.copytree(tiny_card.parent, tmp_path / "model")
+    card = folder / tiny_card.name
+    card.write_text(card.read_text().replace("- crush", "- scratch"))
+    assert cell.set_parameter("model", str(card)).successful
+    assert cell.change_state(CONFIGURE)
+    [line] = [
+        line for line in detector.log.splitlines() if "does not know the kinds scratch" in line
+    ]
+    assert "[WARN]" in line and "the model does not know the kinds crush" in line
+    assert cell.change_state(CLEANUP)
+
+
 def test_without_a_gpu_auto_runs_on_the_cpu_and_says_why_and_nothing_else_does(
     cell, detector, tiny_card
 ):

@@ -19,6 +19,7 @@ from cell import (
     scene,
 )
 
+from damage_perception.kinds import CODES, KINDS
 from damage_perception_msgs.msg import DamageRegion, DamageReport
 
 pytestmark = pytest.mark.ros
@@ -59,6 +60,9 @@ def test_damage_diverts_and_is_shown_where_it_is(cell):
     report = cell.report_on("torn", beat=lambda: stamps.extend(cell.show(damaged=True, frames=1)))
     assert report.verdict == DIVERT and report.reasons == DamageReport.REASON_DAMAGE
     assert report.confidence >= report.threshold
+    assert list(report.kinds) == [CODES[kind] for kind in KINDS]
+    strongest = max(range(len(report.kinds)), key=report.kind_confidences.__getitem__)
+    assert report.kinds[strongest] == DamageRegion.KIND_CRUSH
     (region,) = report.regions
     assert region.kind == DamageRegion.KIND_CRUSH and region.camera == "camera"
     # Of the image that shows it most clearly.

@@ -10,8 +10,10 @@ import pytest
 pytest.importorskip("rclpy", reason="needs the ROS client library")
 pytest.importorskip("damage_perception_msgs.msg", reason="needs the built messages")
 
-from damage_perception.kinds import CODES
-from damage_perception.ros.messages import announcement_of
+from red_network import red_inspector
+
+from damage_perception.kinds import CODES, KINDS, MISSING_UNIT, TEAR
+from damage_perception.ros.messages import announcement_of, report_message
 from damage_perception.verdict.report import Reason, Verdict
 from damage_perception_msgs import msg
 
@@ -44,7 +46,18 @@ def test_verdicts_and_reasons_are_those_of_the_code():
 def test_kinds_are_those_of_the_code():
     for kind, code in CODES.items():
         assert getattr(msg.DamageRegion, f"KIND_{kind.upper()}") == code
-    assert len(msg.DamageReport().kind_confidences) == len(CODES) - 1
+
+
+def test_a_report_names_the_kinds_that_the_model_knows_and_no_others():
+    def published(network):
+        inspector = red_inspector()
+        inspector.network.kinds = network
+        return report_message(inspector.refuse("parcel", "", "full"), 0)
+
+    assert list(published(KINDS).kinds) == [CODES[kind] for kind in KINDS]
+    few = published((TEAR, MISSING_UNIT))
+    assert list(few.kinds) == [msg.DamageRegion.KIND_TEAR, msg.DamageRegion.KIND_MISSING_UNIT]
+    assert len(few.kind_confidences) == 2
 
 
 def test_a_controller_in_cpp_compiles(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from damage_perception.frame import CameraModel
 from damage_perception.kinds import CODES, KINDS, MISSING_UNIT, NONE
 from damage_perception.simulation.camera import Pose
-from damage_perception.simulation.damage import APPLICABLE, damage
+from damage_perception.simulation.damage import APPLICABLE, SHARES, damage
 from damage_perception.simulation.ground import ground
 from damage_perception.simulation.light import sample_lighting
 from damage_perception.simulation.mesh import Body, vector
@@ -51,7 +51,8 @@ def test_damage_is_labelled_and_changes_what_is_seen(form: str, kind: str) -> No
 
 
 def test_every_kind_befalls_some_form() -> None:
-    assert {kind for kinds in APPLICABLE.values() for kind in kinds} == set(KINDS)
+    assert {kind for kinds in APPLICABLE.values() for kind in kinds} == set(SHARES)
+    assert set(SHARES) <= set(KINDS) and sum(SHARES.values()) == pytest.approx(1)
     assert [form for form in FORMS if MISSING_UNIT in APPLICABLE[form]] == ["multipack"]
 
 

@@ -15,11 +15,28 @@ pytest.importorskip("embreex", reason="training data needs embreex")
 from product_views import product_views  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
+from damage_perception.kinds import KINDS  # noqa: E402
 from damage_perception.network import (  # noqa: E402
     DamageNetwork,
     Embedding,
     ModelCard,
     OnnxRuntimeSession,
+)
+from damage_perception.network.contract import (  # noqa: E402
+    CELL_CHANNELS,
+    EMBEDDINGS,
+    INPUTS,
+    ITEM_LOGIT,
+    LARGEST_VIEW,
+    MAP_STRIDE,
+    OUTPUTS,
+    REFERENCES,
+    SAME_LOGIT,
+    SMALLEST_VIEW,
+    VIEW,
+    VIEW_STEP,
+    cells_along,
+    map_cells_along,
 )
 from damage_perception.network.damage_network import SELF_TEST_TOLERANCE  # noqa: E402
 from damage_perception.simulation.split import Split  # noqa: E402
@@ -51,7 +68,7 @@ describer: {samples: 24, learning_rate: 0.001, products: 4}
 """
 
 
-VIEW_SIZES = range(192, 641, 64)
+VIEW_SIZES = range(SMALLEST_VIEW, LARGEST_VIEW + 1, VIEW_STEP)
 
 
 def views_of(color, height_m, item, kinds, damaged):
@@ -167,9 +184,9 @@ def test_the_network_answers_at_every_size_it_is_trained_at():
     model = DamageNet().eval()
     for size in VIEW_SIZES:
         maps, item, kinds, cells = model(*inputs(size))
-        assert cells.shape == (2, size // 16, size // 16, 128)
-        assert maps.shape == (2, 6, size // 4, size // 4)
-        assert item.shape == (2,) and kinds.shape == (2, 6)
+        assert cells.shape == (2, cells_along(size), cells_along(size), CELL_CHANNELS)
+        assert maps.shape == (2, len(KINDS), map_cells_along(size), map_cells_along(size))
+        assert item.shape == (2,) and kinds.shape == (2, len(KINDS))
 
 
 def test_a_view_and_its_mirror_image_are_judged_alike():
@@ -221,7 +238,8 @@ def test_the_optimizer_moves_every_weight_and_goes_on_from_its_state():
 def test_varied_views_keep_damage_where_it_is():
     size, count = 64, 40
     color = np.zeros((count, size, size, 3), np.uint8)
-    kinds = np.zeros((count, size // 4, size // 4), np.uint8)
+    side = map_cells_along(size)
+    kinds = np.zeros((count, side, side), np.uint8)
     color[:, 40:56, 12:28] = 200
     kinds[:, 10:14, 3:7] = 3
     shape = (count, size, size)
@@ -232,7 +250,7 @@ def test_varied_views_keep_damage_where_it_is():
     varied = [Variation(rng, seed) for seed, rng in enumerate(rngs)]
     batch = draw_batch(views, np.arange(count), 96, varied)
     bright = batch.inputs[0].float().mean(dim=3) > 110
-    cells = bright.view(count, 24, 4, 24, 4).float().mean(dim=(2, 4)) > 0.5
+    cells = bright.view(count, 24, MAP_STRIDE, 24, MAP_STRIDE).float().mean(dim=(2, 4)) > 0.5
     labelled = batch.maps[:, 2] > 0
     shared = (cells & labelled).sum(dim=(1, 2)) / (cells | labelled).sum(dim=(1, 2))
     assert shared.min() > 0.5
@@ -322,8 +340,8 @@ def test_what_is_known_of_comparing_is_measured_as_production_compares():
 
     class Session:
         def run(self, inputs):
-            compared.append((len(inputs["view"]), len(inputs["references"])))
-            return {name: rng.normal(size=1) for name in ("item_logit", "same_logit")}
+            compared.append((len(inputs[VIEW]), len(inputs[REFERENCES])))
+            return {name: rng.normal(size=1) for name in (ITEM_LOGIT, SAME_LOGIT)}
 
     log_odds = rng.normal(size=len(views))
     card = reference_card(Session(), views, embeddings, log_odds)
@@ -384,7 +402,7 @@ def test_training_goes_on_where_it_stopped_and_ends_in_a_model(tmp_path):
     outputs = OnnxRuntimeSession(network.card.graph("fp32")).run(
         dict(
             zip(
-                ("color", "height_m", "item", "width_m"),
+                INPUTS,
                 (part.numpy() for part in batch.inputs),
                 strict=True,
             )
@@ -392,8 +410,7 @@ def test_training_goes_on_where_it_stopped_and_ends_in_a_model(tmp_path):
     )
     with torch.no_grad():
         said = Exported(again).eval()(*batch.inputs)
-    names = ("maps", "item_logit", "kind_logits", "cells", "descriptor")
-    for part, name in zip(said, names, strict=True):
+    for part, name in zip(said, (*OUTPUTS, *EMBEDDINGS), strict=True):
         assert np.allclose(part.numpy(), outputs[name], atol=2e-3), name
     with pytest.raises(ValueError, match="another network"):
         start_from(network.card, DamageNet((16, 32, 64, 96, 128)), batch.inputs)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from damage_perception.kinds import KINDS
 from damage_perception.verdict.evidence import KEPT_PER_CAMERA, Evidence, Sighting
 from damage_perception.verdict.place import Place
 from damage_perception.verdict.policy import VerdictPolicy
@@ -33,7 +34,7 @@ CAMERAS = {"top": frozenset({"top"}), "station": frozenset({"left", "right"})}
 
 def sighting(logit=-3.0, camera="top", faults=Reason.NONE, stamp=0):
     logit = float("nan") if logit is None else logit
-    kinds = np.full(6, 1 / (1 + np.exp(-logit)), np.float32)
+    kinds = np.full(len(KINDS), 1 / (1 + np.exp(-logit)), np.float32)
     center = np.array([0.0, 0.0, 1.0])
     return Sighting(camera, "optical", stamp, center, logit, kinds, faults, ())
 

@@ -12,20 +12,30 @@ import yaml
 from onnx import TensorProto, helper, numpy_helper
 
 from damage_perception.kinds import KINDS
+from damage_perception.network.contract import (
+    CELL_CHANNELS,
+    CELL_STRIDE,
+    COMPARER_INPUTS,
+    COMPARER_OUTPUTS,
+    EMBEDDINGS,
+    INPUTS,
+    MAP_STRIDE,
+    OUTPUTS,
+)
 
 VIEW_SIZE = 64
-CELL_CHANNELS = 128
 
 
-def write_model(folder, fewest=1, view_size=VIEW_SIZE, references=False):
+def write_model(folder, fewest=1, view_size=VIEW_SIZE, references=False, kinds=KINDS):
     """Writes graph, self-test and card into ``folder``; the path of the card.
 
     fewest      views of a pass with less than which the graph fails; the self-test has two
     references  whether the model compares with them
+    kinds       in the card; red is damage of the first
     """
     folder.mkdir(parents=True, exist_ok=True)
     graph = folder / "tiny.onnx"
-    onnx.save(_graph(view_size, fewest, references), str(graph))
+    onnx.save(_graph(view_size, fewest, references, len(kinds)), str(graph))
     self_test = folder / "tiny_selftest.npz"
     rng = np.random.default_rng(0)
     shape = (2, view_size, view_size)
@@ -41,7 +51,7 @@ def write_model(folder, fewest=1, view_size=VIEW_SIZE, references=False):
     np.savez(self_test, **inputs, probability=probability, maps_mean=maps.mean(axis=(2, 3)))
     card = {
         "model_id": "tiny-red",
-        "kinds": list(KINDS),
+        "kinds": list(kinds),
         "graphs": {"fp32": {"file": graph.name, "sha256": _sha256(graph)}},
         "self_test": {"file": self_test.name, "sha256": _sha256(self_test)},
         "input": {"view_size": view_size},
@@ -64,8 +74,8 @@ def write_model(folder, fewest=1, view_size=VIEW_SIZE, references=False):
     return path
 
 
-def _graph(size, fewest, references):
-    """Redness on the item, averaged over 4 x 4 pixels; the most of it decides."""
+def _graph(size, fewest, references, kinds):
+    """Redness on the item, averaged over cells of the maps; the most of it decides."""
     constants = {
         "rgb": np.array([1.0, -1.0, -1.0], np.float32).reshape(1, 1, 1, 3) / 255,
         "channel": np.array([3], np.int64),
@@ -73,11 +83,11 @@ def _graph(size, fewest, references):
         "map_axes": np.array([1, 2, 3], np.int64),
         "slope": np.array(20.0, np.float32),
         "offset": np.array(-6.0, np.float32),
-        "others": np.zeros((1, len(KINDS) - 1, 1, 1), np.float32),
+        "others": np.zeros((1, kinds - 1, 1, 1), np.float32),
         "unused": np.array(0.0, np.float32),
         "needed": np.array([fewest - 1], np.int64),
         "last": np.array([-1], np.int64),
-        "kind_slopes": np.array([[20.0] + [0.0] * (len(KINDS) - 1)], np.float32),
+        "kind_slopes": np.array([[20.0] + [0.0] * (kinds - 1)], np.float32),
     }
     node = helper.make_node
     nodes = [
@@ -90,7 +100,7 @@ def _graph(size, fewest, references):
         node("Mul", ["height_m", "unused"], ["no_height"]),
         node("Add", ["red_on_item", "no_height"], ["seen"]),
         node("Unsqueeze", ["seen", "one"], ["image"]),
-        node("AveragePool", ["image"], ["map"], kernel_shape=[4, 4], strides=[4, 4]),
+        node("AveragePool", ["image"], ["map"], **_pooled(MAP_STRIDE)),
         node("Mul", ["map", "others"], ["other_maps"]),
         node("Concat", ["map", "other_maps"], ["maps"], axis=1),
         node("ReduceMax", ["map", "map_axes"], ["peak"], keepdims=0),
@@ -105,30 +115,12 @@ def _graph(size, fewest, references):
     if references:
         constants |= _embedding_constants()
         nodes += _embedding_nodes()
-    value = helper.make_tensor_value_info
-    square = ["N", size, size]
+    outputs = {**OUTPUTS, **(EMBEDDINGS if references else {})}
     graph = helper.make_graph(
         nodes,
         "tiny",
-        [
-            value("color", TensorProto.UINT8, [*square, 3]),
-            value("height_m", TensorProto.FLOAT, square),
-            value("item", TensorProto.UINT8, square),
-            value("width_m", TensorProto.FLOAT, ["N"]),
-        ],
-        [
-            value("maps", TensorProto.FLOAT, ["N", len(KINDS), size // 4, size // 4]),
-            value("item_logit", TensorProto.FLOAT, ["N"]),
-            value("kind_logits", TensorProto.FLOAT, ["N", len(KINDS)]),
-            *(
-                [
-                    value("cells", TensorProto.FLOAT, ["N", size // 16, size // 16, CELL_CHANNELS]),
-                    value("descriptor", TensorProto.FLOAT, ["N", CELL_CHANNELS]),
-                ]
-                if references
-                else []
-            ),
-        ],
+        _values(INPUTS, size, kinds),
+        _values(outputs, size, kinds),
         [numpy_helper.from_array(array, name) for name, array in constants.items()],
     )
     return _model(graph)
@@ -150,12 +142,12 @@ def _embedding_constants():
 
 
 def _embedding_nodes():
-    """Mean colours of 16 x 16 pixels; what the whole view's colour is, without its brightness."""
+    """Mean colours of cells; what the whole view's colour is, without its brightness."""
     node = helper.make_node
     return [
         node("Div", ["pixels", "full_scale"], ["bright"]),
         node("Transpose", ["bright"], ["planes"], perm=[0, 3, 1, 2]),
-        node("AveragePool", ["planes"], ["means"], kernel_shape=[16, 16], strides=[16, 16]),
+        node("AveragePool", ["planes"], ["means"], **_pooled(CELL_STRIDE)),
         node("Transpose", ["means"], ["colors"], perm=[0, 2, 3, 1]),
         node("MatMul", ["colors", "first_channels"], ["cells"]),
         node("ReduceMean", ["planes", "sides"], ["mean"], keepdims=0),
@@ -199,23 +191,33 @@ def _comparer():
         node("Mul", ["average", "same_slope"], ["other"]),
         node("Add", ["other", "same_offset"], ["same_logit"]),
     ]
-    value = helper.make_tensor_value_info
     graph = helper.make_graph(
         nodes,
         "tiny_compare",
-        [
-            value("view", TensorProto.FLOAT, ["n", CELL_CHANNELS]),
-            value("references", TensorProto.FLOAT, ["K", CELL_CHANNELS]),
-        ],
-        [
-            value("item_logit", TensorProto.FLOAT, [1]),
-            value("same_logit", TensorProto.FLOAT, [1]),
-            value("change", TensorProto.FLOAT, ["n"]),
-            value("missing", TensorProto.FLOAT, ["K"]),
-        ],
+        _values(COMPARER_INPUTS),
+        _values(COMPARER_OUTPUTS),
         [numpy_helper.from_array(array, name) for name, array in constants.items()],
     )
     return _model(graph)
+
+
+def _pooled(stride):
+    return {"kernel_shape": [stride, stride], "strides": [stride, stride]}
+
+
+def _values(arrays, size=VIEW_SIZE, kinds=0):
+    """What the contract says of inputs or outputs, as ONNX says it."""
+    return [
+        helper.make_tensor_value_info(
+            name,
+            helper.np_dtype_to_tensor_dtype(np.dtype(array.dtype)),
+            [
+                called if along is None else along
+                for along, called in zip(array.shape(size, kinds), array.dimensions, strict=True)
+            ],
+        )
+        for name, array in arrays.items()
+    ]
 
 
 def _model(graph):

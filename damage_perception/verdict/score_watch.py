@@ -21,6 +21,8 @@ KEPT: Final = 5000
 DAMAGED_PER_1000: Final = 1.0
 # Once in so many looks chance alone warns; a look is at items that were mostly looked at before.
 _CHANCE: Final = 1e-5
+# Who tries a new station out shows it damaged items first.
+_FEWEST: Final = 100
 # The newest are held against all before them, as each stretch of as many was.
 _STRETCH: Final = 500
 _FEWEST_STRETCHES: Final = 3
@@ -145,7 +147,7 @@ def _condition(
     rate = 1000 * diverted / count if count else 0.0
     problems = []
     expected = (asked_per_1000 + DAMAGED_PER_1000) / 1000
-    if count and diverted > count * expected and at_least(diverted, count, expected) < _CHANCE:
+    if count >= _FEWEST and at_least(diverted, count, expected) < _CHANCE:
         problems.append(
             f"{rate:.1f} in 1000 of {count} items are diverted; {asked_per_1000:g} good ones may "
             "be: look at them; where they are good, ask ~/propose_operating_point"

@@ -104,9 +104,16 @@ def test_the_rate_that_was_asked_for_never_warns_and_three_times_of_it_does():
     assert "in 1000 of 5000 items are diverted; 5 good ones may be" in condition.problem
 
 
-def test_a_few_items_warn_of_nothing_unless_most_are_diverted():
-    assert not watch_of([0.9, 0.1, 0.2]).condition("left", False, POLICY, 5.0).problem
-    assert watch_of([0.9] * 20).condition("left", False, POLICY, 5.0).problem
+def test_damaged_items_that_try_a_station_out_are_no_warning():
+    assert not watch_of([0.9] * 20).condition("left", False, POLICY, 5.0).problem
+    assert watch_of([0.9] * 20 + [0.1] * 80).condition("left", False, POLICY, 5.0).problem
+
+
+def test_the_condition_follows_every_item_while_there_are_few():
+    watch = watch_of([0.9])
+    for items in (1, 2, 3):
+        assert watch.condition("left", False, POLICY, 5.0).items == items
+        watch.take(report(0.1))
 
 
 def test_scores_that_shift_are_told_and_the_same_ones_are_not():

@@ -140,3 +140,19 @@ def test_an_item_in_many_frames_of_a_recording_is_one_item(tmp_path):
     bag = write_bag(tmp_path / "bag", messages)
     with pytest.raises(DatasetError, match=r"^2 items are too few"):
         tune_unlabelled(open_source(bag), red_inspector(threshold=1.0), 5)
+
+
+def test_the_command_says_what_the_stream_gave(stream, tmp_path, monkeypatch, capsys):
+    from damage_perception.cli import recorded
+    from damage_perception.cli.main import main
+
+    monkeypatch.setattr(recorded, "load_inspector", lambda *_: red_inspector(threshold=1.0))
+    params = tmp_path / "tuned.yaml"
+    arguments = ["tune", str(stream), "--unlabelled", "--false-diverts-per-1000", "10"]
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments, "--params", str(params)])
+    assert not ended.value.code
+    said = " ".join(capsys.readouterr().out.split())
+    assert "by 512 items of which up to 2% may be damaged" in said
+    assert "1 items or frames could not be judged" in said
+    assert params.exists() and params.with_suffix(".png").exists()

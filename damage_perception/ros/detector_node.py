@@ -107,19 +107,18 @@ class DetectorNode(LifecycleNode):
         loading = self._loading = load(card, values, logger.info, logger.error)
         network = loading.network
         policy = policy_of(values, network.card)
-        self._inspector = Inspector(network, cameras, policy, quality_of(values))
-        self._inspector.references.identify = values["identify"]
+        self._inspector = inspector = Inspector(network, cameras, policy, quality_of(values))
+        inspector.references.identify = values["identify"]
         self._health = Health()
         self._outputs = Outputs(self, self._clocks.ros_ns, self._health)
         self._requests = Services(
             self, self._clocks, lambda: self._settings.values, lambda: self._worker
         )
         self._scores = ScoreWatch()
-        inspector = self._inspector
         self._proposals = Proposals(
             self, self._scores, lambda: self._settings.values, lambda: inspector.policy
         )
-        self._keeper = self._keep_gallery(values["gallery"], self._inspector, self._outputs)
+        self._keeper = self._keep_gallery(values["gallery"], inspector, self._outputs)
         self._gallery_requests = GalleryServices(
             self,
             self._clocks.steady_ns,

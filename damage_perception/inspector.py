@@ -279,11 +279,12 @@ class Inspector:
         problem: str,
     ) -> _Look:
         found = watch.faults | faults(view, item, self.quality)
+        has_depth = item.depth_share >= self.quality.min_depth_share
         regions: tuple[Region, ...] = ()
         geometry = ViewGeometry.of(frame, view.window)
         if assessment is None:
             found |= Reason.BACKEND_FAULT
-        elif assessment.probability >= self.policy.threshold:
+        elif assessment.probability >= self.policy.threshold_of(False, not has_depth):
             regions = find_regions(assessment.maps, geometry)
         watch.judged(found)
         sighting = Sighting(
@@ -295,6 +296,7 @@ class Inspector:
             kinds=assessment.kinds if assessment else np.zeros(len(KINDS), np.float32),
             faults=found,
             problem=problem,
+            has_depth=has_depth,
             moved=watch.support.problem,
             regions=regions,
             geometry=geometry,
@@ -337,7 +339,7 @@ class Inspector:
             verdict=verdict,
             reasons=reasons,
             confidence=confidence,
-            threshold=policy.threshold_of(evidence.compared),
+            threshold=policy.threshold_of(evidence.compared, evidence.without_depth),
             kinds=self._by_name(evidence.kinds()),
             regions=evidence.regions() if verdict is Verdict.DIVERT else (),
             cameras=tuple(sorted(evidence.of_cameras())),
@@ -355,4 +357,5 @@ class Inspector:
             identity=identity,
             detail=self._detail(reasons, evidence, cameras),
             pictures=evidence.pictures(verdict is Verdict.DIVERT) or self._unseen(cameras),
+            without_depth=evidence.without_depth,
         )

@@ -330,3 +330,18 @@ def test_a_single_frame_of_a_station_that_moved_says_by_how_much_and_passes_noth
         assert report.verdict is verdict
     assert Reason.NOT_CALIBRATED in report.reasons
     assert "camera top: the support is 20 mm nearer" in report.detail
+
+
+def test_an_item_that_colour_alone_shows_has_a_threshold_of_its_own():
+    policy = replace(POLICY, frames_per_camera=1, without_depth_threshold=0.2)
+    # exp(-1) / (1 + exp(-1)) = 0.27 lies between both.
+    judge = inspector(ScriptedNetwork(-1.0), require_depth=False)
+    judge.policy = policy
+    (with_depth,) = judge.judge(frame_with_box()).reports
+    assert with_depth.verdict is Verdict.PASS and with_depth.threshold == 0.5
+    (without,) = judge.judge(frame_with_box(depth=False)).reports
+    assert without.verdict is Verdict.DIVERT and without.threshold == 0.2
+    assert without.regions
+    judge.policy = replace(policy, without_depth_threshold=0.0)
+    (as_others,) = judge.judge(frame_with_box(depth=False)).reports
+    assert as_others.verdict is Verdict.PASS and as_others.threshold == 0.5

@@ -55,12 +55,17 @@ def load_inspector(
     mounted = {name: MountedCamera(where) for name, where in stations.items()}
     rate = point.false_diverts_per_1000
     try:
-        threshold = compared = point.threshold
+        threshold = compared = without_depth = point.threshold
         if threshold is None:
             rate = _rate_of_the_node() if rate is None else rate
             threshold = network.card.operating_point(rate).threshold
             compared = network.card.operating_point(rate, compared=True).threshold
-        policy = VerdictPolicy(threshold=threshold, compared_threshold=compared or 0.0)
+            without_depth = network.card.operating_point(rate, without_depth=True).threshold
+        policy = VerdictPolicy(
+            threshold=threshold,
+            compared_threshold=compared or 0.0,
+            without_depth_threshold=without_depth or 0.0,
+        )
         return Inspector(network, mounted, policy)
     except ValueError as error:
         raise Failure(str(error)) from error

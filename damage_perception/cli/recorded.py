@@ -2,7 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 from rich.table import Table
@@ -19,6 +19,10 @@ from damage_perception.cli.sources import (
     open_frames,
 )
 from damage_perception.cli.terminal import Failure, console, shown
+
+if TYPE_CHECKING:
+    from damage_perception.inspector import Inspector
+    from damage_perception.source import Source
 
 
 def inspect(
@@ -112,22 +116,38 @@ def evaluate(
 
 
 def tune(
-    dataset: Annotated[Path, typer.Argument(help="Image folder with labels.csv.")],
+    source: Annotated[
+        Path,
+        typer.Argument(help="Image folder with labels.csv; --unlabelled: any recordings."),
+    ],
     params: Annotated[Path, typer.Option(help="Parameter file to write; a plot goes beside it.")],
     false_diverts_per_1000: Annotated[
         float, typer.Option(help="Good items diverted in a thousand that the site accepts.")
     ],
+    unlabelled: Annotated[
+        bool,
+        typer.Option(
+            "--unlabelled",
+            help="From a stream of the site of which nobody knows what is damaged; few items are.",
+        ),
+    ] = False,
     camera: CameraOption = None,
     station: StationOption = None,
     *,
     running: Running,
+    topics: TopicOptions,
 ) -> None:
     """Choose the threshold on your own recordings: a parameter file and a plot."""
     from damage_perception.dataset import ImageFolder
     from damage_perception.evaluation.tuning import plot_tuning, write_parameters
     from damage_perception.evaluation.tuning import tune as run
 
-    folder = ImageFolder(dataset, camera)
+    if unlabelled:
+        frames = open_frames(source, params, camera, topics)
+        inspector = load_inspector(running, frames.cameras, station, OperatingPoint(threshold=1.0))
+        _tune_unlabelled(frames, inspector, source.resolve().name, params, false_diverts_per_1000)
+        return
+    folder = ImageFolder(source, camera)
     inspector = load_inspector(running, folder.cameras, station, OperatingPoint(threshold=1.0))
     tuning = run(
         folder,
@@ -135,13 +155,41 @@ def tune(
         false_diverts_per_1000,
         lambda records: shown(records, "judging", len(records)),
     )
-    write_parameters(tuning, folder.path.resolve().name, params)
+    write_parameters(tuning, folder.path.resolve().name, false_diverts_per_1000, params)
     plot = params.with_suffix(".png")
     plot_tuning(tuning, f"{folder.path.resolve().name}, {inspector.network.card.model_id}", plot)
     recall = "" if tuning.recall is None else f", {tuning.recall:.1%} of the damaged diverted"
     console.print(f"damage_threshold {tuning.point.threshold:.4f}{recall}")
     if tuning.unjudged:
         console.print(f"{tuning.unjudged} images could not be judged", style="yellow")
+    console.print(f"wrote {params} and {plot}", markup=False)
+
+
+def _tune_unlabelled(
+    frames: "Source", inspector: "Inspector", name: str, params: Path, rate: float
+) -> None:
+    from damage_perception.evaluation.tuning import (
+        plot_unlabelled_tuning,
+        tune_unlabelled,
+        write_parameters,
+    )
+
+    tuning = tune_unlabelled(
+        frames, inspector, rate, lambda records: shown(records, "judging", len(frames))
+    )
+    write_parameters(tuning, name, rate, params)
+    plot = params.with_suffix(".png")
+    title = f"{name}, {inspector.network.card.model_id}"
+    plot_unlabelled_tuning(tuning, rate, title, plot)
+    point, share = tuning.suggested.point, tuning.suggested.damaged_share
+    (least, most), (low, high) = point.threshold_95, point.false_diverts_per_1000_95
+    console.print(
+        f"damage_threshold {point.threshold:.4f} ({least:.4f} to {most:.4f}): {low:.2g} to "
+        f"{high:.2g} in 1000 good items diverted, by {tuning.suggested.items} items of which up to "
+        f"{share:.0%} may be damaged"
+    )
+    if tuning.unjudged:
+        console.print(f"{tuning.unjudged} items or frames could not be judged", style="yellow")
     console.print(f"wrote {params} and {plot}", markup=False)
 
 

@@ -71,7 +71,7 @@ def evaluate(
     enrolled = None
     if references or wrong_references:
         enrolled = enrol(dataset, inspector, progress, with_depth, wrong_references)
-    threshold = inspector.policy.threshold_of(compared=enrolled is not None)
+    threshold = inspector.policy.threshold_of(enrolled is not None, not with_depth)
     predictions = [
         predict(record, record.label, inspector, with_depth)
         for record in progress(queries)
@@ -88,7 +88,7 @@ def evaluate(
         "unlabelled": list(dataset.unlabelled),
     }
     if enrolled is not None:
-        metrics |= _of_each_signal(predictions, inspector, enrolled)
+        metrics |= _of_each_signal(predictions, inspector, enrolled, with_depth)
     text = json.dumps(metrics, indent=2, allow_nan=False)
     (out / METRICS_FILE).write_text(text + "\n", encoding="utf-8")
     _write_predictions(predictions, out / PREDICTIONS_FILE)
@@ -100,7 +100,10 @@ def evaluate(
 
 
 def _of_each_signal(
-    predictions: Sequence[Prediction], inspector: Inspector, enrolled: Enrolled
+    predictions: Sequence[Prediction],
+    inspector: Inspector,
+    enrolled: Enrolled,
+    with_depth: bool,
 ) -> dict[str, Any]:
     """The figures of the network alone, of the references alone, and of both."""
     policy = inspector.policy
@@ -112,7 +115,8 @@ def _of_each_signal(
     by_references = [replace(p, confidence=p.anomaly) for p in predictions]
     return {
         "supervised": measure(
-            [replace(p, confidence=p.supervised) for p in predictions], policy.threshold
+            [replace(p, confidence=p.supervised) for p in predictions],
+            policy.threshold_of(False, not with_depth),
         ),
         "references": measure(by_references, compared) if used else None,
         "joined": measure(predictions, compared),

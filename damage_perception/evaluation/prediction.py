@@ -100,7 +100,8 @@ def predict(
     difference = result.differences[target]
     compared = difference is not None and difference.same >= 0
     confidence = probability(difference.joined) if difference and compared else alone
-    damaged = confidence >= inspector.policy.threshold_of(compared)
+    without_depth = result.items[target].depth_share < inspector.quality.min_depth_share
+    damaged = confidence >= inspector.policy.threshold_of(compared, without_depth)
     return Prediction(
         record.name,
         label,

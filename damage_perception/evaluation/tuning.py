@@ -1,4 +1,7 @@
-"""An operating point from a site's own recordings: a parameter file and a picture of the choice."""
+"""An operating point from a site's own recordings: a parameter file and a picture of the choice.
+
+Of labelled ones, or of a stream of which nobody knows what is damaged.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,21 @@ import yaml
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from damage_perception.bag import Bag
 from damage_perception.dataset import QUERY, DatasetError, ImageFolder, Record
 from damage_perception.evaluation.prediction import predict
 from damage_perception.inspector import Inspector
 from damage_perception.network.operating_point import OperatingPoint, find_operating_point
+from damage_perception.network.unlabelled import UnlabelledPoint, suggest_operating_point
+from damage_perception.source import Recorded, Source
+from damage_perception.station import StationError
+from damage_perception.verdict.report import Report, Verdict
 
 _GOOD: Final = "#2a9d5c"
 _DAMAGED: Final = "#d1453b"
 
 Progress = Callable[[Sequence[Record]], Iterable[Record]]
+FrameProgress = Callable[[Source], Iterable[Recorded]]
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,19 @@ class Tuning:
     def recall(self) -> float | None:
         """Share of the damaged images that are diverted; None without any."""
         return float((self.damaged >= self.point.threshold).mean()) if len(self.damaged) else None
+
+
+@dataclass(frozen=True)
+class UnlabelledTuning:
+    """What was chosen on a stream, and on what.
+
+    log_odds  (N,) of damage, of the items that can be judged
+    unjudged  items without whole evidence, and frames that could not be read or used
+    """
+
+    suggested: UnlabelledPoint
+    log_odds: NDArray[np.float64]
+    unjudged: int
 
 
 def tune(
@@ -77,25 +99,118 @@ def tune(
     return Tuning(point, good, damaged, unjudged)
 
 
-def write_parameters(tuning: Tuning, source: str, path: Path) -> None:
-    """A parameter file for the detector with the threshold, and what it was chosen on."""
-    point = tuning.point
+def tune_unlabelled(
+    source: Source,
+    inspector: Inspector,
+    false_diverts_per_1000: float,
+    progress: FrameProgress = iter,
+) -> UnlabelledTuning:
+    """The threshold that diverts so many of the good items among those that ``source`` shows.
+
+    Of an image folder every item in every image is one by itself; in a recording items are
+    followed and reported as in the node.
+
+    inspector  with the threshold 1, so that its verdict says whether an item can be judged
+
+    Raises DatasetError where its items cannot show that rate.
+    """
+    scores: list[float] = []
+    unjudged = 0
+    follow = isinstance(source, Bag)
+    for record in progress(source):
+        try:
+            frame = record.frame()
+            reports: Sequence[Report] = (
+                inspector.observe(frame, frame.stamp_ns)
+                if follow
+                else inspector.judge(frame).reports
+            )
+        except (DatasetError, StationError):
+            unjudged += 1
+            continue
+        unjudged += _take(reports, scores)
+    if follow:
+        unjudged += _take(inspector.finish(), scores)
+    confidence = np.clip(np.array(scores, np.float64), 1e-12, 1 - 1e-12)
+    log_odds = np.log(confidence / (1 - confidence))
+    try:
+        suggested = suggest_operating_point(log_odds, false_diverts_per_1000)
+    except ValueError as error:
+        left_out = f" ({unjudged} could not be judged)" if unjudged else ""
+        raise DatasetError(f"{error}{left_out}") from error
+    return UnlabelledTuning(suggested, log_odds, unjudged)
+
+
+def _take(reports: Sequence[Report], scores: list[float]) -> int:
+    """Adds the confidences of items with whole evidence; how many have none."""
+    judged = [report.confidence for report in reports if report.verdict is not Verdict.UNKNOWN]
+    scores.extend(judged)
+    return len(reports) - len(judged)
+
+
+def write_parameters(
+    tuning: Tuning | UnlabelledTuning, source: str, asked_per_1000: float, path: Path
+) -> None:
+    """A parameter file for the detector with the threshold, and what it was chosen on.
+
+    asked_per_1000  good items that may be diverted, against which the node holds what it sees
+    """
+    point = tuning.suggested.point if isinstance(tuning, UnlabelledTuning) else tuning.point
     low, high = point.false_diverts_per_1000_95
-    recall = "" if tuning.recall is None else f"; {tuning.recall:.1%} of the damaged diverted"
-    content = {
-        "/**": {
-            "damage_detector": {"ros__parameters": {"damage_threshold": round(point.threshold, 6)}}
-        }
+    values = {
+        "damage_threshold": round(point.threshold, 6),
+        "false_diverts_per_1000": float(asked_per_1000),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(
-        f"# Chosen on {len(tuning.good)} good and {len(tuning.damaged)} damaged images of "
-        f"{source}{recall}.\n"
+        f"# {_chosen_on(tuning, source)}.\n"
         f"# False diverts of single images: {low:.2f} to {high:.2f} in a thousand at 95 %; "
         f"threshold {point.threshold_95[0]:.3f} to {point.threshold_95[1]:.3f}.\n"
-        + yaml.safe_dump(content),
+        + yaml.safe_dump({"/**": {"damage_detector": {"ros__parameters": values}}}),
         encoding="utf-8",
     )
+
+
+def _chosen_on(tuning: Tuning | UnlabelledTuning, source: str) -> str:
+    if isinstance(tuning, UnlabelledTuning):
+        return (
+            f"Chosen on {tuning.suggested.items} unlabelled items of {source}; it holds where up "
+            f"to {tuning.suggested.damaged_share:.0%} of them are damaged"
+        )
+    recall = "" if tuning.recall is None else f"; {tuning.recall:.1%} of the damaged diverted"
+    return (
+        f"Chosen on {len(tuning.good)} good and {len(tuning.damaged)} damaged images of "
+        f"{source}{recall}"
+    )
+
+
+def plot_unlabelled_tuning(
+    tuning: UnlabelledTuning, asked_per_1000: float, title: str, path: Path
+) -> None:
+    """How many items lie at or above each score, and how many good ones by the fit, as a PNG."""
+    figure = Figure(figsize=(8, 4.5), dpi=100, layout="constrained")
+    figure.suptitle(title, fontsize=12)
+    axes = figure.subplots()
+    suggested, count = tuning.suggested, len(tuning.log_odds)
+    point = suggested.point
+    rate = 1000 * np.arange(count, 0, -1) / count
+    axes.step(np.sort(tuning.log_odds), rate, color="black", label=f"all items ({count})")
+    axes.plot(suggested.tail_log_odds, suggested.tail_per_1000, color=_GOOD, label="good, by fit")
+    axes.axhline(asked_per_1000, color="black", linewidth=0.6, linestyle=":")
+    held = np.clip((*point.threshold_95, point.threshold), 1e-12, 1 - 1e-12)
+    low, high, chosen = np.log(held / (1 - held))
+    axes.axvspan(low, high, color="black", alpha=0.12, linewidth=0)
+    axes.axvline(chosen, color="black", linewidth=1)
+    axes.annotate(f" {point.threshold:.3f}", (chosen, 500), fontsize=9)
+    axes.set(
+        xlabel="log odds of damage at or above which an item is diverted",
+        ylabel="items diverted in a thousand (log)",
+        yscale="log",
+        ylim=(300 / count, 1100),
+    )
+    axes.legend(fontsize=8, loc="lower left")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
 
 
 def plot_tuning(tuning: Tuning, title: str, path: Path) -> None:

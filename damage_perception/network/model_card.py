@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import yaml
-from numpy.typing import NDArray
 
 from damage_perception.network.comparison import Calibration, ReferenceCard
 from damage_perception.network.kind_channels import KindChannels
-from damage_perception.network.operating_point import OperatingPoint, find_operating_point
+from damage_perception.network.operating_point import GoodItems, OperatingPoint
 
 # What a model may be shipped as. TensorRT takes 8 bits only where zero is in the middle of every
 # range, which costs a CPU its speed: so there are two graphs of int8.
@@ -36,10 +34,10 @@ class ModelCard:
 
     kinds        that the model tells apart; ``warning`` of it says what this version cannot use
     graphs       by name, some of GRAPHS
-    good_scores  (N,) sorted calibrated confidences of the highest-scoring good validation items
-    good_count   how many good items were scored in all
+    good         how good validation items score, by calibrated confidence
     comparer     graph that compares views with references; None: the model compares nothing
     references   what is known of such comparisons; None where there is no comparer
+    good_without_depth  how good items score that are seen without depth; None: as all others
     """
 
     path: Path
@@ -50,10 +48,10 @@ class ModelCard:
     self_test: Path
     view_size: int
     calibration: Calibration
-    good_scores: NDArray[np.float64]
-    good_count: int
+    good: GoodItems
     comparer: Path | None = None
     references: ReferenceCard | None = None
+    good_without_depth: GoodItems | None = None
 
     @staticmethod
     def load(path: Path) -> ModelCard:
@@ -85,19 +83,22 @@ class ModelCard:
         return self.graphs[name]
 
     def operating_point(
-        self, false_diverts_per_1000: float, compared: bool = False
+        self, false_diverts_per_1000: float, compared: bool = False, without_depth: bool = False
     ) -> OperatingPoint:
         """The lowest threshold at which no more good items than asked for are diverted.
 
-        compared  of items that were compared with references
+        compared       of items that were compared with references
+        without_depth  of items that were seen by colour alone, and not compared
 
         Raises ValueError outside what the card's good items can show.
         """
-        highest, count = self.good_scores, self.good_count
+        good = self.good
         if compared and self.references is not None:
-            highest, count = self.references.good_scores, self.references.good_count
+            good = GoodItems(self.references.good_scores, self.references.good_count)
+        elif without_depth and self.good_without_depth is not None:
+            good = self.good_without_depth
         try:
-            return find_operating_point(highest, count, false_diverts_per_1000)
+            return good.operating_point(false_diverts_per_1000)
         except ValueError as error:
             raise ValueError(
                 f"{error}, by model card {self.path.name}: ask for a rate among these, or set "
@@ -107,8 +108,8 @@ class ModelCard:
 
 def _parse(path: Path, content: Any) -> ModelCard:
     graphs = {str(name): _file(path, entry) for name, entry in content["graphs"].items()}
-    calibration, good = content["calibration"], content["good_items"]
-    references = content.get("references")
+    calibration, references = content["calibration"], content.get("references")
+    colour = content.get("good_items_without_depth")
     return ModelCard(
         path=path,
         model_id=str(content["model_id"]),
@@ -118,10 +119,10 @@ def _parse(path: Path, content: Any) -> ModelCard:
         self_test=_file(path, content["self_test"]),
         view_size=int(content["input"]["view_size"]),
         calibration=Calibration(float(calibration["scale"]), float(calibration["offset"])),
-        good_scores=np.sort(np.asarray(good["highest_confidences"], np.float64)),
-        good_count=int(good["count"]),
+        good=GoodItems.parse(content["good_items"], content.get("worlds")),
         comparer=_file(path, references["comparer"]) if references else None,
         references=ReferenceCard.parse(references) if references else None,
+        good_without_depth=GoodItems.parse(colour, colour.get("worlds")) if colour else None,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +20,7 @@ from damage_perception.ros.diagnostics import (
     BackendState,
     CameraState,
     DetectorState,
+    ScoreState,
     diagnostic_array,
 )
 from damage_perception.ros.gallery_keeper import GalleryKeeper
@@ -31,6 +32,7 @@ from damage_perception.ros.outputs import Outputs
 from damage_perception.ros.parameters.documents import NODE
 from damage_perception.ros.parameters.parameter import Value
 from damage_perception.ros.parameters.server import ParameterServer
+from damage_perception.ros.proposals import Proposals
 from damage_perception.ros.reported_items import ReportedItem
 from damage_perception.ros.services import Services
 from damage_perception.ros.settings import (
@@ -43,6 +45,9 @@ from damage_perception.ros.transitions import explained, refuse_impossible_trans
 from damage_perception.ros.transport import image_transport
 from damage_perception.ros.worker import Worker
 from damage_perception.share import default_model_card
+from damage_perception.verdict.policy import VerdictPolicy
+from damage_perception.verdict.report import Report
+from damage_perception.verdict.score_watch import ScoreWatch
 
 # Items are compared from the first on, unless the gallery takes longer than this to be read.
 _GALLERY_PATIENCE_S: Final = 10.0
@@ -63,6 +68,8 @@ class DetectorNode(LifecycleNode):
         self._outputs: Outputs | None = None
         self._requests: Services | None = None
         self._gallery_requests: GalleryServices | None = None
+        self._proposals: Proposals | None = None
+        self._scores = ScoreWatch()
         self._keeper: GalleryKeeper | None = None
         self._listening: Listening | None = None
         self._clocks = Clocks(self)
@@ -100,14 +107,18 @@ class DetectorNode(LifecycleNode):
         loading = self._loading = load(card, values, logger.info, logger.error)
         network = loading.network
         policy = policy_of(values, network.card)
-        self._inspector = Inspector(network, cameras, policy, quality_of(values))
-        self._inspector.references.identify = values["identify"]
+        self._inspector = inspector = Inspector(network, cameras, policy, quality_of(values))
+        inspector.references.identify = values["identify"]
         self._health = Health()
         self._outputs = Outputs(self, self._clocks.ros_ns, self._health)
         self._requests = Services(
             self, self._clocks, lambda: self._settings.values, lambda: self._worker
         )
-        self._keeper = self._keep_gallery(values["gallery"], self._inspector, self._outputs)
+        self._scores = ScoreWatch()
+        self._proposals = Proposals(
+            self, self._scores, lambda: self._settings.values, lambda: inspector.policy
+        )
+        self._keeper = self._keep_gallery(values["gallery"], inspector, self._outputs)
         self._gallery_requests = GalleryServices(
             self,
             self._clocks.steady_ns,
@@ -139,7 +150,7 @@ class DetectorNode(LifecycleNode):
             # What it read while nothing listened.
             self._inspector.references.gallery = self._keeper.gallery
         self._listening = Listening(
-            self, self._inspector, values, self._clocks, self._outputs.publish, self._health
+            self, self._inspector, values, self._clocks, self._deliver, self._health
         )
         # From here on whoever changes the inspector has to ask the worker.
         self._listening.worker.start()
@@ -172,13 +183,20 @@ class DetectorNode(LifecycleNode):
     def _free(self) -> None:
         if self._keeper is not None:
             self._keeper.stop()
-        for part in (self._requests, self._gallery_requests, self._outputs):
+        for part in (self._requests, self._proposals, self._gallery_requests, self._outputs):
             if part is not None:
                 part.destroy()
         if self._loading is not None:
             self._loading.close()
         self._inspector = self._loading = self._outputs = self._requests = None
-        self._gallery_requests = self._keeper = None
+        self._gallery_requests = self._proposals = self._keeper = None
+
+    def _deliver(self, reports: Sequence[Report]) -> None:
+        """Publishes ``reports`` and keeps their scores; from any thread."""
+        assert self._outputs is not None
+        self._outputs.publish(reports)
+        for report in reports:
+            self._scores.take(report)
 
     def _keep_gallery(
         self, uri: str, inspector: Inspector, outputs: Outputs
@@ -196,7 +214,9 @@ class DetectorNode(LifecycleNode):
             logger.warning,
         )
         inspector.reported = lambda report, evidence: keeper.report(
-            ReportedItem.of(report, evidence, inspector.policy.threshold)
+            ReportedItem.of(
+                report, evidence, inspector.policy.threshold_of(False, evidence.without_depth)
+            )
         )
         keeper.start(_GALLERY_PATIENCE_S)
         return keeper
@@ -266,7 +286,15 @@ class DetectorNode(LifecycleNode):
                 self._loading.state,
                 self._loading.problem or network.problem,
             ),
+            self._score_states(self._inspector.policy),
         )
+
+    def _score_states(self, policy: VerdictPolicy) -> list[ScoreState]:
+        asked: Any = self._settings.values["false_diverts_per_1000"]
+        return [
+            ScoreState(camera, compared, self._scores.condition(camera, compared, policy, asked))
+            for camera, compared in self._scores.seen()
+        ]
 
     def _camera_state(self, name: str) -> CameraState:
         if self._listening is None:

@@ -16,6 +16,7 @@ from damage_perception.ros.messages import stamp_of
 from damage_perception.ros.pairing import Drop
 from damage_perception.ros.transport import Transport
 from damage_perception.verdict.camera_condition import CameraCondition
+from damage_perception.verdict.score_watch import ScoreCondition
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,23 @@ class BackendState:
 
 
 @dataclass(frozen=True)
+class ScoreState:
+    """How the newest items score that one camera saw.
+
+    compared  those that were compared with references, or those that were not
+    """
+
+    camera: str
+    compared: bool
+    condition: ScoreCondition
+
+    @property
+    def name(self) -> str:
+        """Of these items."""
+        return f"{self.camera} compared" if self.compared else self.camera
+
+
+@dataclass(frozen=True)
 class DetectorState:
     """What the running detector says of itself.
 
@@ -70,6 +88,7 @@ class DetectorState:
     gallery: GalleryState | None = None
     comparing: str = ""
     running: BackendState = BackendState()
+    scores: Sequence[ScoreState] = ()
 
 
 def diagnostic_array(
@@ -94,6 +113,7 @@ def diagnostic_array(
         statuses += [_camera_status(node_name, camera, active) for camera in state.cameras]
         statuses.append(_gallery_status(node_name, state.gallery, state.comparing))
         statuses.append(_backend_status(node_name, state.backend, state.running))
+        statuses.append(_score_status(node_name, state.scores))
     level = DiagnosticStatus.OK if transport.fit else DiagnosticStatus.WARN
     statuses.append(_status(node_name, "transport", level, transport.text, {}))
     statuses.append(_clock_status(node_name, clock))
@@ -190,6 +210,27 @@ def _backend_status(node: str, backend: str, running: BackendState) -> Diagnosti
     elif running.problem:
         level, message = DiagnosticStatus.ERROR, running.problem
     return _status(node, "backend", level, message, {"backend": backend, "why": running.why})
+
+
+def _score_status(node: str, scores: Sequence[ScoreState]) -> DiagnosticStatus:
+    level = DiagnosticStatus.OK
+    values: dict[str, str] = {}
+    said = []
+    for state in scores:
+        seen = state.condition
+        values |= {
+            f"{state.name} items": str(seen.items),
+            f"{state.name} diverts_per_1000": f"{seen.diverts_per_1000:.2f}",
+            f"{state.name} asked_per_1000": f"{seen.asked_per_1000:g}",
+        }
+        said.append(
+            f"{state.name}: {seen.diverts_per_1000:.1f} in 1000 of {seen.items} items are "
+            f"diverted, {seen.asked_per_1000:g} good ones may be"
+        )
+    problems = [f"{s.name}: {s.condition.problem}" for s in scores if s.condition.problem]
+    if problems:
+        level, said = DiagnosticStatus.WARN, problems
+    return _status(node, "scores", level, "; ".join(said) or "no item had a score yet", values)
 
 
 def _gallery_status(node: str, gallery: GalleryState | None, comparing: str) -> DiagnosticStatus:

@@ -26,12 +26,13 @@ def nanoseconds(values: Values, name: str) -> int:
 
 def policy_of(values: Values, card: ModelCard) -> VerdictPolicy:
     """The verdict policy. Raises ParameterError where the card cannot show the rate asked for."""
-    threshold, compared = values["damage_threshold"], 0.0
+    threshold, compared, without_depth = values["damage_threshold"], 0.0, 0.0
     if threshold == 0:
         rate = values["false_diverts_per_1000"]
         try:
             threshold = card.operating_point(rate).threshold
             compared = card.operating_point(rate, compared=True).threshold
+            without_depth = card.operating_point(rate, without_depth=True).threshold
         except ValueError as error:
             raise ParameterError(f"parameter false_diverts_per_1000: {error}") from error
     return VerdictPolicy(
@@ -41,6 +42,7 @@ def policy_of(values: Values, card: ModelCard) -> VerdictPolicy:
         leave_ns=nanoseconds(values, "leave_after_ms"),
         join_radius_m=values["join_radius_m"],
         compared_threshold=compared,
+        without_depth_threshold=without_depth,
         require_sku=values["require_sku"],
         pieces_within_m=values["pieces_within_m"],
     )

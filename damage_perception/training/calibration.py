@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from scipy.optimize import minimize
 
 # The card keeps the top of the distribution of good items, where operating points lie.
 KEPT_SCORES_SHARE = 0.1
+# Of one world more: where one point serves all, some worlds divert many times what was asked for.
+_KEPT_OF_A_WORLD = 0.25
 
 
 def fit_logistic(features: NDArray[np.floating], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -36,8 +39,23 @@ def fit_calibration(
 
 def good_items(log_odds: NDArray[np.floating], damaged: NDArray[np.bool_]) -> dict[str, Any]:
     """The section ``good_items`` of a card, from calibrated log odds."""
-    good = np.sort(0.5 * (1 + np.tanh(0.5 * log_odds[~damaged].astype(np.float64))))
-    kept = good[-max(1, int(len(good) * KEPT_SCORES_SHARE)) :]
+    return _highest(log_odds[~damaged], KEPT_SCORES_SHARE)
+
+
+def worlds_section(log_odds_by_world: Mapping[str, NDArray[np.floating]]) -> list[dict[str, Any]]:
+    """The section ``worlds`` of a card.
+
+    log_odds_by_world  (N,) of the good items of each world, by a calibration without that world
+    """
+    return [
+        {"name": name, **_highest(log_odds, _KEPT_OF_A_WORLD)}
+        for name, log_odds in log_odds_by_world.items()
+    ]
+
+
+def _highest(log_odds: NDArray[np.floating], share: float) -> dict[str, Any]:
+    good = np.sort(0.5 * (1 + np.tanh(0.5 * log_odds.astype(np.float64))))
+    kept = good[-max(1, int(len(good) * share)) :]
     return {
         "count": len(good),
         "highest_confidences": [round(float(score), 6) for score in kept],

@@ -37,6 +37,7 @@ class Sighting:
     difference  from the references of the item's sku; None where it was not compared
     view        that was assessed; None where nobody asks for it
     problem     why inference failed; empty where it did not
+    has_depth   whether enough of the item has depth readings to judge its shape by
     moved       why the station's calibration did not hold; empty where it did
     """
 
@@ -54,6 +55,7 @@ class Sighting:
     difference: Difference | None = None
     view: View | None = None
     problem: str = ""
+    has_depth: bool = True
     moved: str = ""
 
     @property
@@ -125,6 +127,12 @@ class Evidence:
     def compared(self) -> bool:
         """Whether references speak in the confidence."""
         return bool(self._differences()) and not self.mismatch
+
+    @property
+    def without_depth(self) -> bool:
+        """Whether the item was seen, and never with depth."""
+        usable = [s for s in self.sightings if s.usable]
+        return bool(usable) and not any(s.has_depth for s in usable)
 
     def anomaly(self) -> float:
         """Probability of damage from the references alone, 0..1; NaN where none speaks."""

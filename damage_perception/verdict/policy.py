@@ -34,6 +34,7 @@ class VerdictPolicy:
     join_radius_m      sightings nearer to one another than this are of one item
     compared_threshold the same as threshold, for items that were compared with references; 0: the
                        same value, too
+    without_depth_threshold  the same for items that colour alone shows, and that were not compared
     require_sku        whether an item that does not look like its announced sku cannot pass
     pieces_within_m    things that come with an announced item, nearer to it than this, are pieces
                        of it; 0: they are items of their own
@@ -45,6 +46,7 @@ class VerdictPolicy:
     leave_ns: int = 300_000_000
     join_radius_m: float = 0.08
     compared_threshold: float = 0.0
+    without_depth_threshold: float = 0.0
     require_sku: bool = True
     pieces_within_m: float = 0.1
 
@@ -54,9 +56,15 @@ class VerdictPolicy:
         if self.frames_per_camera < 1:
             raise ValueError(f"frames_per_camera is {self.frames_per_camera}; expected 1 or more")
 
-    def threshold_of(self, compared: bool) -> float:
-        """The threshold of an item that was compared with references, or of one that was not."""
-        return (self.compared_threshold if compared else 0.0) or self.threshold
+    def threshold_of(self, compared: bool, without_depth: bool = False) -> float:
+        """The threshold of an item, by what is known of it.
+
+        compared       with references
+        without_depth  colour alone shows it
+        """
+        if compared:
+            return self.compared_threshold or self.threshold
+        return (self.without_depth_threshold if without_depth else 0.0) or self.threshold
 
     def suffices(self, evidence: Evidence, cameras: frozenset[str]) -> bool:
         """Whether every one of ``cameras`` has delivered its usable frames."""
@@ -77,7 +85,7 @@ class VerdictPolicy:
         if np.isnan(logit):
             return Verdict.UNKNOWN, evidence.faults | missing | Reason.NO_EVIDENCE, logit
         confidence = float(1 / (1 + np.exp(-logit)))
-        if confidence >= self.threshold_of(evidence.compared):
+        if confidence >= self.threshold_of(evidence.compared, evidence.without_depth):
             return Verdict.DIVERT, Reason.DAMAGE, confidence
         if self.require_sku and evidence.mismatch:
             missing |= Reason.SKU_MISMATCH

@@ -61,6 +61,7 @@ class Report:
               none where it looks most like the announced one and yet does not match it
     detail    one line for people where a reason needs it, otherwise empty
     pictures  what was judged: one of each camera that saw damage, otherwise of one camera
+    without_depth  whether colour alone showed the item
     """
 
     item_id: str
@@ -86,3 +87,4 @@ class Report:
     identity: Identity = field(default_factory=Identity)
     detail: str = ""
     pictures: tuple[Picture, ...] = ()
+    without_depth: bool = False

@@ -17,6 +17,8 @@ from damage_perception.network import (
 from damage_perception.network.contract import CELLS, DESCRIPTOR, map_cells_along
 from damage_perception.network.damage_network import self_test_difference
 from damage_perception.network.model_card import GRAPHS
+from damage_perception.network.operating_point import find_operating_point_of_worlds
+from damage_perception.training.calibration import good_items, worlds_section
 from damage_perception.view import UNKNOWN_HEIGHT_M, View, Window
 
 
@@ -92,8 +94,34 @@ def test_an_operating_point_that_the_card_cannot_show_is_refused(network, rate):
 def test_an_operating_point_diverts_no_more_good_items_than_asked(network):
     card = network.card
     for rate in (2, 10, 40):
-        diverted = (card.good_scores >= card.operating_point(rate).threshold).sum()
-        assert diverted <= card.good_count * rate / 1000
+        diverted = (card.good.highest >= card.operating_point(rate).threshold).sum()
+        assert diverted <= card.good.count * rate / 1000
+
+
+def test_a_card_may_tell_worlds_apart_and_know_how_colour_alone_scores(model_copy):
+    before = ModelCard.load(model_copy)
+    assert before.operating_point(5, without_depth=True) == before.operating_point(5)
+    content = yaml.safe_load(model_copy.read_text())
+    rng = np.random.default_rng(0)
+    families = {f"family {i}": rng.logistic(-4 + i / 3, 0.8, 500) for i in range(4)}
+    blurred = rng.logistic(-2, 0.8, 3000)
+    content["worlds"] = worlds_section(families)
+    content["good_items_without_depth"] = good_items(blurred, np.zeros(3000, bool))
+    model_copy.write_text(yaml.safe_dump(content))
+    card = ModelCard.load(model_copy)
+    assert card.operating_point(5) == find_operating_point_of_worlds(card.good.worlds, 5)
+    assert [world.count for world in card.good.worlds] == [500] * 4
+    without = card.operating_point(5, without_depth=True)
+    scores = 1 / (1 + np.exp(-blurred))
+    assert (scores >= without.threshold).sum() == 15
+    assert card.operating_point(5, compared=True, without_depth=True) == before.operating_point(
+        5, compared=True
+    )
+    # Colour alone may have worlds of its own, and too few of them are said.
+    content["good_items_without_depth"]["worlds"] = content["worlds"][:2]
+    model_copy.write_text(yaml.safe_dump(content))
+    with pytest.raises(ModelCardError, match="2 of them; expected 3 or more"):
+        ModelCard.load(model_copy)
 
 
 def test_a_missing_card_is_named(tmp_path):

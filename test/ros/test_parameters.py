@@ -1,5 +1,6 @@
 """One table of parameters: values are held against it, and the documents follow from it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from damage_perception.network.model_card import ModelCard
+from damage_perception.network.operating_point import GoodItems
 from damage_perception.ros.parameters import (
     TABLE,
     ParameterError,
@@ -38,6 +41,18 @@ def test_the_node_judges_by_the_limits_of_the_command_line():
     assert policy_of(values, card=None) == VerdictPolicy(threshold=0.5)
     assert quality_of(values) == QualityLimits()
     assert with_limits(Station(), values, "camera") == Station()
+
+
+def test_the_node_takes_the_threshold_of_colour_alone_from_the_card(shipped_card):
+    card = ModelCard.load(shipped_card)
+    before = policy_of(DEFAULTS, card)
+    assert before.threshold_of(False, without_depth=True) == before.threshold
+    blurred = GoodItems(np.linspace(0.7, 0.9, 100), 1000)
+    policy = policy_of(DEFAULTS, replace(card, good_without_depth=blurred))
+    assert policy.threshold == before.threshold
+    assert policy.threshold_of(False, without_depth=True) == blurred.operating_point(5).threshold
+    chosen = policy_of(DEFAULTS | {"damage_threshold": 0.5}, card)
+    assert chosen.threshold_of(False, without_depth=True) == 0.5
 
 
 def test_every_parameter_is_described():

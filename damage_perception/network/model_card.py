@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from damage_perception.kinds import KINDS
 from damage_perception.network.comparison import Calibration, ReferenceCard
+from damage_perception.network.detail import Detail
 from damage_perception.network.operating_point import OperatingPoint, find_operating_point
 
 # What a model may be shipped as. TensorRT takes 8 bits only where zero is in the middle of every
@@ -39,6 +40,7 @@ class ModelCard:
     good_count   how many good items were scored in all
     comparer     graph that compares views with references; None: the model compares nothing
     references   what is known of such comparisons; None where there is no comparer
+    detail       how whole views and tiles are joined; None: the model judges no tiles
     """
 
     path: Path
@@ -52,6 +54,7 @@ class ModelCard:
     good_count: int
     comparer: Path | None = None
     references: ReferenceCard | None = None
+    detail: Detail | None = None
 
     @staticmethod
     def load(path: Path) -> ModelCard:
@@ -122,6 +125,7 @@ def _parse(path: Path, content: Any) -> ModelCard:
         good_count=int(good["count"]),
         comparer=_file(path, references["comparer"]) if references else None,
         references=ReferenceCard.parse(references) if references else None,
+        detail=Detail.parse(content["detail"]) if content.get("detail") else None,
     )
 
 

@@ -14,6 +14,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from damage_perception.engines.loading import Loading
 from damage_perception.gallery.gallery import Gallery
 from damage_perception.inspector import Inspector
+from damage_perception.network.detail import ALWAYS
 from damage_perception.ros.answers import answer_every_request
 from damage_perception.ros.clocks import Clocks, ClockWatch
 from damage_perception.ros.diagnostics import (
@@ -102,6 +103,7 @@ class DetectorNode(LifecycleNode):
         policy = policy_of(values, network.card)
         self._inspector = Inspector(network, cameras, policy, quality_of(values))
         self._inspector.references.identify = values["identify"]
+        self._inspector.detail = values["detail"]
         self._health = Health()
         self._outputs = Outputs(self, self._clocks.ros_ns, self._health)
         self._requests = Services(
@@ -119,6 +121,9 @@ class DetectorNode(LifecycleNode):
             f"model {network.card.model_id} on {network.backend} ({network.backend_reason}), "
             f"threshold {policy.threshold:.4f}, cameras {', '.join(cameras)}"
         )
+        if problem := self._inspector.detail_problem:
+            tell = logger.warning if self._inspector.detail == ALWAYS else logger.info
+            tell(problem)
         for name, camera in cameras.items():
             if camera.station.plane is None:
                 self.get_logger().warning(

@@ -15,7 +15,7 @@ from damage_perception.simulation.damage import APPLICABLE
 from damage_perception.simulation.ground import ground
 from damage_perception.simulation.light import sample_lighting
 from damage_perception.simulation.mesh import vector
-from damage_perception.simulation.product import Product, sample_product
+from damage_perception.simulation.product import Product, sample_station_product
 from damage_perception.simulation.render import Rendering, render
 from damage_perception.simulation.scene import Scene, Truth, sample_scene
 from damage_perception.simulation.sensor import Sensor
@@ -24,7 +24,6 @@ from damage_perception.simulation.surroundings import Surroundings
 from damage_perception.simulation.visibility import expose
 
 _CAMERA = CameraModel(640, 480, 560.0, 560.0, 319.5, 239.5)
-_SMALLEST_M, _LARGEST_M = 0.1, 0.4
 _ATTEMPTS = 40
 
 
@@ -93,7 +92,7 @@ class CellStream:
     def item(self, number: int) -> CellItem:
         """The item of a number, the same whenever it is asked for."""
         rng = generator(self._split, "cellitem", self._seed, number)
-        product = self._product(rng)
+        product = sample_station_product(self._split, rng)
         damaged = bool(rng.random() < self._damaged_share)
         for _ in range(_ATTEMPTS):
             scene = self._scene(rng, product, _kind(rng, product) if damaged else None)
@@ -115,7 +114,9 @@ class CellStream:
 
     def pristine(self, number: int, count: int) -> tuple[Frame, ...]:
         """As many other pieces of the product of an item, undamaged, each turned another way."""
-        product = self._product(generator(self._split, "cellitem", self._seed, number))
+        product = sample_station_product(
+            self._split, generator(self._split, "cellitem", self._seed, number)
+        )
         rng = generator(self._split, "pristine", self._seed, number)
         frames = []
         for _ in range(count):
@@ -143,13 +144,6 @@ class CellStream:
         self, rendering: Rendering, rng: np.random.Generator, count: int
     ) -> tuple[Frame, ...]:
         return tuple(self._sensor.apply(rendering, rng, metered=self._level) for _ in range(count))
-
-    def _product(self, rng: np.random.Generator) -> Product:
-        """A product that fits the station."""
-        while True:
-            product = sample_product(self._split, rng)
-            if _SMALLEST_M < max(product.size_m) < _LARGEST_M:
-                return product
 
 
 def _kind(rng: np.random.Generator, product: Product) -> str:

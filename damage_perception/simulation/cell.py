@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +28,8 @@ from damage_perception.simulation.visibility import expose
 
 _CAMERA = CameraModel(640, 480, 560.0, 560.0, 319.5, 239.5)
 _ATTEMPTS = 40
+# Over the rows of the image: the largest item that the station is made for just fits.
+_FOCAL_OF_ROWS = 1.45
 
 
 @dataclass(frozen=True)
@@ -41,11 +46,17 @@ class CellItem:
     items: NDArray[np.uint8]
 
 
+def station_camera(width: int, height: int) -> CameraModel:
+    """A camera of so many pixels whose lens suits the station: items fill half of the rows."""
+    focal = _FOCAL_OF_ROWS * height
+    return CameraModel(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2)
+
+
 class CellStream:
     """An endless, seeded sequence of items before one camera.
 
-    Items are rendered when they are asked for, at about 4 a second on one core; render them ahead
-    (``list(islice(stream, n))``) for a stream at camera rate.
+    Items are rendered when they are asked for, at about 4 a second on one core at 640 x 480; render
+    them ahead (``render_ahead``) for a stream at camera rate.
 
     camera is the camera's model; normal (3,) and offset_m are the station's plane in the optical
     frame; empty holds exposures of the empty station.
@@ -144,6 +155,31 @@ class CellStream:
         self, rendering: Rendering, rng: np.random.Generator, count: int
     ) -> tuple[Frame, ...]:
         return tuple(self._sensor.apply(rendering, rng, metered=self._level) for _ in range(count))
+
+
+def render_ahead(
+    seed: int, items: int, references: int, camera: CameraModel, workers: int
+) -> Iterator[tuple[CellItem, tuple[Frame, ...]]]:
+    """The first ``items`` of a stream, each with so many pristine pieces of its product.
+
+    workers  processes that render; what they render does not depend on their number
+    """
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        yield from pool.imap(partial(_rendered, seed, references, camera), range(items))
+
+
+def _rendered(
+    seed: int, references: int, camera: CameraModel, number: int
+) -> tuple[CellItem, tuple[Frame, ...]]:
+    # The processes share the cores between them.
+    cv2.setNumThreads(1)
+    stream = _stream(seed, camera)
+    return stream.item(number), stream.pristine(number, references)
+
+
+@lru_cache(maxsize=1)
+def _stream(seed: int, camera: CameraModel) -> CellStream:
+    return CellStream(seed, camera=camera)
 
 
 def _kind(rng: np.random.Generator, product: Product) -> str:

@@ -79,7 +79,8 @@ class Assessing:
     def _joined(
         self, whole: Assessment, view: View, tiles: Sequence[Assessment], cut: Sequence[View]
     ) -> Assessment:
-        card = self._network.card.detail
-        if not tiles or card is None:
+        if not tiles:
             return whole
+        card = self._network.card.detail
+        assert card is not None
         return joined(whole, view.window, tiles, [tile.window for tile in cut], card)

@@ -122,8 +122,11 @@ class DetectorNode(LifecycleNode):
             f"threshold {policy.threshold:.4f}, cameras {', '.join(cameras)}"
         )
         if problem := self._inspector.detail_problem:
-            tell = logger.warning if self._inspector.detail == ALWAYS else logger.info
-            tell(problem)
+            # A line of rclpy's log has one severity for good.
+            if self._inspector.detail == ALWAYS:
+                logger.warning(problem)
+            else:
+                logger.info(problem)
         for name, camera in cameras.items():
             if camera.station.plane is None:
                 self.get_logger().warning(

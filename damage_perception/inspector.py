@@ -9,10 +9,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from damage_perception.assessing import Assessing
 from damage_perception.frame import Frame
 from damage_perception.gallery.references import References
 from damage_perception.kinds import KINDS
 from damage_perception.network.damage_network import Assessment, DamageNetwork
+from damage_perception.network.detail import OFF
 from damage_perception.network.session import BackendError
 from damage_perception.station import Item, Station
 from damage_perception.verdict.camera_condition import CameraCondition
@@ -88,6 +90,8 @@ class Inspector:
     camera_faults    what is wrong with a camera as a whole (stale, malformed images); the caller
                      keeps it, and reports that lack evidence carry it
     reported         is told what every report comes from; None: nobody asks, and no view is kept
+    detail           when items larger than the network's view are judged by tiles, too: one of
+                     network.detail.DETAILS; where the model's card has no such section, never
     references       what items are compared with; nothing until it is given a gallery
     """
 
@@ -97,10 +101,12 @@ class Inspector:
     quality: QualityLimits = field(default_factory=QualityLimits)
     camera_faults: dict[str, Reason] = field(default_factory=dict)
     reported: Callable[[Report, Evidence], None] | None = None
+    detail: str = OFF
     references: References = field(init=False)
 
     def __post_init__(self) -> None:
         self.references = References(self.network)
+        self._assessing = Assessing(self.network)
         self._tracker = ItemTracker(self.policy)
         self._watches = {name: CameraWatch() for name in self.cameras}
         self._newest_ns: dict[str, int] = {}
@@ -128,7 +134,7 @@ class Inspector:
         places = [Place.of(item, frame, plane, mounted.pose) for item in items]
         tracks = self._tracker.follow(self.station_of(name), name, places, frame.stamp_ns, now_ns)
         waiting = [(i, t) for i, t in zip(items, tracks, strict=True) if not t.reported]
-        looks = self._look(frame, [item for item, _ in waiting], watch)
+        looks = self._look(frame, [item for item, _ in waiting], watch, self._budget_s)
         for (_, track), look in zip(waiting, looks, strict=True):
             self._tracker.add(track, look.sighting)
             self.references.consult(track.evidence, track.sku, self.policy)
@@ -252,18 +258,47 @@ class Inspector:
         reports, self._begun_anew = self._begun_anew, []
         return reports
 
-    def _look(self, frame: Frame, items: Sequence[Item], watch: CameraWatch) -> list[_Look]:
+    @property
+    def detail_problem(self) -> str:
+        """Why nothing is judged by tiles that ``detail`` asks for; empty where it is."""
+        if self.detail == OFF or self.network.card.detail is not None:
+            return ""
+        return (
+            f"detail is off: the card of model {self.network.card.model_id} has no section "
+            "`detail`; python -m damage_perception.training.detail_card fits one"
+        )
+
+    @property
+    def _budget_s(self) -> float:
+        """Time of a frame's pass with which every camera still has its frames by the deadline.
+
+        Half of what is left for each; the other half is for transport and whatever else is done.
+        """
+        frames = self.policy.frames_per_camera * len(self.cameras)
+        return self.policy.deadline_ns / 1e9 / frames / 2
+
+    def _look(
+        self,
+        frame: Frame,
+        items: Sequence[Item],
+        watch: CameraWatch,
+        budget_s: float = float("inf"),
+    ) -> list[_Look]:
         """Assesses ``items``, all views of the frame in one batch.
 
-        watch  of the camera, which has taken in the frame
+        watch     of the camera, which has taken in the frame
+        budget_s  time that the pass may take with tiles
         """
         if not items:
             return []
-        views = cut_views(frame, items, watch.support.plane, self.network.view_size)
+        plane = watch.support.plane
+        views = cut_views(frame, items, plane, self.network.view_size)
         assessments: list[Assessment | None] = [None] * len(views)
         problem = ""
         try:
-            assessments[:] = self.network.assess(views)
+            assessments[:] = self._assessing.assess(
+                frame, items, views, plane, self.detail, budget_s
+            )
         except BackendError as error:
             problem = str(error)
         seen = zip(items, views, assessments, strict=True)

@@ -89,9 +89,19 @@ def cut_views(frame: Frame, items: Sequence[Item], plane: Plane | None, size: in
 
     plane  they stand on; None: heights are unknown
     """
+    return [cut_windows(frame, item, [Window.around(item)], plane, size)[0] for item in items]
+
+
+def cut_windows(
+    frame: Frame, item: Item, windows: Sequence[Window], plane: Plane | None, size: int
+) -> list[View]:
+    """Views of ``item`` through ``windows`` of ``frame``, each ``size`` pixels wide.
+
+    plane  it stands on; None: heights are unknown
+    """
     views = []
-    for item in items:
-        window, height = Window.around(item), None
+    for window in windows:
+        height = None
         if plane is not None and frame.depth_m is not None:
             # Of the pixels of the view alone: those of the whole image take as long as the rest.
             depth = _nearest(window.cut(frame.depth_m, 0), size)

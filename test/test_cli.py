@@ -8,13 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from image_folder import box_scene, write_camera, write_folder, write_image, write_labels
 
 from damage_perception import __version__
 from damage_perception.cli import main
-from damage_perception.cli.running import BackendName, Precision
+from damage_perception.cli.running import BackendName, DetailName, Precision
 from damage_perception.engines.backend import BACKENDS
 from damage_perception.network import PRECISIONS, ModelCard
+from damage_perception.network.detail import DETAILS
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -130,6 +132,29 @@ def test_every_precision_of_a_model_can_be_asked_for(folder, tmp_path, shipped_c
         assert ended("evaluate", folder, "--out", tmp_path / precision, *options) == 0
         metrics = json.loads((tmp_path / precision / "metrics.json").read_text())
         assert metrics["backend"] == f"onnxruntime-cpu-{precision}"
+
+
+def test_a_model_that_knows_no_tiles_says_so(folder, tmp_path, model_copy, capsys):
+    assert [choice.value for choice in DetailName] == list(DETAILS)
+    content = yaml.safe_load(model_copy.read_text()) | {"detail": None}
+    model_copy.write_text(yaml.safe_dump(content))
+    for choice in DETAILS:
+        options = ("--model", model_copy, "--detail", choice)
+        assert ended("evaluate", folder, "--out", tmp_path / choice, *options) == 0
+        said = "has no section `detail`" in " ".join(capsys.readouterr().out.split())
+        assert said == (choice != "off")
+        metrics = json.loads((tmp_path / choice / "metrics.json").read_text())
+        assert metrics["detail"] == "off"
+
+
+def test_an_image_size_that_is_none_is_an_error_with_its_mend(tmp_path, capsys):
+    pytest.importorskip("embreex", reason="embreex is needed to render the simulated cell")
+    for options, text in (
+        (("--image-size", "1280"), "expected WIDTHxHEIGHT"),
+        (("--image-size", "640x480", "--fill-px", "500"), "more than the 480 rows"),
+    ):
+        assert ended("simulate", "--out", tmp_path, *options) == 2
+        assert text in capsys.readouterr().err
 
 
 def test_a_data_set_has_the_share_of_damage_asked_for(tmp_path):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from damage_perception.cli.running import Running
-from damage_perception.cli.terminal import Failure
+from damage_perception.cli.terminal import Failure, console
 
 if TYPE_CHECKING:
     from damage_perception.inspector import Inspector
@@ -66,9 +66,12 @@ def load_inspector(
             compared_threshold=compared or 0.0,
             without_depth_threshold=without_depth or 0.0,
         )
-        return Inspector(network, mounted, policy)
     except ValueError as error:
         raise Failure(str(error)) from error
+    inspector = Inspector(network, mounted, policy, detail=running.detail.value)
+    if inspector.detail_problem:
+        console.print(inspector.detail_problem, style="yellow", markup=False)
+    return inspector
 
 
 def _rate_of_the_node() -> float:

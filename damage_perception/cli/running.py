@@ -42,6 +42,14 @@ class BackendName(str, Enum):
     onnxruntime = "onnxruntime"
 
 
+class DetailName(str, Enum):
+    """When large items are judged by tiles, too; as the node's parameter."""
+
+    off = "off"
+    auto = "auto"
+    always = "always"
+
+
 @dataclass(frozen=True)
 class Running:
     """Options of every command that runs a model."""
@@ -53,6 +61,13 @@ class Running:
         typer.Option(help="What runs it; auto takes TensorRT where it and a GPU are."),
     ] = BackendName.auto
     threads: Annotated[int, typer.Option(min=1, help="Threads of one inference on a CPU.")] = 2
+    detail: Annotated[
+        DetailName,
+        typer.Option(
+            help="Whether items larger than the network's view are judged by tiles at the camera's "
+            "resolution, too; recorded images wait for them, so auto is always."
+        ),
+    ] = DetailName.auto
 
     def load(self) -> "DamageNetwork":
         """The network, until the command ends; engines that are missing are built first.

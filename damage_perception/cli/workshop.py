@@ -1,8 +1,9 @@
 """Commands that make things and look things over: simulate, spoil, train, doctor."""
 
+import re
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Optional
 
 import typer
 from rich.table import Table
@@ -45,12 +46,27 @@ def simulate(
     damaged_share: Annotated[
         float, typer.Option(min=0, max=1, help="Chance of each labelled item to be damaged.")
     ] = 0.4,
+    image_size: Annotated[
+        str, typer.Option(help="Pixels of the camera, WIDTHxHEIGHT.")
+    ] = "640x480",
+    fill_px: Annotated[
+        Optional[float],
+        typer.Option(
+            min=50,
+            help="Pixels that items span in the image, about; without it, sizes and distances are "
+            "drawn.",
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that render.")] = 2,
 ) -> None:
     """Write a labelled data set of the simulated cell in the image-folder format."""
+    from damage_perception.simulation.camera import cell_camera
     from damage_perception.simulation.dataset_writer import simulate as run
     from damage_perception.simulation.split import Split
 
+    width, height = _size_of(image_size)
+    if fill_px is not None and fill_px > height:
+        raise Failure(f"--fill-px {fill_px:g} is more than the {height} rows of --image-size")
     with progress_bar() as progress:
         task = progress.add_task("simulating")
         run(
@@ -60,10 +76,20 @@ def simulate(
             Split(split.value),
             damaged_share=damaged_share,
             references_per_product=references,
+            camera=cell_camera(width, height, fill_px),
+            fill_px=fill_px,
             workers=workers,
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
     console.print(f"wrote {out / 'labels.csv'}", markup=False)
+
+
+def _size_of(text: str) -> tuple[int, int]:
+    """Width and height. Raises Failure."""
+    found = re.fullmatch(r"(\d+)x(\d+)", text)
+    if found is None or min(size := (int(found[1]), int(found[2]))) < 64:
+        raise Failure(f"--image-size {text}: expected WIDTHxHEIGHT of 64 pixels or more, 1280x720")
+    return size
 
 
 def spoil(

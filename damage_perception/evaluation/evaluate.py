@@ -18,6 +18,7 @@ from damage_perception.evaluation.metrics import measure
 from damage_perception.evaluation.plots import plot_report
 from damage_perception.evaluation.prediction import Prediction, judge_again, predict
 from damage_perception.inspector import Inspector
+from damage_perception.network.detail import OFF
 from damage_perception.overlay import contact_sheet, draw_overlay, write_picture
 from damage_perception.verdict.difference import ReferenceStatus
 
@@ -83,6 +84,7 @@ def evaluate(
         "backend": inspector.network.backend,
         "backend_reason": inspector.network.backend_reason,
         "with_depth": with_depth,
+        "detail": OFF if inspector.detail_problem else inspector.detail,
         **measure(predictions, threshold),
         "n_references": len(dataset) - len(queries) - len(dataset.unlabelled),
         "unlabelled": list(dataset.unlabelled),

@@ -44,6 +44,7 @@ from damage_perception.network.session import (
     Backend,
     BackendError,
     OnnxRuntimeBackend,
+    OnnxRuntimeSession,
     Session,
 )
 from damage_perception.view import View
@@ -170,6 +171,11 @@ class DamageNetwork:
     def backend_reason(self) -> str:
         """Why that runs it."""
         return self._session.why
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether it runs on a GPU."""
+        return self._session.backend != OnnxRuntimeSession.backend
 
     def assess(self, views: Sequence[View]) -> list[Assessment]:
         """One pass over all ``views``. Raises BackendError."""

@@ -15,6 +15,7 @@ from typing import Any, Final
 import yaml
 
 from damage_perception.network.comparison import Calibration, ReferenceCard
+from damage_perception.network.detail import Detail
 from damage_perception.network.kind_channels import KindChannels
 from damage_perception.network.operating_point import GoodItems, OperatingPoint
 
@@ -38,6 +39,7 @@ class ModelCard:
     comparer     graph that compares views with references; None: the model compares nothing
     references   what is known of such comparisons; None where there is no comparer
     good_without_depth  how good items score that are seen without depth; None: as all others
+    detail       how whole views and tiles are joined; None: the model judges no tiles
     """
 
     path: Path
@@ -52,6 +54,7 @@ class ModelCard:
     comparer: Path | None = None
     references: ReferenceCard | None = None
     good_without_depth: GoodItems | None = None
+    detail: Detail | None = None
 
     @staticmethod
     def load(path: Path) -> ModelCard:
@@ -123,6 +126,7 @@ def _parse(path: Path, content: Any) -> ModelCard:
         comparer=_file(path, references["comparer"]) if references else None,
         references=ReferenceCard.parse(references) if references else None,
         good_without_depth=GoodItems.parse(colour, colour.get("worlds")) if colour else None,
+        detail=Detail.parse(content["detail"]) if content.get("detail") else None,
     )
 
 

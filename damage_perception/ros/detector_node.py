@@ -14,6 +14,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from damage_perception.engines.loading import Loading
 from damage_perception.gallery.gallery import Gallery
 from damage_perception.inspector import Inspector
+from damage_perception.network.detail import ALWAYS
 from damage_perception.ros.answers import answer_every_request
 from damage_perception.ros.clocks import Clocks, ClockWatch
 from damage_perception.ros.diagnostics import (
@@ -109,6 +110,7 @@ class DetectorNode(LifecycleNode):
         policy = policy_of(values, network.card)
         self._inspector = inspector = Inspector(network, cameras, policy, quality_of(values))
         inspector.references.identify = values["identify"]
+        inspector.detail = values["detail"]
         self._health = Health()
         self._outputs = Outputs(self, self._clocks.ros_ns, self._health)
         self._requests = Services(
@@ -132,6 +134,12 @@ class DetectorNode(LifecycleNode):
         )
         if network.card.kinds.warning:
             logger.warning(f"model {network.card.model_id}: {network.card.kinds.warning}")
+        if problem := inspector.detail_problem:
+            # A line of rclpy's log has one severity for good.
+            if inspector.detail == ALWAYS:
+                logger.warning(problem)
+            else:
+                logger.info(problem)
         for name, camera in cameras.items():
             if camera.station.plane is None:
                 self.get_logger().warning(

@@ -66,6 +66,7 @@ def configure(values: Values, inspector: Inspector) -> None:
     """Gives a running inspector the limits that ``values`` hold."""
     inspector.configure(policy_of(values, inspector.network.card), quality_of(values))
     inspector.references.identify = values["identify"]
+    inspector.detail = values["detail"]
     inspector.cameras = {
         name: replace(camera, station=with_limits(camera.station, values, name))
         for name, camera in inspector.cameras.items()

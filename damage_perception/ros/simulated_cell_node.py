@@ -8,6 +8,7 @@ output as JSON lines, so that nothing but images, names and skus reaches the det
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Generator, Iterator
@@ -24,13 +25,20 @@ from damage_perception.frame import Frame
 from damage_perception.ros import qos
 from damage_perception.ros.camera_publisher import CameraPublisher
 from damage_perception.ros.messages import NANOSECONDS, stamp_of
-from damage_perception.simulation.cell import CellItem, CellStream
+from damage_perception.simulation.cell import (
+    CellItem,
+    CellStream,
+    render_ahead,
+    station_camera,
+)
 from damage_perception_msgs.msg import ItemAnnouncement
 from damage_perception_msgs.srv import CalibrateStation, EnrollReference
 
 _DEADLINE_NS: Final = NANOSECONDS
 # Gives up where nobody listens, or the station cannot be learned, for so long.
 _PATIENCE_S: Final = 60.0
+# More processes than this render no faster than their images are handed over.
+_MOST_RENDERING: Final = 4
 
 
 class CellFailure(RuntimeError):
@@ -41,14 +49,15 @@ class SimulatedCell(Node):
     """Publishes a script of frames at a fixed rate; ``finished`` when it is over.
 
     Of its parameters, ``references`` says how many pristine pieces of each product are enrolled
-    before the items come; 0: none, for a detector without a gallery.
+    before the items come; 0: none, for a detector without a gallery. ``width`` and ``height`` are
+    the camera's pixels; its lens suits the items.
     """
 
     def __init__(self) -> None:
         super().__init__("simulated_cell")
         self._rate_hz = float(self._parameter("rate_hz", 15.0))
         self._items = int(self._parameter("items", 24))
-        self._item_frames = int(self._parameter("item_frames", 6))
+        self._item_frames = int(self._parameter("item_frames", 10))
         self._empty_frames = int(self._parameter("empty_frames", 5))
         self._references = int(self._parameter("references", 0))
         detector = str(self._parameter("detector", "damage_detector"))
@@ -58,8 +67,10 @@ class SimulatedCell(Node):
         )
         self._calibration = self.create_client(CalibrateStation, f"{detector}/calibrate_station")
         self._enrolment = self.create_client(EnrollReference, f"{detector}/enroll_reference")
-        self._stream = CellStream(int(self._parameter("seed", 1)))
-        self._empty = cycle(self._stream.empty)
+        self._seed = int(self._parameter("seed", 1))
+        width, height = self._parameter("width", 1280), self._parameter("height", 720)
+        self._lens = station_camera(int(width), int(height))
+        self._empty = cycle(CellStream(self._seed, camera=self._lens).empty)
         self._rendered: list[CellItem] = []
         self._pristine: dict[str, tuple[Frame, ...]] = {}
         self._script: Iterator[Frame] = iter(())
@@ -67,11 +78,12 @@ class SimulatedCell(Node):
 
     def render(self) -> None:
         """Renders every item and its references, telling of each."""
-        for number, item in enumerate(islice(self._stream, self._items)):
+        workers = min(_MOST_RENDERING, os.cpu_count() or 1)
+        rendered = render_ahead(self._seed, self._items, self._references, self._lens, workers)
+        for item, pristine in rendered:
             self._rendered.append(item)
-            if self._references and item.truth.sku not in self._pristine:
-                frames = self._stream.pristine(number, self._references)
-                self._pristine[item.truth.sku] = frames
+            if pristine:
+                self._pristine.setdefault(item.truth.sku, pristine)
             _tell(event="rendered", item_id=item.item_id)
 
     def start(self) -> None:

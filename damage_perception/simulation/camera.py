@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,6 +10,9 @@ from damage_perception.frame import CameraModel
 from damage_perception.simulation.mesh import Array
 
 _SIZES = ((640, 480), (640, 480), (1280, 720), (848, 480), (640, 360), (1024, 768), (720, 720))
+
+
+_NEAREST_M = 0.3
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,22 @@ class Pose:
         turn = np.stack([right, below, -away]).astype(np.float32)
         return cls(turn, (target_m + away * distance_m).astype(np.float32))
 
+    def framing(self, points_m: Array, camera: CameraModel, pixels: float) -> Pose:
+        """The pose along the same line of sight from which (N, 3) world points span ``pixels``.
+
+        That is the longer side of their box in the image. No point is nearer than a camera that
+        measures depth needs; then they span less.
+        """
+        pose = self
+        # What is nearer grows faster: a few steps settle it.
+        for _ in range(6):
+            seen = pose.project(points_m, camera)
+            depth = (points_m - pose.position_m) @ pose.rotation[2]
+            nearer = float(depth.mean()) * (1 - float(np.ptp(seen, axis=0).max()) / pixels)
+            nearer = min(nearer, float(depth.min()) - _NEAREST_M)
+            pose = replace(pose, position_m=pose.position_m + pose.rotation[2] * nearer)
+        return pose
+
     def project(self, points_m: Array, camera: CameraModel) -> Array:
         """(N, 2) pixels of (N, 3) world points."""
         seen = (points_m - self.position_m) @ self.rotation.T
@@ -47,6 +66,16 @@ class Pose:
     def plane(self) -> tuple[Array, float]:
         """Unit normal and offset of the ground: height above it is normal . point + offset."""
         return self.rotation[:, 2].copy(), float(self.position_m[2])
+
+
+def cell_camera(width: int, height: int, fill_px: float | None = None) -> CameraModel:
+    """A camera of so many pixels with 60 degrees across its width.
+
+    fill_px  it looks at items from so near that they span these pixels: then with the lens of an
+             integrator who mounts it as high as a robot needs, 44 degrees across
+    """
+    focal = width * (0.875 if fill_px is None else 1.25)
+    return CameraModel(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2)
 
 
 def sample_camera(rng: np.random.Generator) -> CameraModel:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,7 +18,7 @@ from damage_perception.simulation.damage import APPLICABLE
 from damage_perception.simulation.ground import ground
 from damage_perception.simulation.light import sample_lighting
 from damage_perception.simulation.mesh import vector
-from damage_perception.simulation.product import Product, sample_product
+from damage_perception.simulation.product import Product, sample_station_product
 from damage_perception.simulation.render import Rendering, render
 from damage_perception.simulation.scene import Scene, Truth, sample_scene
 from damage_perception.simulation.sensor import Sensor
@@ -24,8 +27,9 @@ from damage_perception.simulation.surroundings import Surroundings
 from damage_perception.simulation.visibility import expose
 
 _CAMERA = CameraModel(640, 480, 560.0, 560.0, 319.5, 239.5)
-_SMALLEST_M, _LARGEST_M = 0.1, 0.4
 _ATTEMPTS = 40
+# Over the rows of the image: the largest item that the station is made for just fits.
+_FOCAL_OF_ROWS = 1.45
 
 
 @dataclass(frozen=True)
@@ -42,11 +46,17 @@ class CellItem:
     items: NDArray[np.uint8]
 
 
+def station_camera(width: int, height: int) -> CameraModel:
+    """A camera of so many pixels whose lens suits the station: items fill half of the rows."""
+    focal = _FOCAL_OF_ROWS * height
+    return CameraModel(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2)
+
+
 class CellStream:
     """An endless, seeded sequence of items before one camera.
 
-    Items are rendered when they are asked for, at about 4 a second on one core; render them ahead
-    (``list(islice(stream, n))``) for a stream at camera rate.
+    Items are rendered when they are asked for, at about 4 a second on one core at 640 x 480; render
+    them ahead (``render_ahead``) for a stream at camera rate.
 
     camera is the camera's model; normal (3,) and offset_m are the station's plane in the optical
     frame; empty holds exposures of the empty station.
@@ -93,7 +103,7 @@ class CellStream:
     def item(self, number: int) -> CellItem:
         """The item of a number, the same whenever it is asked for."""
         rng = generator(self._split, "cellitem", self._seed, number)
-        product = self._product(rng)
+        product = sample_station_product(self._split, rng)
         damaged = bool(rng.random() < self._damaged_share)
         for _ in range(_ATTEMPTS):
             scene = self._scene(rng, product, _kind(rng, product) if damaged else None)
@@ -115,7 +125,9 @@ class CellStream:
 
     def pristine(self, number: int, count: int) -> tuple[Frame, ...]:
         """As many other pieces of the product of an item, undamaged, each turned another way."""
-        product = self._product(generator(self._split, "cellitem", self._seed, number))
+        product = sample_station_product(
+            self._split, generator(self._split, "cellitem", self._seed, number)
+        )
         rng = generator(self._split, "pristine", self._seed, number)
         frames = []
         for _ in range(count):
@@ -144,12 +156,30 @@ class CellStream:
     ) -> tuple[Frame, ...]:
         return tuple(self._sensor.apply(rendering, rng, metered=self._level) for _ in range(count))
 
-    def _product(self, rng: np.random.Generator) -> Product:
-        """A product that fits the station."""
-        while True:
-            product = sample_product(self._split, rng)
-            if _SMALLEST_M < max(product.size_m) < _LARGEST_M:
-                return product
+
+def render_ahead(
+    seed: int, items: int, references: int, camera: CameraModel, workers: int
+) -> Iterator[tuple[CellItem, tuple[Frame, ...]]]:
+    """The first ``items`` of a stream, each with so many pristine pieces of its product.
+
+    workers  processes that render; what they render does not depend on their number
+    """
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        yield from pool.imap(partial(_rendered, seed, references, camera), range(items))
+
+
+def _rendered(
+    seed: int, references: int, camera: CameraModel, number: int
+) -> tuple[CellItem, tuple[Frame, ...]]:
+    # The processes share the cores between them.
+    cv2.setNumThreads(1)
+    stream = _stream(seed, camera)
+    return stream.item(number), stream.pristine(number, references)
+
+
+@lru_cache(maxsize=1)
+def _stream(seed: int, camera: CameraModel) -> CellStream:
+    return CellStream(seed, camera=camera)
 
 
 def _kind(rng: np.random.Generator, product: Product) -> str:

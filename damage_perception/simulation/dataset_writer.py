@@ -13,14 +13,17 @@ import cv2
 from damage_perception.dataset import QUERY, REFERENCE
 from damage_perception.frame import CameraModel
 from damage_perception.kinds import NONE
+from damage_perception.simulation.camera import cell_camera
 from damage_perception.simulation.damage import APPLICABLE
 from damage_perception.simulation.image_folder import Row, write_image, write_tables
 from damage_perception.simulation.labelled_view import LabelledView, sample_image
-from damage_perception.simulation.product import sample_product
+from damage_perception.simulation.product import sample_product, sample_station_product
 from damage_perception.simulation.split import Split, generator
 
 _COLUMNS = ("name", "sku", "role", "damaged", "kind", "form", "printed_decoy", "severity", "sensor")
-_CAMERA = CameraModel(640, 480, 560.0, 560.0, 319.5, 239.5)
+_CAMERA = cell_camera(640, 480)
+# Items are not all of one size in the image: from so much less to so much more.
+_FILL_SPREAD = 0.15
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class _Plan:
     items_per_product: int
     references_per_product: int
     camera: CameraModel
+    fill_px: float | None
 
 
 def simulate(
@@ -47,6 +51,7 @@ def simulate(
     items_per_product: int = 4,
     references_per_product: int = 0,
     camera: CameraModel = _CAMERA,
+    fill_px: float | None = None,
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
@@ -55,7 +60,9 @@ def simulate(
     For every image: NAME_color.png, NAME_depth.png (uint16 in units of 0.5 mm, 0 = no reading),
     NAME_mask.png (codes of the kinds of damage) and NAME_items.png (1 the labelled item, 2 and
     more its neighbours); for all: camera.json and labels.csv. Every image depends on seed and
-    number alone, whatever the number of ``workers``. ``progress`` is called with the images done
+    number alone, whatever the number of ``workers``. ``fill_px`` is about how many pixels the
+    items span in the image, which then are of a size for one station; None: their size and the
+    camera's distance are drawn. ``progress`` is called with the images done
     and the images in all.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -68,6 +75,7 @@ def simulate(
         items_per_product,
         references_per_product,
         camera,
+        fill_px,
     )
     products = -(-items // items_per_product)
     total = items + products * references_per_product
@@ -84,12 +92,22 @@ def _write_product(plan: _Plan, number: int) -> list[Row]:
     # The processes share the cores between them.
     cv2.setNumThreads(1)
     rng = generator(plan.split, "dataset", plan.seed, number)
-    product = sample_product(plan.split, rng)
+    sample = sample_product if plan.fill_px is None else sample_station_product
+    product = sample(plan.split, rng)
     rows = []
 
     def write(name: str, role: str, damaged: bool, kind: str) -> None:
+        fill_px = plan.fill_px
+        if fill_px is not None:
+            fill_px *= float(rng.uniform(1 - _FILL_SPREAD, 1 + _FILL_SPREAD))
         view = sample_image(
-            plan.split, rng, plan.camera, product=product, damaged=damaged, kind=kind
+            plan.split,
+            rng,
+            plan.camera,
+            product=product,
+            damaged=damaged,
+            kind=kind,
+            fill_px=fill_px,
         )
         write_image(plan.out_dir, name, view.frame, view.kinds, view.items)
         rows.append(_label(name, role, view))

@@ -87,9 +87,23 @@ def sample_image(
     product: Product,
     damaged: bool,
     kind: str | None = None,
+    fill_px: float | None = None,
 ) -> LabelledView:
-    """Draw a whole image of a product by a camera from a pose that is drawn, too."""
-    return _picture(split, rng, camera, None, 0.0, product=product, damaged=damaged, kind=kind)
+    """Draw a whole image of a product by a camera from a pose that is drawn, too.
+
+    fill_px  the item's longer side in the image, about; None: as the distance that is drawn has it
+    """
+    return _picture(
+        split,
+        rng,
+        camera,
+        None,
+        0.0,
+        fill_px=fill_px,
+        product=product,
+        damaged=damaged,
+        kind=kind,
+    )
 
 
 def _picture(
@@ -99,6 +113,7 @@ def _picture(
     size: int | None,
     depthless_share: float,
     *,
+    fill_px: float | None = None,
     damaged: bool | None = None,
     kind: str | None = None,
     form: str | None = None,
@@ -120,6 +135,8 @@ def _picture(
         )
         whole = camera or sample_camera(rng)
         pose = sample_pose(rng, whole, scene.size_m, azimuth)
+        if fill_px is not None:
+            pose = pose.framing(scene.outline_m(), whole, fill_px)
         seen = whole if size is None else _window(scene, whole, pose, rng, size)
         sensor = Sensor.sample(split, rng)
         with_depth = bool(rng.random() >= depthless_share)

@@ -14,6 +14,7 @@ FORM_SHARES = (0.22, 0.22, 0.15, 0.12, 0.07, 0.07, 0.15)
 _TEXELS_ALONG_LONGEST = 340
 _TALLEST_M = 0.32
 _DECOY_SHARE = 0.18
+_STATION_M = (0.1, 0.4)
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,14 @@ class Product:
 def sample_product(split: Split, rng: np.random.Generator, form: str | None = None) -> Product:
     """Draw a product of a split, of a form where one is given."""
     return Product.generate(split, int(rng.integers(1_000_000)), form)
+
+
+def sample_station_product(split: Split, rng: np.random.Generator) -> Product:
+    """Draw a product of a size that one station is made for, 0.1 to 0.4 m at its longest."""
+    while True:
+        product = sample_product(split, rng)
+        if _STATION_M[0] < max(product.size_m) < _STATION_M[1]:
+            return product
 
 
 def _box_size(rng: np.random.Generator) -> tuple[float, float, float]:

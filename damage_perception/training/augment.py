@@ -168,7 +168,7 @@ def _recolor(
     shared: np.random.Generator,
     swapped: float,
 ) -> NDArray[np.uint8]:
-    image = _lit(color, rng)
+    image: NDArray[Any] = _lit(color, rng)
     ink = shared.random()
     if ink < GREY_SHARE:
         image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
@@ -198,7 +198,7 @@ def _worn(color: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint
     if rng.random() < COARSE_SHARE:
         side = round(len(color) * rng.uniform(0.3, 0.8))
         small = cv2.resize(color, (side, side), interpolation=cv2.INTER_AREA)
-        color = np.asarray(cv2.resize(small, color.shape[:2]), np.uint8)
+        color = np.asarray(cv2.resize(small, (len(color), len(color))), np.uint8)
     if rng.random() < COMPRESSED_SHARE:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 90))]
         color = np.asarray(cv2.imdecode(cv2.imencode(".jpg", color, quality)[1], 1), np.uint8)

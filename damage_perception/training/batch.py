@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -61,15 +61,18 @@ class Batch:
     def to(self, device: torch.device) -> Batch:
         """The batch on a device."""
         lower = tuple(features.to(device) for features in self.lower)
-        return Batch(*(part.to(device) for part in self._parts()), lower)
+        moved = {name: part.to(device) for name, part in self._parts.items()}
+        return replace(self, **moved, lower=lower)
 
     def joined(self, other: Batch) -> Batch:
         """This batch and another one; features are not known of both together."""
-        pairs = zip(self._parts(), other._parts(), strict=True)
-        return Batch(*(torch.cat(pair) for pair in pairs))
+        theirs = other._parts
+        both = {name: torch.cat((part, theirs[name])) for name, part in self._parts.items()}
+        return replace(self, **both, lower=())
 
-    def _parts(self) -> list[Tensor]:
-        return [getattr(self, field.name) for field in fields(self) if field.name != "lower"]
+    @property
+    def _parts(self) -> dict[str, Tensor]:
+        return {name: part for name, part in vars(self).items() if isinstance(part, Tensor)}
 
 
 def draw_batch(

@@ -164,12 +164,10 @@ def _packaging(folder: Path, name: str, size: int, rng: np.random.Generator) -> 
     mask = cv2.morphologyEx(shown, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8)) > 0
     soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1.0)[..., None]
     for _ in range(_GROUNDS_EACH):
-        ground = rng.uniform(30, 230, 3) * rng.uniform(0.9, 1.1, (4, 4, 1))
-        ground = ground + rng.normal(0, 6, (4, 4, 3))
-        ground = cv2.resize(
-            ground.astype(np.float32), color.shape[1::-1], interpolation=cv2.INTER_CUBIC
-        )
-        ground += rng.normal(0, rng.uniform(0, 6), color.shape)
+        cells = rng.uniform(30, 230, 3) * rng.uniform(0.9, 1.1, (4, 4, 1))
+        cells = (cells + rng.normal(0, 6, (4, 4, 3))).astype(np.float32)
+        ground = cv2.resize(cells, color.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+        ground = ground + rng.normal(0, rng.uniform(0, 6), color.shape)
         pasted = np.clip(color * soft + ground * (1 - soft), 0, 255).astype(np.uint8)
         yield _good(pasted, mask, size)
 
@@ -178,7 +176,8 @@ def _mosd(folder: Path, name: str, size: int, rng: np.random.Generator) -> Itera
     """Whole boxes on a table, with depth."""
     color = _read(folder / f"{name}_color.png")
     depth = cv2.imread(str(folder / f"{name}_depth.png"), cv2.IMREAD_UNCHANGED)
-    frame = Frame(color, np.asarray(depth, np.float32) / 1000, _MOSD_CAMERA)
+    depth_m = np.asarray(depth, np.float32) / np.float32(1000)
+    frame = Frame(color, depth_m, _MOSD_CAMERA)
     try:
         found = cut_items(frame, Station(), size)
     except StationError:
@@ -247,4 +246,4 @@ def _grabcut(
     if kept.sum() < 0.25 * box[2] * box[3]:
         x, y, wide, high = box
         kept[y : y + high, x : x + wide] = 1
-    return cv2.resize(kept, (width, height), interpolation=cv2.INTER_NEAREST) > 0
+    return np.asarray(cv2.resize(kept, (width, height), interpolation=cv2.INTER_NEAREST) > 0)

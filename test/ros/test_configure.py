@@ -135,6 +135,18 @@ def test_without_a_gpu_auto_runs_on_the_cpu_and_says_why_and_nothing_else_does(
     assert cell.change_state(CLEANUP)
 
 
+def test_a_model_that_knows_no_tiles_is_said_to_judge_whole_views(cell, detector, tiny_card):
+    assert cell.set_parameter("model", str(tiny_card)).successful
+    assert cell.set_parameter("detail", "always").successful
+    assert cell.change_state(CONFIGURE)
+    cell.until(lambda: "detail is off: the card of model tiny-red" in detector.log, 10)
+    [line] = [line for line in detector.log.splitlines() if "[WARN]" in line and "detail" in line]
+    assert "has no section `detail`" in line
+    assert not cell.set_parameter("detail", "sometimes").successful
+    assert cell.change_state(CLEANUP)
+    assert cell.set_parameter("detail", "auto").successful
+
+
 def test_a_station_file_that_is_not_understood_fails_configure(cell, detector, tiny_card, tmp_path):
     file = tmp_path / "station.yaml"
     file.write_text("stations: 3")

@@ -3,7 +3,7 @@ from itertools import islice
 import numpy as np
 
 from damage_perception.frame import CameraModel
-from damage_perception.simulation.cell import CellStream
+from damage_perception.simulation.cell import CellStream, render_ahead, station_camera
 from damage_perception.simulation.split import Split
 
 CAMERA = CameraModel(160, 120, 140.0, 140.0, 79.5, 59.5)
@@ -35,3 +35,25 @@ def test_the_empty_station_is_its_plane() -> None:
     assert depth is not None
     height = depth * (CAMERA.rays @ stream.normal) + stream.offset_m
     assert abs(np.median(height[depth > 0])) < 0.01
+
+
+def test_items_are_the_same_however_many_processes_render_them() -> None:
+    [(item, pristine), (_, none)] = [
+        next(iter(render_ahead(3, 1, references, CAMERA, workers)))
+        for references, workers in ((2, 2), (0, 1))
+    ]
+    alone = CellStream(3, camera=CAMERA).item(0)
+    assert item.truth == alone.truth and len(item.frames) == len(alone.frames)
+    assert np.array_equal(item.frames[-1].color, alone.frames[-1].color)
+    assert (len(pristine), none) == (2, ())
+
+
+def test_the_stations_camera_shows_items_whole_and_large() -> None:
+    stream = CellStream(1, exposures=1, camera=station_camera(320, 180))
+    spans = []
+    for item in islice(stream, 8):
+        rows, columns = np.nonzero(item.items == 1)
+        assert rows.min() > 0 and rows.max() < 179 and columns.min() > 0 and columns.max() < 319
+        spans.append(max(np.ptp(rows), np.ptp(columns)))
+    # As many pixels of 1280 x 720 are four times as many.
+    assert 4 * np.median(spans) > 220

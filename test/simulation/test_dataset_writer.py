@@ -7,6 +7,7 @@ import numpy as np
 
 from damage_perception.frame import CameraModel
 from damage_perception.kinds import CODES
+from damage_perception.simulation.camera import cell_camera
 from damage_perception.simulation.dataset_writer import simulate
 from damage_perception.simulation.split import Split
 
@@ -53,3 +54,15 @@ def test_a_data_set_is_fixed_by_its_seed(tmp_path: Path) -> None:
     assert files == sorted(path.name for path in (tmp_path / "b").iterdir())
     for name in files:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_items_span_the_pixels_that_are_asked_for(tmp_path: Path) -> None:
+    camera = cell_camera(320, 180, 125)
+    simulate(tmp_path, 4, 3, Split.TEST, items_per_product=1, camera=camera, fill_px=125)
+    for path in sorted(tmp_path.glob("*_items.png")):
+        shown = np.asarray(cv2.imread(str(path), cv2.IMREAD_UNCHANGED)) == 1
+        assert shown.shape == (180, 320)
+        rows, columns = np.nonzero(shown)
+        # A neighbour may hide some of it, and what is tall and near is kept at a distance.
+        assert 50 < max(np.ptp(rows), np.ptp(columns)) < 125 * 1.2
+    assert json.loads((tmp_path / "camera.json").read_text())["fx"] == 400

@@ -8,6 +8,7 @@ from typing import Final
 
 from damage_perception.engines.backend import BACKENDS
 from damage_perception.network import PRECISIONS
+from damage_perception.network.detail import AUTO, DETAILS
 from damage_perception.ros.parameters.parameter import Change, Parameter
 from damage_perception.station import Station
 from damage_perception.verdict.policy import VerdictPolicy
@@ -157,6 +158,17 @@ TABLE: Final[tuple[Parameter, ...]] = (
         "Good items diverted in a thousand that the site accepts.",
         _LIVE,
         bounds=(0.1, 100.0),
+    ),
+    Parameter(
+        "detail",
+        "string",
+        AUTO,
+        "",
+        "When an item that is larger than the network's view is judged by tiles at the camera's "
+        "resolution, too: off; auto: on a GPU, or where all frames an item needs come through in "
+        "half of decision_deadline_ms; always.",
+        _LIVE,
+        choices=DETAILS,
     ),
     Parameter(
         "gallery",

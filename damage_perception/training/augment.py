@@ -17,7 +17,7 @@ from damage_perception.network.contract import (
 )
 from damage_perception.simulation.split import Split
 from damage_perception.simulation.written_damage import WRITABLE, write_damage
-from damage_perception.training.views import LabelledViews, Row, coarse
+from damage_perception.training.views import UNKNOWN_KIND, LabelledViews, Row, coarse
 from damage_perception.view import UNKNOWN_HEIGHT_M
 
 # Shares of the views; a camera that loses its depth must not cost the verdict.
@@ -42,6 +42,11 @@ GROUND_SHARE = 0.25
 COARSE_SHARE, COMPRESSED_SHARE = 0.15, 0.15
 UPRIGHT_SHARE = 0.6
 LARGEST_ZOOM, LARGEST_SHIFT = 1.15, 0.06
+# Parts of items, as tiles show them: share of the products or pictures whose views become such.
+PART_SHARE = 0.12
+PART_ZOOM = (1.5, 2.6)
+# Cells of the map that damage in a part covers at least; less is neither seen nor unseen.
+LEAST_DAMAGED_CELLS = 2
 
 Images = tuple[Any, ...]
 
@@ -51,10 +56,12 @@ class Drawn:
     """A view at the size it is learned at: colour, height, item, width, codes, place.
 
     printed  whether another picture was printed over it: it is no piece of its product any more
+    damaged  whether it shows damage, where that may have become another one than of the whole view
     """
 
     images: Images
     printed: bool = False
+    damaged: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -100,11 +107,14 @@ def _varied(images: Images, size: int, variation: Variation, views: LabelledView
     # Quarter turns lose no corner of the view, as production loses none.
     upright = rng.integers(4) * np.pi / 2 + rng.normal(0, 0.05)
     angle = upright if rng.random() < UPRIGHT_SHARE else rng.uniform(0, 2 * np.pi)
-    zoom = rng.uniform(1 / LARGEST_ZOOM, LARGEST_ZOOM)
+    is_part = shared.random() < PART_SHARE and (codes != UNKNOWN_KIND).all() and item.any()
+    zoom = rng.uniform(*PART_ZOOM) if is_part else rng.uniform(1 / LARGEST_ZOOM, LARGEST_ZOOM)
     cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
     mirror = shared.choice((-1.0, 1.0))
     turn = np.array([[cos * mirror, -sin], [sin * mirror, cos]])
     shift = rng.uniform(-LARGEST_SHIFT, LARGEST_SHIFT, 2)
+    if is_part:
+        shift = _onto_middle(item, turn, rng)
     width = np.float32(width / zoom)
     printed = False
     if rng.random() < variation.printed:
@@ -121,7 +131,18 @@ def _varied(images: Images, size: int, variation: Variation, views: LabelledView
     _spoil_depth(height, float(width), rng)
     if (height == UNKNOWN_HEIGHT_M).all():
         item = _roughly_outlined(item, rng)
-    return Drawn((color, height, item, width, codes, place), printed)
+    damaged = bool((codes > 0).sum() >= LEAST_DAMAGED_CELLS) if is_part else None
+    return Drawn((color, height, item, width, codes, place), printed, damaged)
+
+
+def _onto_middle(
+    item: NDArray[np.uint8], turn: NDArray[np.float64], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """The shift that brings some pixel of the item to the middle of the view."""
+    rows, columns = np.nonzero(item)
+    chosen = int(rng.random() * len(rows))
+    point = np.array([columns[chosen], rows[chosen]]) - (len(item) - 1) / 2
+    return np.asarray(-turn @ point / len(item))
 
 
 def _stored(views: LabelledViews, row: int) -> Images:

@@ -97,6 +97,9 @@ def draw_batch(
     )
     damaged = torch.from_numpy(views.damaged[rows]).float()
     damaged[list(spoil)] = 1.0
+    for i, one in enumerate(drawn):
+        if one.damaged is not None:
+            damaged[i] = float(one.damaged)
     present = codes.unsqueeze(1) == torch.arange(1, len(KINDS) + 1).view(1, -1, 1, 1)
     maps = present.float() * damaged.view(-1, 1, 1, 1)
     known = (codes != UNKNOWN_KIND).float().unsqueeze(1)

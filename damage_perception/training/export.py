@@ -24,6 +24,7 @@ from damage_perception.network.contract import (
     INPUTS,
     ITEM,
     ITEM_LOGIT,
+    MOST_VIEWS,
     card_sections,
 )
 from damage_perception.network.damage_network import (
@@ -33,8 +34,9 @@ from damage_perception.network.damage_network import (
 )
 from damage_perception.network.model_card import GRAPHS, INT8_SYMMETRIC
 from damage_perception.training.batch import draw_batch
-from damage_perception.training.calibration import fit_calibration, good_items
+from damage_perception.training.calibration import fit_calibration
 from damage_perception.training.config import TrainingConfig
+from damage_perception.training.encoder import LICENSE, ORIGIN
 from damage_perception.training.graphs import (
     OPSET,
     Exported,
@@ -43,8 +45,11 @@ from damage_perception.training.graphs import (
     write_int8,
 )
 from damage_perception.training.model import DamageNet
+from damage_perception.training.real_views import READERS, RealViews
 from damage_perception.training.reference_card import reference_card
-from damage_perception.training.views import LabelledViews
+from damage_perception.training.views import LabelledViews, without_depth
+from damage_perception.training.worlds import good_sections
+from damage_perception.view import UNKNOWN_HEIGHT_M
 
 NAME = "damage_net"
 PARITY_VIEWS = 100
@@ -52,6 +57,20 @@ PARITY_TOLERANCE = 0.005
 SELF_TEST_VIEWS = 4
 RANGE_VIEWS = 200
 MOST_AUROC_LOST = 0.005
+
+
+@dataclass(frozen=True)
+class CalibrationViews:
+    """Views that neither training nor the choice of anything has seen.
+
+    simulated  of the simulated cell, damaged and not
+    world      (N,) of each of these: the form of its product
+    real       pictures made elsewhere; None: there are none
+    """
+
+    simulated: LabelledViews
+    world: NDArray[np.str_]
+    real: RealViews | None = None
 
 
 @dataclass(frozen=True)
@@ -74,14 +93,13 @@ class _Measured:
 def export(
     model: DamageNet,
     config: TrainingConfig,
-    calibration: LabelledViews,
+    calibration: CalibrationViews,
     models: Path,
     start: str,
     validation: dict[str, float],
 ) -> Path:
     """Writes graphs, self-test and card into ``models``; the path of the card.
 
-    calibration  views that neither training nor the choice of anything has seen
     start        id of the model that training began from, empty where there was none
     validation   what was measured at the end of training
 
@@ -105,19 +123,20 @@ def export(
 def _write_model(
     model: DamageNet,
     config: TrainingConfig,
-    calibration: LabelledViews,
+    calibration: CalibrationViews,
     training: dict[str, Any],
     models: Path,
 ) -> Path:
-    graphs = _write_graphs(model, config, calibration, models)
+    views = calibration.simulated
+    graphs = _write_graphs(model, config, views, models)
     exact = graphs["fp32"]
-    inputs = _arrays(calibration, np.arange(SELF_TEST_VIEWS))
+    inputs = _arrays(views, np.arange(SELF_TEST_VIEWS))
     expected = digest(exact.session.run(inputs))
     self_test = models / f"{NAME}_selftest.npz"
     stored: dict[str, Any] = {**inputs, **expected}
     np.savez_compressed(self_test, **stored)
-    calibrated = _calibrated(exact, np.asarray(calibration.damaged))
-    compared = _write_comparer(model, exact, calibration, calibrated["calibration"], models)
+    calibrated = _calibrated(exact, calibration)
+    compared = _write_comparer(model, exact, views, calibrated["calibration"], models)
     left_out = {}
     for name, graph in list(graphs.items()):
         difference = self_test_difference(digest(graph.session.run(inputs)), expected)
@@ -133,6 +152,11 @@ def _write_model(
         "architecture": {
             "name": "DamageNet",
             "widths": list(model.widths),
+            "color_encoder": {
+                "origin": ORIGIN,
+                "license": LICENSE,
+                "tuned_blocks": config.tuned_blocks,
+            },
             "parameters": sum(p.numel() for p in model.parameters()),
         },
         "training": training,
@@ -230,6 +254,7 @@ def _training(config: TrainingConfig, start: str, validation: dict[str, float]) 
     return {
         "data": "the project's simulated cell, split train",
         "photographs": [path.name for path in (config.prints, config.grounds) if path],
+        "real": _real_sets(config),
         "seed": config.seed,
         "train_views": config.train_views,
         "written_share": config.written_share,
@@ -242,9 +267,20 @@ def _training(config: TrainingConfig, start: str, validation: dict[str, float]) 
     }
 
 
-def _calibrated(exact: _Measured, damaged: NDArray[np.bool_]) -> dict[str, Any]:
+def _real_sets(config: TrainingConfig) -> list[str]:
+    """Names of the sets of real pictures that were learned from."""
+    if config.real is None:
+        return []
+    return sorted(name for name in READERS if (config.real / name).is_dir())
+
+
+def _calibrated(exact: _Measured, views: CalibrationViews) -> dict[str, Any]:
     """Calibration, and the scores of good items that follow from it."""
+    damaged = np.asarray(views.simulated.damaged)
     scale, offset = fit_calibration(exact.logits, damaged)
+    seen, blind = _good_elsewhere(exact.session, views.real)
+    of_color = _logits(exact.session, without_depth(views.simulated))
+    fitted = (scale, offset)
     return {
         "calibration": {
             "id": f"simulated-{_today()}-{_sha256(exact.path)[:8]}",
@@ -253,9 +289,43 @@ def _calibrated(exact: _Measured, damaged: NDArray[np.bool_]) -> dict[str, Any]:
             "scale": round(scale, 6),
             "offset": round(offset, 6),
             "auroc": round(exact.auroc, 4),
+            "auroc_without_depth": round(float(roc_auc_score(damaged, of_color)), 4),
         },
-        "good_items": good_items(scale * exact.logits + offset, damaged),
+        **good_sections(exact.logits, damaged, views.world, seen, fitted),
+        "good_items_without_depth": _pooled(
+            good_sections(of_color, damaged, views.world, blind, fitted)
+        ),
     }
+
+
+def _pooled(sections: dict[str, Any]) -> dict[str, Any]:
+    return {**sections["good_items"], "worlds": sections["worlds"]}
+
+
+def _good_elsewhere(
+    session: OnnxRuntimeSession, real: RealViews | None
+) -> tuple[dict[str, NDArray[np.float32]], dict[str, NDArray[np.float32]]]:
+    """Logits of whole real items by set: of those with depth, and of all by colour alone."""
+    seen: dict[str, NDArray[np.float32]] = {}
+    blind: dict[str, NDArray[np.float32]] = {}
+    if real is None:
+        return seen, blind
+    whole = ~np.asarray(real.views.damaged)
+    for name in np.unique(real.dataset[whole]):
+        views = real.only(whole & (real.dataset == name)).views
+        blind[str(name)] = _logits(session, without_depth(views))
+        if (np.asarray(views.height_m) != UNKNOWN_HEIGHT_M).any():
+            seen[str(name)] = _logits(session, views)
+    return seen, blind
+
+
+def _logits(session: OnnxRuntimeSession, views: LabelledViews) -> NDArray[np.float32]:
+    """(N,) of the items."""
+    parts = []
+    for start in range(0, len(views), MOST_VIEWS):
+        rows = np.arange(start, min(start + MOST_VIEWS, len(views)))
+        parts.append(session.run(_arrays(views, rows))[ITEM_LOGIT])
+    return np.concatenate(parts)
 
 
 def _write_comparer(

@@ -165,17 +165,24 @@ def write_int8(
                on a CPU
     """
     kept = _UNQUANTISED_SYMMETRIC if symmetric else _UNQUANTISED
-    kinds = ["Conv"] if symmetric else ["Conv", "Relu", "Add"]
+    kinds = ["Conv"] if symmetric else ["Conv", "Relu", "Clip", "Add"]
     nodes = onnx.load(str(fp32)).graph.node
     readers: dict[str, set[str]] = {}
+    writer: dict[str, onnx.NodeProto] = {}
     for node in nodes:
         for name in node.input:
             readers.setdefault(name, set()).add(node.op_type)
+        for name in node.output:
+            writer[name] = node
 
     def in_body(node: onnx.NodeProto) -> bool:
         if node.op_type == "Add":
             # Sums of features; sums of logits and of prepared heights need all their digits.
             return bool(readers.get(node.output[0], set()) & {"Relu", "Conv"})
+        if node.op_type == "Clip":
+            # That of a layer, not of prepared heights.
+            before = writer.get(node.input[0])
+            return before is not None and before.op_type == "Conv" and in_body(before)
         weights = node.input[1] if node.op_type == "Conv" else ""
         return not any(part in weights for part in kept)
 

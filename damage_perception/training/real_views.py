@@ -67,6 +67,13 @@ class RealViews:
         names = (np.load(folder / f"{name}.npy") for name in ("dataset", "shown", "material"))
         return RealViews(LabelledViews.load(folder), *names)
 
+    def only(self, rows: NDArray[np.bool_]) -> RealViews:
+        """Some of them."""
+        chosen = {name: values[rows] for name, values in vars(self.views).items()}
+        return RealViews(
+            LabelledViews(**chosen), self.dataset[rows], self.shown[rows], self.material[rows]
+        )
+
     def with_written(self, each: int, seed: int) -> RealViews:
         """At most ``each`` pictures of an object; of whole ones also a copy with damage written in.
 
@@ -106,7 +113,7 @@ def load_real_views(
     Raises ValueError where there is none.
     """
     pictures = []
-    for dataset, read in _READERS.items():
+    for dataset, read in READERS.items():
         folder = root / dataset
         if not folder.is_dir():
             continue
@@ -116,7 +123,7 @@ def load_real_views(
             _Picture(dataset, name, row) for name in names for row in read(folder, name, size, rng)
         ]
     if not pictures:
-        raise ValueError(f"{root} holds none of {', '.join(_READERS)}")
+        raise ValueError(f"{root} holds none of {', '.join(READERS)}")
     return RealViews(
         stacked([picture.row for picture in pictures]),
         np.array([picture.dataset for picture in pictures]),
@@ -186,7 +193,7 @@ def _mosd(folder: Path, name: str, size: int, rng: np.random.Generator) -> Itera
         yield labelled_row(view, np.zeros(color.shape[:2], np.uint8), False)
 
 
-_READERS = {
+READERS: Final = {
     "trashnet": _trashnet,
     "groceries": _groceries,
     "packaging": _packaging,

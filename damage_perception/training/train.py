@@ -28,7 +28,7 @@ from damage_perception.training.curves import draw_curves
 from damage_perception.training.describing import fit_describer
 from damage_perception.training.drawing import Drawing
 from damage_perception.training.encoder import LOWER_BLOCKS
-from damage_perception.training.export import export
+from damage_perception.training.export import CalibrationViews, export
 from damage_perception.training.losses import (
     cells_of,
     compare,
@@ -44,6 +44,7 @@ from damage_perception.training.real_views import RealViews, load_real_views
 from damage_perception.training.run import Run, drawn_ahead, learning_rate
 from damage_perception.training.start import start_from
 from damage_perception.training.views import LabelledViews, render_views
+from damage_perception.training.worlds import forms_of
 
 # Views whose statistics normalise a shipped graph again.
 START_VIEWS = 64
@@ -80,7 +81,9 @@ def train(config_path: Path, work: Path, models: Path) -> Path:
         measured = {**(run.history[-1] if run.history else {}), **described}
         seed = config.seed + CALIBRATION_SEED
         render("calibration", Split.VALIDATION, config.calibration_views, seed)
-    calibration = LabelledViews.load(work / "calibration")
+    views = LabelledViews.load(work / "calibration")
+    forms = forms_of(views, Split.VALIDATION, seed)
+    calibration = CalibrationViews(views, forms, real.validation if real else None)
     return export(run.averaged.cpu(), config, calibration, models, run.start, measured)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from damage_perception.simulation.photographs import use
 from damage_perception.simulation.product import sample_product
 from damage_perception.simulation.split import Split, generator
 from damage_perception.station import Item, Plane, Station, StationError
-from damage_perception.view import View, cut_items, cut_view
+from damage_perception.view import UNKNOWN_HEIGHT_M, View, cut_items, cut_view
 
 CHUNK = 200
 # A found item that shares less than this with the true one is another thing.
@@ -96,6 +96,12 @@ def render_views(
     with multiprocessing.get_context("spawn").Pool(workers, _set_up, photographs) as pool:
         for done in pool.imap_unordered(_render_chunk, waiting):
             progress(done)
+
+
+def without_depth(views: LabelledViews) -> LabelledViews:
+    """The same as a camera of colour alone sees them."""
+    unknown = np.broadcast_to(np.float16(UNKNOWN_HEIGHT_M), views.height_m.shape)
+    return replace(views, height_m=unknown, width_m=np.zeros(len(views), np.float32))
 
 
 def shrink_views(views: LabelledViews, folder: Path, size: int) -> LabelledViews:

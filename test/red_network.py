@@ -18,6 +18,7 @@ class RedNetwork:
     backend = "scripted"
     backend_reason = "a test"
     broken = False
+    finder = None
     problem = ""
 
     class card:

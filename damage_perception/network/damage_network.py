@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.network.embedding import Embedding
+from damage_perception.network.finder import Finder
 from damage_perception.network.grid import cells_along
 from damage_perception.network.model_card import INT8_SYMMETRIC, ModelCard, ModelCardError
 from damage_perception.network.session import (
@@ -76,6 +77,7 @@ class DamageNetwork:
 
     precision  which of the card's graphs ``session`` runs
     comparer   session of the graph that compares with references; None: it compares nothing
+    finder     finds the items of frames without depth; None: the model has none
     problem    why the newest assessment failed; empty where it did not, or there was none yet
     """
 
@@ -85,8 +87,10 @@ class DamageNetwork:
         session: Session,
         precision: str = "fp32",
         comparer: Session | None = None,
+        finder: Finder | None = None,
     ) -> None:
         self.card = card
+        self.finder = finder
         self.precision = precision
         self.view_size = card.view_size
         self.problem = ""
@@ -116,7 +120,12 @@ class DamageNetwork:
             if card.comparer:
                 comparer = backend.session(card.comparer, most_compared(card.view_size))
                 opened.callback(comparer.close)
-            network = DamageNetwork(card, session, precision, comparer)
+            finder = None
+            if card.finder:
+                # On the CPU in any case: it takes less time there than its engine takes to build.
+                cpu = backend if isinstance(backend, OnnxRuntimeBackend) else OnnxRuntimeBackend()
+                finder = Finder.load(card.finder, cpu)
+            network = DamageNetwork(card, session, precision, comparer, finder)
             network._check_contract()
             network.self_test()
             opened.pop_all()

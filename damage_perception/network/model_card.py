@@ -39,6 +39,7 @@ class ModelCard:
     good_count   how many good items were scored in all
     comparer     graph that compares views with references; None: the model compares nothing
     references   what is known of such comparisons; None where there is no comparer
+    finder       graph that finds the items of frames without depth; None: the model has none
     """
 
     path: Path
@@ -52,6 +53,7 @@ class ModelCard:
     good_count: int
     comparer: Path | None = None
     references: ReferenceCard | None = None
+    finder: Path | None = None
 
     @staticmethod
     def load(path: Path) -> ModelCard:
@@ -122,6 +124,7 @@ def _parse(path: Path, content: Any) -> ModelCard:
         good_count=int(good["count"]),
         comparer=_file(path, references["comparer"]) if references else None,
         references=ReferenceCard.parse(references) if references else None,
+        finder=_file(path, content["finder"]) if content.get("finder") else None,
     )
 
 

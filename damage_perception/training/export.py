@@ -28,6 +28,7 @@ from damage_perception.network.model_card import GRAPHS, INT8_SYMMETRIC
 from damage_perception.training.batch import draw_batch
 from damage_perception.training.calibration import fit_calibration, good_items
 from damage_perception.training.config import TrainingConfig
+from damage_perception.training.finder import keep_finder
 from damage_perception.training.graphs import (
     OPSET,
     Exported,
@@ -86,6 +87,7 @@ def export(
         training = _training(config, start, validation)
         card = _write_model(model, config, calibration, training, Path(folder))
         DamageNetwork.load(card)
+        keep_finder(models / card.name, card)
         made = sorted(Path(folder).iterdir(), key=lambda path: path == card)
         for path in made:
             path.replace(models / path.name)

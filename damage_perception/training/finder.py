@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -27,6 +27,7 @@ from damage_perception.training.run import Run, learning_rate
 from damage_perception.training.varied_outlines import Library, vary
 
 NAME: Final = "damage_net_finder.onnx"
+CARD: Final = "damage_net.yaml"
 STRIDE: Final = STRIDES[0]
 _LEVELS: Final = tuple(zip(STRIDES[:3], CHANNELS[:3], strict=True))
 # Seams are few pixels: without this weight they are best left out.
@@ -74,10 +75,19 @@ class FinderConfig:
             if content.get(name) is not None:
                 content[name] = Path(content[name])
         content["outlined"] = tuple(Path(folder) for folder in content.get("outlined", ()))
+        for folder in (content.get("prints"), content.get("grounds"), *content["outlined"]):
+            if folder is not None and not folder.is_dir():
+                raise ValueError(f"{path} names {folder}, which is no folder")
         try:
-            return FinderConfig(**content)
+            config = FinderConfig(**content)
         except TypeError as error:
             raise ValueError(f"{path}: {error}") from error
+        if config.width % STRIDES[2] or config.height % STRIDES[2]:
+            raise ValueError(
+                f"{path}: the finder sees {config.width}x{config.height}; expected multiples of "
+                f"{STRIDES[2]}"
+            )
+        return config
 
 
 class FinderHead(nn.Module):
@@ -119,7 +129,7 @@ def _enlarged(x: Tensor, like: Tensor) -> Tensor:
 
 
 class Finder(nn.Module):
-    """The finder as it is shipped: (1, H, W, 3) uint8 RGB -> foreground, seam (H/4, W/4), 0..1."""
+    """The finder as it is shipped: (1, H, W, 3) uint8 RGB -> item, seam (H/4, W/4), 0..1."""
 
     def __init__(self, encoder: ColorEncoder, head: FinderHead) -> None:
         super().__init__()
@@ -275,28 +285,42 @@ def finder_loss(logits: Tensor, targets: Tensor) -> Tensor:
         logits[:, 1], seam, reduction="none", pos_weight=torch.tensor(_SEAM_WEIGHT)
     )
     inside = known * (foreground > 0.5)
-    return (item * known).sum() / known.sum().clamp(min=1) + (meets * inside).sum() / inside.sum(
-    ).clamp(min=1)
+    return (item * known).sum() / known.sum().clamp(min=1) + (
+        meets * inside
+    ).sum() / inside.sum().clamp(min=1)
 
 
 def export_finder(finder: Finder, config: FinderConfig, models: Path) -> Path:
     """Writes the graph, and names it in the model card that lies beside it."""
     models.mkdir(parents=True, exist_ok=True)
     path = models / NAME
-    _write(finder, (1, config.height, config.width, 3), ["foreground", "seam"], path)
-    card = models / "damage_net.yaml"
+    _write(finder, (1, config.height, config.width, 3), ["item", "seam"], path)
+    card = models / CARD
     if card.exists():
-        content = yaml.safe_load(card.read_text(encoding="utf-8"))
-        content["finder"] = finder_card(path, config)
-        card.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+        _name_finder(card, _section(path, config))
     return path
 
 
-def finder_card(path: Path, config: FinderConfig) -> dict[str, object]:
+def keep_finder(before: Path, card: Path) -> None:
+    """Names in ``card`` the finder that the card ``before`` it names, if there is one."""
+    if before.exists():
+        content = yaml.safe_load(before.read_text(encoding="utf-8"))
+        if "finder" in content:
+            _name_finder(card, content["finder"])
+
+
+def _name_finder(card: Path, section: dict[str, Any]) -> None:
+    content = yaml.safe_load(card.read_text(encoding="utf-8"))
+    content["finder"] = section
+    card.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+
+def _section(path: Path, config: FinderConfig) -> dict[str, Any]:
     """What the model card says of the finder."""
     return {
         "file": path.name,
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "input": {"width": config.width, "height": config.height},
         "encoder": {"origin": ORIGIN, "license": LICENSE},
         "trained_on": {
             "rendered": config.rendered,

@@ -173,9 +173,7 @@ def _seen(
     return OutlinedPicture(
         np.asarray(cv2.warpAffine(color, matrix, size, borderMode=border), np.uint8),
         np.asarray(
-            cv2.warpAffine(
-                picture.items, matrix, size, flags=cv2.INTER_NEAREST, borderMode=border
-            ),
+            cv2.warpAffine(picture.items, matrix, size, flags=cv2.INTER_NEAREST, borderMode=border),
             np.uint8,
         ),
     )

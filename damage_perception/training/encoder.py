@@ -127,7 +127,9 @@ class _Same(nn.Module):
 class _Block(nn.Module):
     """Inverted residual (Sandler 2018)."""
 
-    def __init__(self, kernel: int, stride: int, expansion: int, inputs: int, outputs: int) -> None:
+    def __init__(
+        self, kernel: int, stride: int, expansion: int, inputs: int, outputs: int
+    ) -> None:
         super().__init__()
         inner = inputs * expansion
         self.expand = _Same(inputs, inner, 1) if expansion > 1 else None

@@ -44,8 +44,7 @@ def label_items(
         labels, regions = components(solid)
         return keep(labels, [r.label for r in regions if r.area >= least], len(regions))
     seam = cv2.resize(found.seam, (width, height)) > SURE
-    cores = solid & ~seam.view(np.uint8) & 1
-    labels, regions = components(cores)
+    labels, regions = components(((solid > 0) & ~seam).view(np.uint8))
     kept = keep(labels, [r.label for r in regions if r.area >= least], len(regions))
     if not kept.any():
         return kept

@@ -25,12 +25,13 @@ class Finder:
     def __init__(self, session: Session, path: Path) -> None:
         found = session.inputs()
         kind, shape = found.get("color", ("", ()))
-        if len(found) != 1 or kind != "uint8" or len(shape) != 4 or shape[0] != 1 or shape[3] != 3:
+        sizes = [size for size in shape if size is not None]
+        if len(found) != 1 or kind != "uint8" or len(sizes) != 4 or sizes[::3] != [1, 3]:
             raise BackendError(f"{path} takes {found}; expected `color`, uint8 (1, H, W, 3)")
         if missing := set(_OUTPUTS) - set(session.outputs()):
             raise BackendError(f"{path} has no output {', '.join(sorted(missing))}")
         self._session = session
-        self._size = (shape[2], shape[1])
+        self._size = (sizes[2], sizes[1])
 
     @staticmethod
     def load(path: Path, backend: Backend) -> Finder:

@@ -129,9 +129,9 @@ def _by_foreground(
 def _least_area(frame: Frame, plane: Plane | None, window: Window, limits: Limits) -> float:
     """Pixels of the window below which a thing is no item, where nothing tells its distance."""
     coarse = window.coarse(frame.color)
-    least = MIN_AREA_SHARE * coarse.shape[0] * coarse.shape[1]
+    least = float(MIN_AREA_SHARE * coarse.shape[0] * coarse.shape[1])
     if plane is None:
         return least
     distance = -plane.offset_m / float(np.median(window.coarse(slope(plane, frame.camera))))
     pixel_m = distance * window.stride / float(np.sqrt(frame.camera.fx * frame.camera.fy))
-    return max(limits.min_area_m2 / pixel_m**2, 20.0) if distance > 0 else least
+    return max(limits.min_area_m2 / (pixel_m * pixel_m), 20.0) if distance > 0 else least

@@ -63,7 +63,7 @@ class FinderConfig:
     width: int = 320
     height: int = 240
     workers: int = 2
-    threads: int = 2
+    threads: int = 1
 
     @staticmethod
     def load(path: Path) -> FinderConfig:

@@ -74,7 +74,7 @@ class Varied(OutlinedPicture):
         height, width = (side // stride for side in self.items.shape)
         planes = np.stack((item, seam, known)).astype(np.float32)
         cells = planes.reshape(3, height, stride, width, stride).mean(axis=(2, 4))
-        return cells.astype(np.float16)
+        return np.asarray(cells, np.float16)
 
 
 def vary(library: Library, rng: np.random.Generator, width: int, height: int) -> Varied:
@@ -134,15 +134,15 @@ def _pasted(
     scale = float(np.exp(rng.uniform(np.log(0.1), np.log(0.55)))) * width / max(w, h)
     turn = cv2.getRotationMatrix2D((x + w / 2, y + h / 2), float(rng.uniform(0, 360)), scale)
     place = rng.uniform(0, 1, 2) * (width, height)
-    turn[:, 2] += place - (x + w / 2, y + h / 2)
+    turn[:, 2] += place - np.array((x + w / 2, y + h / 2))
     mask = cv2.warpAffine(own * 255, turn, (width, height), flags=cv2.INTER_AREA)
     color = cv2.warpAffine(other.color, turn, (width, height), flags=cv2.INTER_AREA)
     ground = picture.color.astype(np.float32)
     if rng.random() < 0.7:
-        offset = np.float32([[1, 0, rng.normal(0, 0.02 * width)], [0, 1, rng.normal(0, 8)]])
+        offset = np.array([[1, 0, rng.normal(0, 0.02 * width)], [0, 1, rng.normal(0, 8)]])
         shade = cv2.warpAffine(mask, offset, (width, height)).astype(np.float32) / 255
-        shade = cv2.GaussianBlur(shade, (0, 0), float(rng.uniform(2, 9)))
-        ground *= 1 - np.float32(rng.uniform(0.2, 0.7)) * shade[..., None]
+        shade = np.asarray(cv2.GaussianBlur(shade, (0, 0), float(rng.uniform(2, 9))), np.float32)
+        ground *= 1 - shade[..., None] * np.float32(rng.uniform(0.2, 0.7))
     alpha = mask.astype(np.float32)[..., None] / 255
     pasted = np.clip(ground * (1 - alpha) + color * alpha, 0, 255).astype(np.uint8)
     return OutlinedPicture(pasted, np.where(mask > 127, np.uint8(number), picture.items))
@@ -189,7 +189,7 @@ def _exposed(color: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.u
     if rng.random() < 0.1:
         seen = seen.mean(axis=2, keepdims=True) + 0 * seen
     if rng.random() < 0.4:
-        seen = cv2.GaussianBlur(seen, (0, 0), float(rng.uniform(0.3, 1.3)))
+        seen = np.asarray(cv2.GaussianBlur(seen, (0, 0), float(rng.uniform(0.3, 1.3))), np.float32)
     if rng.random() < 0.5:
         noise = rng.standard_normal(seen.shape, np.float32)
         seen = seen + noise * np.float32(rng.exponential(0.02))

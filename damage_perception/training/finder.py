@@ -31,7 +31,7 @@ CARD: Final = "damage_net.yaml"
 STRIDE: Final = STRIDES[0]
 _LEVELS: Final = tuple(zip(STRIDES[:3], CHANNELS[:3], strict=True))
 # Seams are few pixels: without this weight they are best left out.
-_SEAM_WEIGHT: Final = 4.0
+_SEAM_WEIGHT: Final = 8.0
 _OPSET: Final = 18
 
 

@@ -17,6 +17,7 @@ _SEAM_REACH: Final = 4
 _PASTED_SHARE: Final = 0.4
 _GROUND_SHARE: Final = 0.35
 _MIN_PIECE: Final = 12
+_MOST_TILES: Final = 50
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def vary(library: Library, rng: np.random.Generator, width: int, height: int) ->
     """Draws a picture and varies it, to ``width`` x ``height`` pixels."""
     picture = library.scene(rng)
     if rng.random() < _GROUND_SHARE:
-        picture = _on_other_ground(picture, library.piece(rng), rng)
+        picture = on_other_ground(picture, library.piece(rng), rng)
     if rng.random() < _PASTED_SHARE:
         for _ in range(int(rng.integers(1, 4))):
             picture = _pasted(picture, library.piece(rng), rng)
@@ -89,7 +90,7 @@ def vary(library: Library, rng: np.random.Generator, width: int, height: int) ->
     return Varied(_exposed(seen.color, rng), seen.items)
 
 
-def _on_other_ground(
+def on_other_ground(
     picture: OutlinedPicture, other: OutlinedPicture, rng: np.random.Generator
 ) -> OutlinedPicture:
     """Another picture's texture, or noise, shows on the ground, under the same light."""
@@ -103,9 +104,11 @@ def _on_other_ground(
         grey = rng.normal(128, rng.uniform(5, 60), (*cells, 1))
         tint = rng.normal(0, rng.uniform(0, 25), (*cells, 3))
         part = np.clip(grey + tint, 0, 255).astype(np.uint8)
-    tiles = int(rng.integers(1, 5))
-    part = np.tile(part, (tiles, tiles, 1))
-    texture = cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
+    # Often again and again: grounds are perforated, woven, ribbed, items are not.
+    tiles = int(np.exp(rng.uniform(0, np.log(_MOST_TILES))))
+    tile = (-(-width // tiles), -(-height // tiles))
+    part = np.asarray(cv2.resize(part, tile, interpolation=cv2.INTER_AREA), np.uint8)
+    texture = np.tile(part, (tiles, tiles, 1))[:height, :width].astype(np.float32)
     ground = picture.items == 0
     light = picture.color.astype(np.float32)
     light = light / max(1.0, float(light[ground].mean()))

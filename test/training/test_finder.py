@@ -24,7 +24,12 @@ from damage_perception.training.outlines import (  # noqa: E402
     load_outlined,
     render_outlined,
 )
-from damage_perception.training.varied_outlines import Library, Varied, vary  # noqa: E402
+from damage_perception.training.varied_outlines import (  # noqa: E402
+    Library,
+    Varied,
+    on_other_ground,
+    vary,
+)
 
 CONFIG = """
 seed: 3
@@ -129,6 +134,19 @@ def test_cut_outs_appear_only_in_pictures_that_show_ground():
     assert all((items != UNKNOWN).all() for items in shown)
     with_item = [items.any() for items in shown]
     assert any(with_item) and not all(with_item)
+
+
+def test_another_ground_leaves_the_items_as_they_are():
+    items = np.zeros((127, 163), np.uint8)
+    items[40:90, 50:120] = 1
+    scene = picture(items)
+    changed = 0
+    for seed in range(40):
+        varied = on_other_ground(scene, picture(cut_out()), np.random.default_rng(seed))
+        assert (varied.color[42:88, 52:118] == scene.color[42:88, 52:118]).all()
+        assert (varied.items == items).all()
+        changed += bool((varied.color[:30] != scene.color[:30]).any())
+    assert changed > 15
 
 
 def test_the_loss_asks_nothing_of_what_is_unknown():

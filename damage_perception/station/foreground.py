@@ -14,6 +14,8 @@ from damage_perception.station.masks import FloatImage, Labels, components, fill
 # From where on a cell counts, chosen on simulated images of the validation split.
 ITEM = 0.5
 SEAM = 0.2
+# What a seam leaves of a small item between others, of the least area of an item.
+CORE_SHARE = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,15 +44,18 @@ def label_items(
     """
     height, width = size
     solid = filled((cv2.resize(found.item, (width, height)) > ITEM).view(np.uint8))
-    if not separate_touching:
-        labels, regions = components(solid)
-        return keep(labels, [r.label for r in regions if r.area >= least], len(regions))
-    seam = cv2.resize(found.seam, (width, height)) > SEAM
-    labels, regions = components(((solid > 0) & ~seam).view(np.uint8))
-    kept = keep(labels, [r.label for r in regions if r.area >= least], len(regions))
-    if not kept.any():
-        return kept
-    return _grown(kept, solid)
+    cores = solid
+    if separate_touching:
+        seam = cv2.resize(found.seam, (width, height)) > SEAM
+        cores = ((solid > 0) & ~seam).view(np.uint8)
+    parts, regions = components(cores)
+    kept = [region.label for region in regions if region.area >= CORE_SHARE * least]
+    if not kept:
+        return np.zeros(size, np.int32)
+    labels = _grown(keep(parts, kept, len(regions)), solid)
+    areas = np.bincount(labels.ravel(), minlength=len(kept) + 1)
+    large = [label for label in range(1, len(areas)) if areas[label] >= least]
+    return keep(labels, large, len(areas) - 1)
 
 
 def _grown(cores: Labels, solid: NDArray[np.uint8]) -> Labels:

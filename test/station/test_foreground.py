@@ -64,6 +64,14 @@ def test_items_that_touch_are_cut_apart_at_the_seam(blind):
     assert iou(together.mask, shown > 0) > 0.95
 
 
+def test_a_small_item_that_is_half_seam_is_kept(blind):
+    shown = drawn((200, 360, 160, 320), (200, 232, 320, 336))
+    find, _ = finder_of(shown, seam=True)
+    items = Station().locate(blind, find_foreground=find)
+    assert len(items) == 2
+    assert iou(items[1].mask, shown == 2) > 0.7
+
+
 def test_what_the_finder_leaves_open_inside_an_item_belongs_to_it(blind):
     shown = drawn((160, 320, 160, 320))
     shown[220:260, 220:260] = 0

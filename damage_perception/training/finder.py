@@ -310,9 +310,12 @@ def keep_finder(before: Path, card: Path) -> None:
 
 
 def _name_finder(card: Path, section: dict[str, Any]) -> None:
-    content = yaml.safe_load(card.read_text(encoding="utf-8"))
+    text = card.read_text(encoding="utf-8")
+    content = yaml.safe_load(text)
     content["finder"] = section
-    card.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    header = [line for line in text.splitlines(keepends=True) if line.startswith("#")]
+    dumped = yaml.safe_dump(content, sort_keys=False)
+    card.write_text("".join(header) + dumped, encoding="utf-8")
 
 
 def _section(path: Path, config: FinderConfig) -> dict[str, Any]:

@@ -125,6 +125,7 @@ class DamageNetwork:
                 # On the CPU in any case: it takes less time there than its engine takes to build.
                 cpu = backend if isinstance(backend, OnnxRuntimeBackend) else OnnxRuntimeBackend()
                 finder = Finder.load(card.finder, cpu)
+                opened.callback(finder.close)
             network = DamageNetwork(card, session, precision, comparer, finder)
             network._check_contract()
             network.self_test()
@@ -139,9 +140,9 @@ class DamageNetwork:
 
     def close(self) -> None:
         """Frees the sessions; it assesses nothing more."""
-        for session in (self._session, self._comparer):
-            if session is not None:
-                session.close()
+        for opened in (self._session, self._comparer, self.finder):
+            if opened is not None:
+                opened.close()
 
     @property
     def _graph(self) -> Path:

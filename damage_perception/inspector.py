@@ -130,7 +130,7 @@ class Inspector:
         watch = self._watches[name]
         watch.take(frame, mounted.station, self.quality)
         plane = watch.support.plane
-        items = mounted.station.locate(frame, plane)
+        items = mounted.station.locate(frame, plane, self.network.finder)
         places = [Place.of(item, frame, plane, mounted.pose) for item in items]
         tracks = self._tracker.follow(self.station_of(name), name, places, frame.stamp_ns, now_ns)
         waiting = [(i, t) for i, t in zip(items, tracks, strict=True) if not t.reported]
@@ -194,7 +194,8 @@ class Inspector:
         station = self.cameras[frame.camera_name].station
         watch = CameraWatch()
         watch.take(frame, station, self.quality)
-        looks = self._look(frame, station.locate(frame, watch.support.plane), watch)
+        items = station.locate(frame, watch.support.plane, self.network.finder)
+        looks = self._look(frame, items, watch)
         reports, differences = [], []
         for index, look in enumerate(looks):
             evidence = Evidence([look.sighting])

@@ -20,6 +20,7 @@ class RedNetwork:
     backend = "scripted"
     backend_reason = "a test"
     broken = False
+    finder = None
     problem = ""
 
     class card:

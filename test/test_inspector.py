@@ -31,6 +31,7 @@ class ScriptedNetwork:
     backend = "scripted"
     backend_reason = "a test"
     problem = ""
+    finder = None
 
     class card:
         model_id = "model"

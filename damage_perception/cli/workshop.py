@@ -1,4 +1,4 @@
-"""Commands that make things and look things over: simulate, spoil, train, doctor."""
+"""Commands that make things and look things over: simulate, spoil, train, train-finder, doctor."""
 
 import re
 from enum import Enum
@@ -148,6 +148,25 @@ def train(
     console.print(f"wrote {card}", markup=False)
 
 
+def train_finder(
+    config: Annotated[Path, typer.Argument(help="Configuration of the finder, YAML.")],
+    work: Annotated[
+        Path, typer.Option(help="Folder of pictures, features and checkpoint; a run there goes on.")
+    ] = Path("out/finder"),
+    models: Annotated[
+        Path, typer.Option(help="Folder for the graph; the model card there names it.")
+    ] = Path("models"),
+) -> None:
+    """Train what finds items by colour, for cameras without depth."""
+    from damage_perception.training.finder import train_finder as run
+
+    try:
+        graph = run(config, work, models)
+    except ValueError as error:
+        raise Failure(str(error)) from error
+    console.print(f"wrote {graph}", markup=False)
+
+
 def doctor() -> None:
     """Say what is installed, what is missing and what to do; status 1 where most cannot work."""
     from damage_perception.doctor import examine
@@ -166,4 +185,4 @@ def doctor() -> None:
     raise typer.Exit(int(any(finding.state == "missing" for finding in findings)))
 
 
-COMMANDS = (simulate, spoil, train, doctor)
+COMMANDS = (simulate, spoil, train, train_finder, doctor)

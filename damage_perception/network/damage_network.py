@@ -38,6 +38,7 @@ from damage_perception.network.contract import (
     output_problem,
 )
 from damage_perception.network.embedding import Embedding
+from damage_perception.network.finder import Finder
 from damage_perception.network.model_card import INT8_SYMMETRIC, ModelCard, ModelCardError
 from damage_perception.network.session import (
     Arrays,
@@ -95,6 +96,7 @@ class DamageNetwork:
 
     precision  which of the card's graphs ``session`` runs
     comparer   session of the graph that compares with references; None: it compares nothing
+    finder     finds the items of frames without depth; None: the model has none
     problem    why the newest assessment failed; empty where it did not, or there was none yet
     """
 
@@ -104,8 +106,10 @@ class DamageNetwork:
         session: Session,
         precision: str = "fp32",
         comparer: Session | None = None,
+        finder: Finder | None = None,
     ) -> None:
         self.card = card
+        self.finder = finder
         self.precision = precision
         self.view_size = card.view_size
         self.problem = ""
@@ -135,7 +139,13 @@ class DamageNetwork:
             if card.comparer:
                 comparer = backend.session(card.comparer, most_compared(card.view_size))
                 opened.callback(comparer.close)
-            network = DamageNetwork(card, session, precision, comparer)
+            finder = None
+            if card.finder:
+                # On the CPU in any case: it takes less time there than its engine takes to build.
+                cpu = backend if isinstance(backend, OnnxRuntimeBackend) else OnnxRuntimeBackend()
+                finder = Finder.load(card.finder, cpu)
+                opened.callback(finder.close)
+            network = DamageNetwork(card, session, precision, comparer, finder)
             network._check_contract()
             network.self_test()
             opened.pop_all()
@@ -149,9 +159,9 @@ class DamageNetwork:
 
     def close(self) -> None:
         """Frees the sessions; it assesses nothing more."""
-        for session in (self._session, self._comparer):
-            if session is not None:
-                session.close()
+        for opened in (self._session, self._comparer, self.finder):
+            if opened is not None:
+                opened.close()
 
     @property
     def _graph(self) -> Path:

@@ -40,6 +40,7 @@ class ModelCard:
     references   what is known of such comparisons; None where there is no comparer
     good_without_depth  how good items score that are seen without depth; None: as all others
     detail       how whole views and tiles are joined; None: the model judges no tiles
+    finder       graph that finds the items of frames without depth; None: the model has none
     """
 
     path: Path
@@ -55,6 +56,7 @@ class ModelCard:
     references: ReferenceCard | None = None
     good_without_depth: GoodItems | None = None
     detail: Detail | None = None
+    finder: Path | None = None
 
     @staticmethod
     def load(path: Path) -> ModelCard:
@@ -127,6 +129,7 @@ def _parse(path: Path, content: Any) -> ModelCard:
         references=ReferenceCard.parse(references) if references else None,
         good_without_depth=GoodItems.parse(colour, colour.get("worlds")) if colour else None,
         detail=Detail.parse(content["detail"]) if content.get("detail") else None,
+        finder=_file(path, content["finder"]) if content.get("finder") else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import cv2
@@ -10,6 +11,7 @@ import numpy as np
 from damage_perception.frame import Frame
 from damage_perception.station.color import unlike_border, unlike_support, without_pattern
 from damage_perception.station.cutout import cut_out
+from damage_perception.station.foreground import FindForeground, label_items
 from damage_perception.station.item import Item
 from damage_perception.station.masks import Labels, Mask, closed, components, filled, keep, opened
 from damage_perception.station.median import median
@@ -36,12 +38,23 @@ class Limits(NamedTuple):
 
 
 def locate_items(
-    frame: Frame, plane: Plane | None, roi: RegionOfInterest, limits: Limits
+    frame: Frame,
+    plane: Plane | None,
+    roi: RegionOfInterest,
+    limits: Limits,
+    find_foreground: FindForeground | None = None,
 ) -> list[Item]:
-    """The items in the frame, largest first; by colour alone where there is no depth."""
+    """The items in the frame, largest first; by colour alone where there is no depth.
+
+    find_foreground  finds them by colour; None: they are what differs from the image's border
+    """
     window = Window.of(frame, roi, plane)
     if plane is None or frame.depth_m is None or not window.coarse(frame.depth_m).any():
-        labels = _by_color(frame, plane, window, limits)
+        if find_foreground is None:
+            labels = _by_color(frame, plane, window, limits)
+        else:
+            window = replace(window, stride=1)
+            labels = _by_foreground(frame, plane, window, limits, find_foreground)
         items = cut_out(labels, frame, window, None)
     else:
         scene = survey(frame, plane, window, limits.min_height_m)
@@ -94,10 +107,31 @@ def _by_color(frame: Frame, plane: Plane | None, window: Window, limits: Limits)
     """(h, w) labels at working scale of what differs in colour from the image's border."""
     color = cv2.blur(np.ascontiguousarray(window.coarse(frame.color)), (3, 3)).astype(np.uint8)
     labels, regions = components(filled(closed(opened(unlike_border(color)), 9)))
-    least = MIN_AREA_SHARE * labels.size
-    if plane is not None:
-        distance = -plane.offset_m / float(np.median(window.coarse(slope(plane, frame.camera))))
-        pixel_m = distance * window.stride / float(np.sqrt(frame.camera.fx * frame.camera.fy))
-        least = max(limits.min_area_m2 / pixel_m**2, 20.0) if distance > 0 else least
+    least = _least_area(frame, plane, window, limits)
     kept = [region.label for region in regions if region.area >= least]
     return keep(labels, kept, len(regions))
+
+
+def _by_foreground(
+    frame: Frame,
+    plane: Plane | None,
+    window: Window,
+    limits: Limits,
+    find_foreground: FindForeground,
+) -> Labels:
+    """(h, w) labels of what the finder calls items."""
+    color = np.ascontiguousarray(window.coarse(frame.color))
+    least = _least_area(frame, plane, window, limits)
+    height, width = color.shape[:2]
+    return label_items(find_foreground(color), (height, width), least, limits.separate_touching)
+
+
+def _least_area(frame: Frame, plane: Plane | None, window: Window, limits: Limits) -> float:
+    """Pixels of the window below which a thing is no item, where nothing tells its distance."""
+    coarse = window.coarse(frame.color)
+    least = float(MIN_AREA_SHARE * coarse.shape[0] * coarse.shape[1])
+    if plane is None:
+        return least
+    distance = -plane.offset_m / float(np.median(window.coarse(slope(plane, frame.camera))))
+    pixel_m = distance * window.stride / float(np.sqrt(frame.camera.fx * frame.camera.fy))
+    return max(limits.min_area_m2 / (pixel_m * pixel_m), 20.0) if distance > 0 else least

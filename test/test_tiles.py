@@ -53,6 +53,8 @@ class SharpNetwork:
     backend_reason = "a test"
     problem = ""
     on_gpu = False
+    kinds = KINDS
+    finder = None
 
     def __init__(self, detail):
         self.card = SimpleNamespace(

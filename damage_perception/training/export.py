@@ -222,9 +222,7 @@ def _measure(
     )
 
 
-def _self_test(
-    graphs: Mapping[str, _Measured], inputs: dict[str, NDArray[Any]]
-) -> dict[str, Any]:
+def _self_test(graphs: Mapping[str, _Measured], inputs: dict[str, NDArray[Any]]) -> dict[str, Any]:
     """Inputs, what fp32 gives on them, and what each other graph gives."""
     stored = {**inputs, **digest(graphs["fp32"].session.run(inputs))}
     for name, graph in graphs.items():

@@ -44,7 +44,7 @@ def test_the_node_judges_by_the_limits_of_the_command_line():
 
 
 def test_the_node_takes_the_threshold_of_colour_alone_from_the_card(shipped_card):
-    card = ModelCard.load(shipped_card)
+    card = replace(ModelCard.load(shipped_card), good_without_depth=None)
     before = policy_of(DEFAULTS, card)
     assert before.threshold_of(False, without_depth=True) == before.threshold
     blurred = GoodItems(np.linspace(0.7, 0.9, 100), 1000)

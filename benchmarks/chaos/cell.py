@@ -44,6 +44,7 @@ _BEGINS: Final = 4
 _DEADLINE_NS: Final = NANOSECONDS
 _LATE_NS: Final = 1_500_000_000
 _PATIENCE_S: Final = 30.0
+_THRESHOLD: Final = 0.5
 
 
 class Detector:
@@ -53,7 +54,12 @@ class Detector:
         self._environment = environment
         self._log = folder / "detector.log"
         self._parameters = folder / "parameters.yaml"
-        values = {"autostart": True, "station_file": str(folder / "station.yaml")}
+        values = {
+            "autostart": True,
+            "station_file": str(folder / "station.yaml"),
+            # Whether a fault lets broken items pass is asked, not where the card's threshold lies.
+            "damage_threshold": _THRESHOLD,
+        }
         self._parameters.write_text(yaml.safe_dump({"/**": {"ros__parameters": values}}))
 
     def start(self, *arguments: str) -> None:

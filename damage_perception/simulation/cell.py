@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
+from multiprocessing.connection import Connection
 
 import cv2
 import numpy as np
@@ -164,8 +167,33 @@ def render_ahead(
 
     workers  processes that render; what they render does not depend on their number
     """
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        yield from pool.imap(partial(_rendered, seed, references, camera), range(items))
+    # Pipes and not a pool: a pool whose process is ended in the middle complains of its semaphores.
+    context = multiprocessing.get_context("spawn")
+    processes, results = [], []
+    for first in range(workers):
+        result, sending = context.Pipe(duplex=False)
+        numbers = range(first, items, workers)
+        share = (sending, numbers, seed, references, camera)
+        processes.append(context.Process(target=_render_share, args=share, daemon=True))
+        processes[-1].start()
+        sending.close()
+        results.append(result)
+    try:
+        for number in range(items):
+            yield results[number % workers].recv()
+    finally:
+        for process in processes:
+            process.terminate()
+
+
+def _render_share(
+    sending: Connection, numbers: range, seed: int, references: int, camera: CameraModel
+) -> None:
+    # Ctrl-C reaches every process of a terminal; this one ends with the one that reads.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(BrokenPipeError):
+        for number in numbers:
+            sending.send(_rendered(seed, references, camera, number))
 
 
 def _rendered(

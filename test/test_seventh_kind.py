@@ -110,6 +110,7 @@ def test_a_model_of_seven_kinds_is_loaded_reported_and_drawn(tmp_path):
 
 
 def test_a_message_carries_seven_kinds(tmp_path):
+    pytest.importorskip("rclpy", reason="needs the ROS client library")
     pytest.importorskip("onnx", reason="onnx is needed to write a tiny model")
     pytest.importorskip("damage_perception_msgs.msg", reason="the messages are not built")
     run(SEVENTH, MODEL, MESSAGE, folder=tmp_path)

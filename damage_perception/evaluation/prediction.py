@@ -14,8 +14,9 @@ from damage_perception.evaluation.pixels import PixelScores, score_pixels
 from damage_perception.frame import Frame
 from damage_perception.inspector import FrameResult, Inspector
 from damage_perception.kinds import KINDS, NONE
+from damage_perception.odds import probability
 from damage_perception.station import Item, StationError
-from damage_perception.verdict.difference import Identity, ReferenceStatus, probability
+from damage_perception.verdict.difference import Identity, ReferenceStatus
 from damage_perception.view import Window
 
 # An item found is the labelled one where their outlines share as much (intersection over union),

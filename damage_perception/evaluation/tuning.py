@@ -21,6 +21,7 @@ from damage_perception.evaluation.prediction import predict
 from damage_perception.inspector import Inspector
 from damage_perception.network.operating_point import OperatingPoint, find_operating_point
 from damage_perception.network.unlabelled import UnlabelledPoint, suggest_operating_point
+from damage_perception.odds import log_odds_of
 from damage_perception.source import Recorded, Source
 from damage_perception.station import StationError
 from damage_perception.verdict.report import Report, Verdict
@@ -131,8 +132,7 @@ def tune_unlabelled(
         unjudged += _take(reports, scores)
     if follow:
         unjudged += _take(inspector.finish(), scores)
-    confidence = np.clip(np.array(scores, np.float64), 1e-12, 1 - 1e-12)
-    log_odds = np.log(confidence / (1 - confidence))
+    log_odds = log_odds_of(np.array(scores, np.float64))
     try:
         suggested = suggest_operating_point(log_odds, false_diverts_per_1000)
     except ValueError as error:
@@ -197,8 +197,7 @@ def plot_unlabelled_tuning(
     axes.step(np.sort(tuning.log_odds), rate, color="black", label=f"all items ({count})")
     axes.plot(suggested.tail_log_odds, suggested.tail_per_1000, color=_GOOD, label="good, by fit")
     axes.axhline(asked_per_1000, color="black", linewidth=0.6, linestyle=":")
-    held = np.clip((*point.threshold_95, point.threshold), 1e-12, 1 - 1e-12)
-    low, high, chosen = np.log(held / (1 - held))
+    low, high, chosen = log_odds_of(np.array((*point.threshold_95, point.threshold)))
     axes.axvspan(low, high, color="black", alpha=0.12, linewidth=0)
     axes.axvline(chosen, color="black", linewidth=1)
     axes.annotate(f" {point.threshold:.3f}", (chosen, 500), fontsize=9)

@@ -10,7 +10,7 @@ import numpy as np
 
 from damage_perception.gallery.bank import Bank
 from damage_perception.network import DamageNetwork, Embedding
-from damage_perception.verdict.difference import probability
+from damage_perception.odds import probability
 
 # Of so many newest items of a sku, at least so many and such a share have to differ.
 _WINDOW: Final = 30

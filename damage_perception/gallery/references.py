@@ -13,12 +13,8 @@ from damage_perception.network.contract import CELL_STRIDE, MAP_STRIDE, cells_al
 from damage_perception.network.damage_network import DamageNetwork
 from damage_perception.network.embedding import Embedding
 from damage_perception.network.session import BackendError
-from damage_perception.verdict.difference import (
-    Difference,
-    Identity,
-    ReferenceStatus,
-    probability,
-)
+from damage_perception.odds import probability
+from damage_perception.verdict.difference import Difference, Identity, ReferenceStatus
 from damage_perception.verdict.evidence import Evidence, Sighting
 from damage_perception.verdict.geometry import ViewGeometry
 from damage_perception.verdict.policy import VerdictPolicy

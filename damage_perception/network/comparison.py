@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from damage_perception.odds import probability
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -56,7 +58,7 @@ class Identification:
     def confidence(self, best: float, second: float) -> float:
         """0..1, from the cosines of the best and of the second sku; below 0.5: none of these."""
         odds = self.cosine * best + self.lead * (best - second) + self.offset
-        return float(0.5 * (1 + np.tanh(0.5 * odds)))
+        return probability(odds)
 
 
 @dataclass(frozen=True)

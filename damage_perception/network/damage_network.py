@@ -48,6 +48,7 @@ from damage_perception.network.session import (
     OnnxRuntimeSession,
     Session,
 )
+from damage_perception.odds import probabilities, probability
 from damage_perception.view import View
 
 # Largest difference of a self-test output from what the same graph gave where it was made. Other
@@ -216,7 +217,7 @@ class DamageNetwork:
             raise BackendError("inference gave a confidence that is not a number")
         log_odds = self.card.calibration.log_odds(item_logit)
         maps = self.card.kinds.in_order(outputs[MAPS])
-        kinds = self.card.kinds.in_order(_sigmoid(outputs[KIND_LOGITS]).astype(np.float32))
+        kinds = self.card.kinds.in_order(probabilities(outputs[KIND_LOGITS]).astype(np.float32))
         embeddings: list[Embedding | None] = [None] * len(views)
         if self._comparer is not None:
             cells, descriptors = outputs[CELLS], outputs[DESCRIPTOR]
@@ -224,7 +225,7 @@ class DamageNetwork:
                 Embedding.of(cells[i], descriptors[i], view.item) for i, view in enumerate(views)
             ]
         return [
-            Assessment(float(odds), float(_sigmoid(odds)), kinds[i], maps[i], embeddings[i])
+            Assessment(float(odds), probability(float(odds)), kinds[i], maps[i], embeddings[i])
             for i, odds in enumerate(log_odds)
         ]
 
@@ -307,14 +308,14 @@ class DamageNetwork:
 def digest(outputs: Arrays) -> Arrays:
     """What a self-test keeps of the outputs of a pass."""
     return {
-        "probability": _sigmoid(outputs[ITEM_LOGIT]),
+        "probability": probabilities(outputs[ITEM_LOGIT]),
         "maps_mean": outputs[MAPS].mean(axis=(2, 3)),
     }
 
 
 def stored_name(graph: str, name: str) -> str:
     """What one of the GRAPHS gave on the stored inputs, in the file of the self-test."""
-    return f"{graph}_{name}"
+    return name if graph == "fp32" else f"{graph}_{name}"
 
 
 def stored_digest(arrays: Arrays, graph: str) -> Arrays:
@@ -325,8 +326,3 @@ def stored_digest(arrays: Arrays, graph: str) -> Arrays:
 def self_test_difference(found: Arrays, expected: Arrays) -> float:
     """The largest difference of two digests, 0..1; NaN where an output is not a number."""
     return float(np.max([np.abs(found[name] - expected[name]).max() for name in expected]))
-
-
-def _sigmoid(x: NDArray[np.floating] | float) -> NDArray[np.floating]:
-    # In this form neither sign overflows.
-    return 0.5 * (1.0 + np.tanh(0.5 * np.asarray(x)))

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.network.operating_point import OperatingPoint
+from damage_perception.odds import probability
 
 # Share of damaged items up to which an answer holds; with more it is refused where it shows.
 MOST_DAMAGED_SHARE: Final = 0.02
@@ -100,8 +101,8 @@ def suggest_operating_point(
     places = np.linspace(tail.begin, max(log_odds.max(), high), 60)
     return UnlabelledPoint(
         OperatingPoint(
-            _confidence(threshold),
-            (_confidence(low), _confidence(high)),
+            probability(threshold),
+            (probability(low), probability(high)),
             (1000 * rates[0], 1000 * rates[1]),
         ),
         count,
@@ -205,7 +206,3 @@ def _quantiles(
     summed = np.cumsum(weights.ravel()[order])
     places = np.minimum(np.searchsorted(summed, shares), len(order) - 1)
     return [float(value) for value in values.ravel()[order][places]]
-
-
-def _confidence(log_odds: float) -> float:
-    return float(0.5 * (1 + np.tanh(0.5 * log_odds)))

@@ -16,7 +16,8 @@ from damage_perception.gallery.codec import (
 )
 from damage_perception.gallery.packaging import DIFFERS
 from damage_perception.network import Embedding
-from damage_perception.verdict.difference import ReferenceStatus, probability
+from damage_perception.odds import probability
+from damage_perception.verdict.difference import ReferenceStatus
 from damage_perception.verdict.evidence import Evidence
 from damage_perception.verdict.report import Report, Verdict
 from damage_perception.view import View

@@ -7,8 +7,8 @@ from math import log
 from typing import Any, Final
 
 from damage_perception.network.model_card import ModelCard
+from damage_perception.odds import probability
 from damage_perception.ros.parameters import parameters_of
-from damage_perception.verdict.difference import probability
 
 # A report has confidences in single precision; nearer to 0 or 1 they say nothing.
 _LEAST: Final = 1e-7

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from damage_perception.odds import probabilities
+
 # The card keeps the top of the distribution of good items, where operating points lie.
 KEPT_SCORES_SHARE = 0.1
 # Of one world more: where one point serves all, some worlds divert many times what was asked for.
@@ -22,7 +24,7 @@ def fit_logistic(features: NDArray[np.floating], truth: NDArray[np.bool_]) -> ND
 
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         odds = x @ weights
-        gradient = x.T @ (0.5 * (1 + np.tanh(0.5 * odds)) - y)
+        gradient = x.T @ (probabilities(odds) - y)
         return float(np.mean(np.logaddexp(0, odds) - y * odds)), gradient / len(y)
 
     start = np.zeros(x.shape[1])
@@ -54,7 +56,7 @@ def worlds_section(log_odds_by_world: Mapping[str, NDArray[np.floating]]) -> lis
 
 
 def _highest(log_odds: NDArray[np.floating], share: float) -> dict[str, Any]:
-    good = np.sort(0.5 * (1 + np.tanh(0.5 * log_odds.astype(np.float64))))
+    good = np.sort(probabilities(log_odds.astype(np.float64)))
     kept = good[-max(1, int(len(good) * share)) :]
     return {
         "count": len(good),

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from math import tanh
 from typing import Final
 
 # Below it, an item is none of those enrolled.
 LEAST_CONFIDENCE: Final = 0.5
-
-
-def probability(log_odds: float) -> float:
-    """0..1 of log odds."""
-    return 0.5 * (1.0 + tanh(0.5 * log_odds))
 
 
 class ReferenceStatus(IntEnum):

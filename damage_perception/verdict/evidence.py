@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from damage_perception.kinds import KINDS
 from damage_perception.network.embedding import Embedding
-from damage_perception.verdict.difference import Difference, probability
+from damage_perception.odds import probability
+from damage_perception.verdict.difference import Difference
 from damage_perception.verdict.geometry import ViewGeometry
 from damage_perception.verdict.picture import Picture
 from damage_perception.verdict.regions import Region

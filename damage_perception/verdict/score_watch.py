@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from damage_perception.odds import log_odds_of, probabilities
 from damage_perception.verdict.difference import ReferenceStatus
 from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.report import Report
@@ -61,7 +62,7 @@ class Scores:
     def diverted(self, policy: VerdictPolicy, compared: bool) -> int:
         """How many reach the threshold that ``policy`` has for them."""
         thresholds = np.array([policy.threshold_of(compared, colour) for colour in (False, True)])
-        confidence = 0.5 * (1 + np.tanh(0.5 * self.log_odds))
+        confidence = probabilities(self.log_odds)
         return int(np.count_nonzero(confidence >= thresholds[self.without_depth.astype(np.intp)]))
 
 
@@ -88,11 +89,11 @@ class ScoreWatch:
         """Takes in what was reported; a report without confidence says nothing."""
         if not np.isfinite(report.confidence):
             return
-        confidence = min(max(report.confidence, 1e-12), 1 - 1e-12)
+        log_odds = float(log_odds_of(report.confidence))
         compared = report.references is ReferenceStatus.USED
         with self._lock:
             self._count += 1
-            score = _Score(self._count, log(confidence / (1 - confidence)), report.without_depth)
+            score = _Score(self._count, log_odds, report.without_depth)
             for camera in report.cameras:
                 kept = self._kept.setdefault((camera, compared), deque(maxlen=KEPT))
                 kept.append(score)

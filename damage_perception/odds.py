@@ -1,0 +1,29 @@
+"""Probabilities and their log odds."""
+
+from __future__ import annotations
+
+from math import tanh
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Nearer to 0 and 1, log odds say nothing more.
+_LEAST: Final = 1e-12
+
+
+def probability(log_odds: float) -> float:
+    """0..1 of log odds."""
+    return 0.5 * (1.0 + tanh(0.5 * log_odds))
+
+
+def probabilities(log_odds: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The same of an array."""
+    # In this form neither sign overflows.
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * log_odds)))
+
+
+def log_odds_of(probability: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    """Finite log odds of probabilities, of 0 and 1, too."""
+    held = np.clip(probability, _LEAST, 1 - _LEAST)
+    return np.asarray(np.log(held / (1 - held)))

@@ -118,6 +118,8 @@ class TrainingConfig:
             raise ValueError(f"{path}: own is {content['own']!r}; expected a list of sources")
         content["own"] = tuple(Path(source) for source in content.get("own", ()))
         files = [*content["own"]]
+        if content.get("real") is not None:
+            files.append(content.get("real_split", TrainingConfig.real_split))
         if content.get("start") is not None:
             content["start"] = Path(content["start"])
             files.append(content["start"])

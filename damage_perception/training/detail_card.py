@@ -22,6 +22,7 @@ from damage_perception.network.detail import strongest
 from damage_perception.station import Station, StationError
 from damage_perception.tiles import cut_tiles
 from damage_perception.training.calibration import fit_logistic
+from damage_perception.training.card_section import write_section
 from damage_perception.view import cut_views
 
 # With fewer of either, weights say more of these items than of the network.
@@ -91,14 +92,6 @@ def detail_card(signals: NDArray[np.float64], damaged: NDArray[np.bool_]) -> dic
     }
 
 
-def write_detail(card: Path, section: dict[str, Any]) -> None:
-    """Puts the section into a card, in place of the one it has; all else stays as it is."""
-    text = card.read_text(encoding="utf-8")
-    head = "".join(line for line in text.splitlines(True) if line.startswith("#"))
-    content = yaml.safe_load(text) | {"detail": section}
-    card.write_text(head + yaml.safe_dump(content, sort_keys=False, width=100), encoding="utf-8")
-
-
 def main() -> None:
     """Fits the section and writes it; ends with the reason where that cannot be."""
     parser = argparse.ArgumentParser(prog="python -m damage_perception.training.detail_card")
@@ -110,7 +103,7 @@ def main() -> None:
         section = detail_card(*measure_items(ImageFolder(arguments.folder), network))
     except ValueError as error:
         parser.exit(1, f"{error}\n")
-    write_detail(arguments.card, section)
+    write_section(arguments.card, "detail", section)
     print(yaml.safe_dump({"detail": section}, sort_keys=False), end="")
 
 

@@ -34,7 +34,6 @@ from damage_perception.network.damage_network import (
 )
 from damage_perception.network.model_card import GRAPHS, INT8_SYMMETRIC
 from damage_perception.training.batch import draw_batch
-from damage_perception.training.calibration import fit_calibration
 from damage_perception.training.config import TrainingConfig
 from damage_perception.training.encoder import LICENSE, ORIGIN
 from damage_perception.training.finder import keep_finder
@@ -49,7 +48,7 @@ from damage_perception.training.model import DamageNet
 from damage_perception.training.real_views import READERS, RealViews
 from damage_perception.training.reference_card import reference_card
 from damage_perception.training.views import LabelledViews, without_depth
-from damage_perception.training.worlds import good_sections
+from damage_perception.training.worlds import Calibrations
 from damage_perception.view import UNKNOWN_HEIGHT_M
 
 NAME = "damage_net"
@@ -204,8 +203,8 @@ def _measure(
 ) -> _Measured:
     session = OnnxRuntimeSession(path, threads)
     parts, embeddings = [], []
-    for start in range(0, len(views), 16):
-        inputs = _arrays(views, np.arange(start, min(start + 16, len(views))))
+    for start in range(0, len(views), MOST_VIEWS):
+        inputs = _arrays(views, np.arange(start, min(start + MOST_VIEWS, len(views))))
         found = session.run(inputs)
         parts.append(found[ITEM_LOGIT])
         seen = zip(found[CELLS], found[DESCRIPTOR], inputs[ITEM], strict=True)
@@ -223,8 +222,8 @@ def _measure(
 
 
 def _self_test(graphs: Mapping[str, _Measured], inputs: dict[str, NDArray[Any]]) -> dict[str, Any]:
-    """Inputs, what fp32 gives on them, and what each other graph gives."""
-    stored = {**inputs, **digest(graphs["fp32"].session.run(inputs))}
+    """Inputs, and what each graph gives on them."""
+    stored: dict[str, Any] = dict(inputs)
     for name, graph in graphs.items():
         found = digest(graph.session.run(inputs))
         stored |= {stored_name(name, key): values for key, values in found.items()}
@@ -283,10 +282,10 @@ def _real_sets(config: TrainingConfig) -> list[str]:
 def _calibrated(exact: _Measured, views: CalibrationViews) -> dict[str, Any]:
     """Calibration, and the scores of good items that follow from it."""
     damaged = np.asarray(views.simulated.damaged)
-    scale, offset = fit_calibration(exact.logits, damaged)
+    calibrations = Calibrations.fit(exact.logits, damaged, views.world)
+    scale, offset = calibrations.whole
     seen, blind = _good_elsewhere(exact.session, views.real)
     of_color = _logits(exact.session, without_depth(views.simulated))
-    fitted = (scale, offset)
     return {
         "calibration": {
             "id": f"simulated-{_today()}-{_sha256(exact.path)[:8]}",
@@ -297,10 +296,8 @@ def _calibrated(exact: _Measured, views: CalibrationViews) -> dict[str, Any]:
             "auroc": round(exact.auroc, 4),
             "auroc_without_depth": round(float(roc_auc_score(damaged, of_color)), 4),
         },
-        **good_sections(exact.logits, damaged, views.world, seen, fitted),
-        "good_items_without_depth": _pooled(
-            good_sections(of_color, damaged, views.world, blind, fitted)
-        ),
+        **calibrations.good_sections(exact.logits, seen),
+        "good_items_without_depth": _pooled(calibrations.good_sections(of_color, blind)),
     }
 
 

@@ -19,9 +19,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor, nn
 from torch.nn import functional
 
+from damage_perception.network.contract import COLOR
 from damage_perception.network.session import OnnxRuntimeSession
+from damage_perception.training.card_section import write_section
 from damage_perception.training.encoder import CHANNELS, LICENSE, ORIGIN, STRIDES, ColorEncoder
+from damage_perception.training.graphs import export_graph
 from damage_perception.training.layers import Residual, convolution
+from damage_perception.training.lower import Lower
 from damage_perception.training.outlines import load_outlined, render_outlined
 from damage_perception.training.run import Run, learning_rate
 from damage_perception.training.varied_outlines import Library, vary
@@ -32,7 +36,6 @@ STRIDE: Final = STRIDES[0]
 _LEVELS: Final = tuple(zip(STRIDES[:3], CHANNELS[:3], strict=True))
 # Seams are few pixels: without this weight they are best left out.
 _SEAM_WEIGHT: Final = 8.0
-_OPSET: Final = 18
 
 
 @dataclass(frozen=True)
@@ -133,25 +136,12 @@ class Finder(nn.Module):
 
     def __init__(self, encoder: ColorEncoder, head: FinderHead) -> None:
         super().__init__()
-        self.encoder, self.head = _Lower(encoder), head
+        self.encoder, self.head = Lower(encoder, len(_LEVELS)), head
 
     def forward(self, color: Tensor) -> tuple[Tensor, Tensor]:
         """See the class."""
         maps = self.head(list(self.encoder(color))).sigmoid()[0]
         return maps[0], maps[1]
-
-
-class _Lower(nn.Module):
-    """(N, H, W, 3) uint8 RGB -> features of the lower part of the encoder."""
-
-    def __init__(self, encoder: ColorEncoder) -> None:
-        super().__init__()
-        self.encoder = encoder
-
-    def forward(self, color: Tensor) -> tuple[Tensor, ...]:
-        """See the class."""
-        rgb = (color.float().permute(0, 3, 1, 2) - 128) / 64
-        return tuple(self.encoder.below(rgb))
 
 
 def train_finder(config_path: Path, work: Path, models: Path) -> Path:
@@ -206,12 +196,12 @@ def _encode(
     with TemporaryDirectory() as folder:
         path = Path(folder) / "lower.onnx"
         names = [f"at{stride}" for stride, _ in _LEVELS]
-        _write(_Lower(encoder), (1, config.height, config.width, 3), names, path)
+        _write(Lower(encoder, len(_LEVELS)), config, names, path)
         session = OnnxRuntimeSession(path, config.threads)
         for number in range(start, config.copies):
             rng = np.random.default_rng((config.seed, number))
             varied = vary(library, rng, config.width, config.height)
-            outputs = session.run({"color": varied.color[None]})
+            outputs = session.run({COLOR: varied.color[None]})
             for store, name in zip(features, names, strict=True):
                 store[number] = outputs[name][0]
             targets[number] = varied.targets(STRIDE)
@@ -294,10 +284,10 @@ def export_finder(finder: Finder, config: FinderConfig, models: Path) -> Path:
     """Writes the graph, and names it in the model card that lies beside it."""
     models.mkdir(parents=True, exist_ok=True)
     path = models / NAME
-    _write(finder, (1, config.height, config.width, 3), ["item", "seam"], path)
+    _write(finder, config, ["item", "seam"], path)
     card = models / CARD
     if card.exists():
-        _name_finder(card, _section(path, config))
+        write_section(card, "finder", _section(path, config))
     return path
 
 
@@ -306,16 +296,7 @@ def keep_finder(before: Path, card: Path) -> None:
     if before.exists():
         content = yaml.safe_load(before.read_text(encoding="utf-8"))
         if "finder" in content:
-            _name_finder(card, content["finder"])
-
-
-def _name_finder(card: Path, section: dict[str, Any]) -> None:
-    text = card.read_text(encoding="utf-8")
-    content = yaml.safe_load(text)
-    content["finder"] = section
-    header = [line for line in text.splitlines(keepends=True) if line.startswith("#")]
-    dumped = yaml.safe_dump(content, sort_keys=False)
-    card.write_text("".join(header) + dumped, encoding="utf-8")
+            write_section(card, "finder", content["finder"])
 
 
 def _section(path: Path, config: FinderConfig) -> dict[str, Any]:
@@ -334,16 +315,7 @@ def _section(path: Path, config: FinderConfig) -> dict[str, Any]:
     }
 
 
-def _write(module: nn.Module, shape: tuple[int, ...], names: list[str], path: Path) -> None:
-    """Writes a graph that takes ``color`` of one shape."""
-    torch.onnx.export(
-        module.eval(),
-        (torch.zeros(shape, dtype=torch.uint8),),
-        str(path),
-        input_names=["color"],
-        output_names=names,
-        opset_version=_OPSET,
-        dynamo=True,
-        external_data=False,
-        verbose=False,
-    )
+def _write(module: nn.Module, config: FinderConfig, names: list[str], path: Path) -> None:
+    """Writes a graph that takes one colour image, of the size that the finder sees."""
+    example = torch.zeros(1, config.height, config.width, 3, dtype=torch.uint8)
+    export_graph(module, (example,), path, [COLOR], names)

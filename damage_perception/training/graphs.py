@@ -115,9 +115,12 @@ def export_graph(
     path: Path,
     inputs: list[str],
     outputs: list[str],
-    shapes: tuple[Any, ...],
+    shapes: tuple[Any, ...] | None = None,
 ) -> None:
-    """Writes ``module`` as a checked ONNX graph, its inputs of the given dynamic shapes."""
+    """Writes ``module`` as a checked ONNX graph.
+
+    shapes  which sizes of its inputs may vary; None: none
+    """
     torch.onnx.export(
         module.eval(),
         example,

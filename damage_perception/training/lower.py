@@ -13,11 +13,27 @@ import torch
 from torch import Tensor, nn
 
 from damage_perception.network import OnnxRuntimeSession
+from damage_perception.network.contract import COLOR, SMALLEST_VIEW, VIEW_STEP
 from damage_perception.training.encoder import ColorEncoder
 from damage_perception.training.graphs import export_graph
 from damage_perception.training.model import Preprocess
 
 _NAMES = ("stride_8", "stride_16")
+
+
+class Lower(nn.Module):
+    """(N, H, W, 3) uint8 RGB -> features of the encoder's lower part, at its last strides.
+
+    levels  how many of these strides
+    """
+
+    def __init__(self, encoder: ColorEncoder, levels: int) -> None:
+        super().__init__()
+        self.encoder, self.levels = encoder, levels
+
+    def forward(self, color: Tensor) -> tuple[Tensor, ...]:
+        """See the class."""
+        return tuple(self.encoder.below(Preprocess.rgb(color))[-self.levels :])
 
 
 class LowerFeatures:
@@ -29,25 +45,17 @@ class LowerFeatures:
     def __init__(self, encoder: ColorEncoder, threads: int) -> None:
         with TemporaryDirectory() as folder:
             path = Path(folder) / "lower.onnx"
-            example = torch.zeros(2, 192, 192, 3, dtype=torch.uint8)
+            example = torch.zeros(2, SMALLEST_VIEW, SMALLEST_VIEW, 3, dtype=torch.uint8)
             shape = {
                 0: torch.export.Dim("batch", min=1, max=256),
-                1: 64 * torch.export.Dim("rows", min=1, max=16),
-                2: 64 * torch.export.Dim("columns", min=1, max=16),
+                1: VIEW_STEP * torch.export.Dim("rows", min=1, max=16),
+                2: VIEW_STEP * torch.export.Dim("columns", min=1, max=16),
             }
-            export_graph(_Lower(encoder), (example,), path, ["color"], list(_NAMES), (shape,))
+            lower = Lower(encoder, len(_NAMES))
+            export_graph(lower, (example,), path, [COLOR], list(_NAMES), (shape,))
             self._session = OnnxRuntimeSession(path, threads)
 
     def __call__(self, color: Tensor) -> tuple[Tensor, ...]:
         """color (N, S, S, 3) uint8 -> float32 (N, C, S/8, S/8) and (N, C, S/16, S/16)."""
-        found = self._session.run({"color": color.numpy()})
+        found = self._session.run({COLOR: color.numpy()})
         return tuple(torch.from_numpy(found[name]) for name in _NAMES)
-
-
-class _Lower(nn.Module):
-    def __init__(self, encoder: ColorEncoder) -> None:
-        super().__init__()
-        self.encoder = encoder
-
-    def forward(self, color: Tensor) -> tuple[Tensor, ...]:
-        return tuple(self.encoder.below(Preprocess.rgb(color))[-len(_NAMES) :])

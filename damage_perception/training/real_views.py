@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +22,14 @@ from damage_perception.kinds import CODES, CRUSH, TEAR
 from damage_perception.station import Item, Station, StationError
 from damage_perception.training.augment import spoilt_row
 from damage_perception.training.real_split import RealSplit
-from damage_perception.training.views import UNKNOWN_KIND, LabelledViews, Row, labelled_row, stacked
+from damage_perception.training.views import (
+    UNKNOWN_KIND,
+    LabelledViews,
+    Row,
+    item_of,
+    labelled_row,
+    stacked,
+)
 from damage_perception.view import cut_items, cut_view
 
 # Of the structured-light camera that recorded mosd.
@@ -31,6 +39,8 @@ _STATES: Final = {"intact": None, "crushed": CODES[CRUSH], "torn": CODES[TEAR]}
 _GROUNDS_EACH: Final = 4
 _BLACK: Final = 12
 _COMPLETE: Final = "complete"
+# What lies beside the colour images of a recording.
+_BESIDE: Final = ("_depth", "_label")
 # A hand holds the package in the middle of a photograph taken in a shop, upright as it was taken.
 _HELD: Final = (0.15, 0.03, 0.7, 0.94)
 _GRABCUT_SIDE: Final = 160
@@ -137,24 +147,26 @@ def _names(folder: Path) -> list[str]:
     if (folder / "labels.csv").exists():
         return [path.name.removesuffix("_color.jpg") for path in sorted(folder.glob("*_color.jpg"))]
     stems = (path.stem for path in folder.iterdir() if path.suffix in (".jpg", ".png"))
-    return sorted({stem.removesuffix("_color") for stem in stems if not stem.endswith(_OTHER)})
-
-
-_OTHER = ("_depth", "_label")
+    return sorted({stem.removesuffix("_color") for stem in stems if not stem.endswith(_BESIDE)})
 
 
 def _trashnet(folder: Path, name: str, size: int, rng: np.random.Generator) -> Iterator[Row]:
     """One item on a light ground. Opened packages are neither whole nor damaged."""
-    with (folder / "states.csv").open(encoding="utf-8", newline="") as file:
-        state = {row["name"]: row["state"] for row in csv.DictReader(file)}[name]
+    state = _states(folder)[name]
     if state not in _STATES:
         return
     color = _read(folder / f"{name}_color.jpg")
     frame = Frame(color, None, _nominal_camera(color))
     code = _STATES[state]
     codes = np.full(color.shape[:2], 0 if code is None else UNKNOWN_KIND, np.uint8)
-    item = _largest(frame) or _item(_grabcut(color, (0.05, 0.05, 0.9, 0.9)))
+    item = _largest(frame) or item_of(frame, _grabcut(color, (0.05, 0.05, 0.9, 0.9)))
     yield labelled_row(cut_view(frame, item, None, size), codes, code is not None)
+
+
+@cache
+def _states(folder: Path) -> dict[str, str]:
+    with (folder / "states.csv").open(encoding="utf-8", newline="") as file:
+        return {row["name"]: row["state"] for row in csv.DictReader(file)}
 
 
 def _groceries(folder: Path, name: str, size: int, rng: np.random.Generator) -> Iterator[Row]:
@@ -204,7 +216,7 @@ READERS: Final = {
 def _good(color: NDArray[np.uint8], mask: NDArray[np.bool_], size: int) -> Row:
     frame = Frame(color, None, _nominal_camera(color))
     codes = np.zeros(color.shape[:2], np.uint8)
-    return labelled_row(cut_view(frame, _item(mask), None, size), codes, False)
+    return labelled_row(cut_view(frame, item_of(frame, mask), None, size), codes, False)
 
 
 def _read(path: Path) -> NDArray[np.uint8]:
@@ -222,11 +234,6 @@ def _nominal_camera(color: NDArray[np.uint8]) -> CameraModel:
 
 def _largest(frame: Frame) -> Item | None:
     return max(Station().locate(frame, None), key=lambda item: item.mask.sum(), default=None)
-
-
-def _item(mask: NDArray[np.bool_]) -> Item:
-    x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
-    return Item(mask, (x, y, width, height), None, 0.0, False)
 
 
 def _grabcut(

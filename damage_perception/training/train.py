@@ -71,12 +71,12 @@ def train(config_path: Path, work: Path, models: Path) -> Path:
     with Progress(*columns, TimeRemainingColumn()) as progress:
         # First what may be wrong, then what takes long.
         own = _own_views(config, progress)
-        real = _real_views(config, work, progress)
         run = _begin(config, work)
+        real = _real_views(config, work, progress)
         render = partial(_render, config, work, progress)
         render("train", Split.TRAIN, config.train_views, config.seed, twins=True)
         render("validation", Split.VALIDATION, config.validation_views, config.seed)
-        _fit(run, config, work, (real, own), progress)
+        _fit(run, config, work, real, own, progress)
         described = fit_describer(run.averaged.describer, config, work, progress)
         measured = {**(run.history[-1] if run.history else {}), **described}
         seed = config.seed + CALIBRATION_SEED
@@ -130,13 +130,13 @@ def _fit(
     run: Run[DamageNet],
     config: TrainingConfig,
     work: Path,
-    pictures: tuple[_Real | None, LabelledViews | None],
+    real: _Real | None,
+    own: LabelledViews | None,
     progress: Progress,
 ) -> None:
     checkpoint = work / CHECKPOINT
     views = LabelledViews.load(work / "train")
     validation = LabelledViews.load(work / "validation")
-    real, own = pictures
     if config.start is not None and not checkpoint.exists():
         taken = _take_weights(run, ModelCard.load(config.start), views, config)
         progress.print(f"{taken} layers begin from {config.start}")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
+from damage_perception.frame import Frame
 from damage_perception.network.contract import MAP_STRIDE, map_cells_along
 from damage_perception.simulation.labelled_view import LabelledView, sample_view
 from damage_perception.simulation.photographs import use
@@ -263,20 +264,21 @@ def _view_of_target(sample: LabelledView, size: int, seed: int) -> View:
         best = max(found, key=lambda entry: _overlap(entry[0].mask, target), default=None)
         if best is not None and _overlap(best[0].mask, target) >= MIN_OVERLAP:
             return best[1]
-    item = _item(sample, target)
+    item = item_of(sample.frame, target)
     height = None
     if sample.frame.depth_m is not None:
         height = true_plane.height(sample.frame.depth_m, sample.frame.camera)
     return cut_view(sample.frame, item, height, size)
 
 
-def _item(sample: LabelledView, mask: NDArray[np.bool_]) -> Item:
+def item_of(frame: Frame, mask: NDArray[np.bool_]) -> Item:
+    """The item whose outline in ``frame`` is known: (H, W) ``mask``."""
     x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
-    depth = sample.frame.depth_m
+    depth = frame.depth_m
     read = mask & (depth > 0) if depth is not None else np.zeros_like(mask)
     centroid = None
     if depth is not None and read.any():
-        points = sample.frame.camera.rays[read] * depth[read][:, None]
+        points = frame.camera.rays[read] * depth[read][:, None]
         centroid = points.mean(axis=0).astype(np.float64)
     share = float(read.sum() / max(1, mask.sum()))
     return Item(mask, (x, y, width, height), centroid, share, False)

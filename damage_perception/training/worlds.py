@@ -7,6 +7,7 @@ by a calibration that has not seen it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,29 +30,44 @@ def forms_of(views: LabelledViews, split: Split, seed: int) -> NDArray[np.str_]:
     return np.array([product.form for product in products])[index]
 
 
-def good_sections(
-    logits: Logits,
-    damaged: NDArray[np.bool_],
-    world: NDArray[np.str_],
-    elsewhere: Mapping[str, Logits],
-    calibration: tuple[float, float],
-) -> dict[str, Any]:
-    """The sections ``good_items`` and ``worlds`` of a card.
+@dataclass(frozen=True)
+class Calibrations:
+    """Scale and offset by what all calibration views say, and without each of their worlds.
 
-    logits       (N,) of the calibration views
-    world        (N,) of each of them
-    elsewhere    logits of good items of real sources, by name, which calibrate nothing
-    calibration  scale and offset of all calibration views
+    A node has one calibration, with depth and without: so has this.
+
+    damaged  (N,) of the calibration views
+    world    (N,)
     """
-    scale, offset = calibration
-    by_world = {}
-    for name in np.unique(world):
-        others = world != name
-        own_scale, own_offset = fit_calibration(logits[others], damaged[others])
-        by_world[str(name)] = own_scale * logits[~others & ~damaged] + own_offset
-    for name, found in elsewhere.items():
-        by_world[name] = scale * found + offset
-    return {
-        "good_items": good_items(scale * logits + offset, damaged),
-        "worlds": worlds_section(by_world),
-    }
+
+    damaged: NDArray[np.bool_]
+    world: NDArray[np.str_]
+    whole: tuple[float, float]
+    without: Mapping[str, tuple[float, float]]
+
+    @staticmethod
+    def fit(logits: Logits, damaged: NDArray[np.bool_], world: NDArray[np.str_]) -> Calibrations:
+        """From the (N,) logits that calibrate."""
+        without = {
+            str(name): fit_calibration(logits[world != name], damaged[world != name])
+            for name in np.unique(world)
+        }
+        return Calibrations(damaged, world, fit_calibration(logits, damaged), without)
+
+    def good_sections(self, logits: Logits, elsewhere: Mapping[str, Logits]) -> dict[str, Any]:
+        """The sections ``good_items`` and ``worlds`` of a card.
+
+        logits     (N,) of the calibration views, seen as the sections say
+        elsewhere  logits of good items of real sources, by name, which calibrate nothing
+        """
+        scale, offset = self.whole
+        by_world = {}
+        for name, (own_scale, own_offset) in self.without.items():
+            good = (self.world == name) & ~self.damaged
+            by_world[name] = own_scale * logits[good] + own_offset
+        for name, found in elsewhere.items():
+            by_world[name] = scale * found + offset
+        return {
+            "good_items": good_items(scale * logits + offset, self.damaged),
+            "worlds": worlds_section(by_world),
+        }

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from tiny_model import write_model
 
 from damage_perception.network.model_card import ModelCard
+from damage_perception.odds import probability
 from damage_perception.ros.demo_summary import Tally
 from damage_perception.ros.without_references import WithoutReferences
 from damage_perception.simulation.cell import CellStream
 from damage_perception.simulation.split import Split
-from damage_perception.verdict.difference import probability
 
 
 @pytest.fixture(scope="module")

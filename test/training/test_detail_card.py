@@ -12,11 +12,8 @@ from image_folder import write_folder, write_labels
 from damage_perception.dataset import ImageFolder
 from damage_perception.network import Assessment, ModelCard
 from damage_perception.network.detail import Detail
-from damage_perception.training.detail_card import (
-    detail_card,
-    measure_items,
-    write_detail,
-)
+from damage_perception.training.card_section import write_section
+from damage_perception.training.detail_card import detail_card, measure_items
 
 
 def signals(tiles_see, count=400):
@@ -75,7 +72,7 @@ def test_items_are_measured_whole_and_by_tiles_where_they_are_larger_than_a_view
 def test_the_section_replaces_the_one_of_the_card_and_nothing_else(model_copy):
     before = yaml.safe_load(model_copy.read_text())
     for tiles in (0.4, 0.6):
-        write_detail(model_copy, {"whole": 0.8, "tiles": tiles, "offset": 0.1})
+        write_section(model_copy, "detail", {"whole": 0.8, "tiles": tiles, "offset": 0.1})
     assert ModelCard.load(model_copy).detail == Detail(0.8, 0.6, 0.1)
     after = yaml.safe_load(model_copy.read_text())
     assert before | {"detail": after["detail"]} == after

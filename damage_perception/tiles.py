@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from damage_perception.frame import Frame
 from damage_perception.network.damage_network import Assessment
 from damage_perception.network.detail import Detail
+from damage_perception.odds import probability
 from damage_perception.station import Item, Plane
-from damage_perception.verdict.difference import probability
 from damage_perception.view import View, Window, cut_windows
 
 # A whole view that is shrunk by less loses little.

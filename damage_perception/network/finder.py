@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from damage_perception.network.contract import COLOR
 from damage_perception.network.session import Backend, BackendError, Session
 from damage_perception.station.foreground import Foreground
 
@@ -24,10 +25,10 @@ class Finder:
 
     def __init__(self, session: Session, path: Path) -> None:
         found = session.inputs()
-        kind, shape = found.get("color", ("", ()))
+        kind, shape = found.get(COLOR, ("", ()))
         sizes = [size for size in shape if size is not None]
         if len(found) != 1 or kind != "uint8" or len(sizes) != 4 or sizes[::3] != [1, 3]:
-            raise BackendError(f"{path} takes {found}; expected `color`, uint8 (1, H, W, 3)")
+            raise BackendError(f"{path} takes {found}; expected `{COLOR}`, uint8 (1, H, W, 3)")
         if missing := set(_OUTPUTS) - set(session.outputs()):
             raise BackendError(f"{path} has no output {', '.join(sorted(missing))}")
         self._session = session
@@ -41,7 +42,7 @@ class Finder:
     def __call__(self, color: NDArray[np.uint8]) -> Foreground:
         """The foreground of an (H, W, 3) uint8 RGB image. Raises BackendError."""
         small = cv2.resize(color, self._size, interpolation=cv2.INTER_AREA)
-        outputs = self._session.run({"color": small[None]})
+        outputs = self._session.run({COLOR: small[None]})
         return Foreground(*(outputs[name] for name in _OUTPUTS))
 
     def close(self) -> None:

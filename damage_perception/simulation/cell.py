@@ -7,7 +7,6 @@ import multiprocessing
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from multiprocessing.connection import Connection
 
 import cv2
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from damage_perception.frame import CameraModel, Frame
 from damage_perception.kinds import KINDS
-from damage_perception.simulation.camera import Pose
+from damage_perception.simulation.camera import Pose, cell_camera
 from damage_perception.simulation.damage import APPLICABLE
 from damage_perception.simulation.ground import ground
 from damage_perception.simulation.light import sample_lighting
@@ -29,7 +28,7 @@ from damage_perception.simulation.split import Split, generator
 from damage_perception.simulation.surroundings import Surroundings
 from damage_perception.simulation.visibility import expose
 
-_CAMERA = CameraModel(640, 480, 560.0, 560.0, 319.5, 239.5)
+_CAMERA = cell_camera(640, 480)
 _ATTEMPTS = 40
 # Over the rows of the image: the largest item that the station is made for just fits.
 _FOCAL_OF_ROWS = 1.45
@@ -191,23 +190,12 @@ def _render_share(
 ) -> None:
     # Ctrl-C reaches every process of a terminal; this one ends with the one that reads.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with contextlib.suppress(BrokenPipeError):
-        for number in numbers:
-            sending.send(_rendered(seed, references, camera, number))
-
-
-def _rendered(
-    seed: int, references: int, camera: CameraModel, number: int
-) -> tuple[CellItem, tuple[Frame, ...]]:
     # The processes share the cores between them.
     cv2.setNumThreads(1)
-    stream = _stream(seed, camera)
-    return stream.item(number), stream.pristine(number, references)
-
-
-@lru_cache(maxsize=1)
-def _stream(seed: int, camera: CameraModel) -> CellStream:
-    return CellStream(seed, camera=camera)
+    stream = CellStream(seed, camera=camera)
+    with contextlib.suppress(BrokenPipeError):
+        for number in numbers:
+            sending.send((stream.item(number), stream.pristine(number, references)))
 
 
 def _kind(rng: np.random.Generator, product: Product) -> str:

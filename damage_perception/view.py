@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.frame import Frame
-from damage_perception.station import Item, Plane, Station
+from damage_perception.station import FindForeground, Item, Plane, Station
 from damage_perception.station.plane import slope
 
 # Height of a pixel whose depth is not known; far below anything real, so the graph can tell.
@@ -74,13 +74,17 @@ class View:
         return View(_colors(self.color, size), height, _as_bytes(item), self.width_m, self.window)
 
 
-def cut_items(frame: Frame, station: Station, size: int) -> list[tuple[Item, View]]:
+def cut_items(
+    frame: Frame, station: Station, size: int, find_foreground: FindForeground | None = None
+) -> list[tuple[Item, View]]:
     """Every item in ``frame`` with its view of ``size`` x ``size`` pixels, largest first.
+
+    find_foreground  see `Station.locate`
 
     Raises StationError where the station's plane is to be fitted in the frame and there is none.
     """
     plane = station.plane_in(frame)
-    items = station.locate(frame, plane)
+    items = station.locate(frame, plane, find_foreground)
     return list(zip(items, cut_views(frame, items, plane, size), strict=True))
 
 

@@ -70,9 +70,12 @@ def _crumple(
     inward = np.stack((middle[1] - x, middle[0] - y))
     inward = inward / np.maximum(np.hypot(*inward), 1)
     push = np.clip(smooth_noise(rng, item.shape, rng.uniform(4, 12)) + 0.3, 0, None)
-    push = push * rng.uniform(0.02, 0.2) * min(radius, side) * weight
+    # Only what is near it follows: the rest of the picture stays as it is.
+    away = cv2.distanceTransform((~item).astype(np.uint8), cv2.DIST_L2, 5)
+    follows = np.clip(1 - away / (0.25 * side), 0, 1)
+    push = push * rng.uniform(0.02, 0.2) * min(radius, side) * weight * follows
     slide = cv2.GaussianBlur(slopes.transpose(1, 2, 0), (0, 0), max(1.0, 0.03 * side))
-    slide = slide.transpose(2, 0, 1) * rng.uniform(0, 0.05) * min(radius, side) * weight
+    slide = slide.transpose(2, 0, 1) * rng.uniform(0, 0.05) * min(radius, side) * weight * follows
     source = np.stack((x, y)) - inward * push + slide
     at = source.astype(np.float32)
     color = cv2.remap(color, at[0], at[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

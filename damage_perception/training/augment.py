@@ -15,6 +15,7 @@ from damage_perception.network.contract import (
     cells_along,
     map_cells_along,
 )
+from damage_perception.simulation.bent import bend
 from damage_perception.simulation.split import Split
 from damage_perception.simulation.written_damage import WRITABLE, write_damage
 from damage_perception.training.views import UNKNOWN_KIND, LabelledViews, Row, coarse
@@ -31,13 +32,18 @@ TILTED_PLANE_SHARE = 0.3
 PLANE_ERROR, LARGEST_DEPTH_STEP = 0.004, 0.006
 # Of these, half meet a damaged view and stay as they are.
 PRINTED_SHARE = 0.12
+# Of the damage that is written in.
+BENT_SHARE = 0.45
 # What a view spans where that is not known.
 USUAL_WIDTH_M = 0.3
 GREY_SHARE = 0.04
 SWAPPED_SHARE = 0.08
 SOFT_SHARE = 0.12
 # What lies under an item says nothing of it: of the views, where it is lit apart.
-GROUND_SHARE = 0.25
+GROUND_SHARE = 0.35
+PATTERNED_SHARE = 0.5
+# Shadows and glare are no damage.
+SHADED_SHARE = 0.2
 # Small images and compressed ones, enlarged to the size of a view.
 COARSE_SHARE, COMPRESSED_SHARE = 0.15, 0.15
 UPRIGHT_SHARE = 0.6
@@ -91,7 +97,7 @@ def draw(
     images = _stored(views, row)
     if spoil is not None:
         color, height, item, width, _, place = images
-        color, height, codes = _spoilt(color, height, item, float(width), spoil)
+        color, height, item, codes = _spoilt(color, height, item, float(width), spoil)
         images = (color, height, item, width, codes, place)
     if variation is not None:
         return _varied(images, size, variation, views)
@@ -126,7 +132,11 @@ def _varied(images: Images, size: int, variation: Variation, views: LabelledView
     recolored = _recolor(color, rng, shared, variation.swapped)
     if rng.random() < GROUND_SHARE:
         ground = _lit(color, rng)
+        if rng.random() < PATTERNED_SHARE:
+            ground = _patterned(ground, views.color[int(rng.integers(len(views)))], rng)
         recolored = np.where(item[..., None] > 0, recolored, ground)
+    if rng.random() < SHADED_SHARE:
+        recolored = _shaded(recolored, rng)
     color = _worn(recolored, rng)
     _spoil_depth(height, float(width), rng)
     if (height == UNKNOWN_HEIGHT_M).all():
@@ -214,6 +224,47 @@ def _lit(color: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8
     return np.asarray(cv2.LUT(color, np.ascontiguousarray(table)), np.uint8)
 
 
+def _patterned(
+    ground: NDArray[np.uint8], picture: NDArray[np.uint8], rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """A ground with holes, bars or another picture on it; what lies on it still shows."""
+    size = len(ground)
+    y, x = np.mgrid[:size, :size].astype(np.float32)
+    angle, period = rng.uniform(0, np.pi), size * rng.uniform(0.02, 0.15)
+    along = np.cos(angle) * x + np.sin(angle) * y
+    across = np.cos(angle) * y - np.sin(angle) * x
+    waves = np.cos(2 * np.pi * along / period), np.cos(2 * np.pi * across / period)
+    level = rng.uniform(-0.6, 0.8)
+    match int(rng.integers(3)):
+        case 0:
+            tone = 1 / (1 + np.exp(-6 * (waves[0] + waves[1] - 2 * level)))
+        case 1:
+            tone = 1 / (1 + np.exp(-6 * (waves[0] - level)))
+        case _:
+            grey = cv2.cvtColor(cv2.resize(picture, (size, size)), cv2.COLOR_RGB2GRAY)
+            tone = grey.astype(np.float32) / 255
+    low, high = rng.uniform(0.1, 0.8), rng.uniform(0.9, 1.3)
+    shaded = ground * (low + (high - low) * tone)[..., None]
+    return np.asarray(np.clip(shaded, 0, 255), np.uint8)
+
+
+def _shaded(color: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """With the shadow of something out of sight on it, or the glare of a lamp."""
+    size = len(color)
+    small = np.zeros((40, 40), np.float32)
+    centre, radius = rng.uniform(0, 40, 2), rng.uniform(4, 22)
+    angles = np.sort(rng.uniform(0, 2 * np.pi, int(rng.integers(3, 8))))
+    corners = centre + radius * np.stack((np.cos(angles), np.sin(angles)), axis=-1)
+    cv2.fillPoly(small, [corners.astype(np.int32)], 1.0)
+    soft = cv2.GaussianBlur(small, (0, 0), rng.uniform(0.6, 5))
+    mask = cv2.resize(soft, (size, size), interpolation=cv2.INTER_CUBIC)[..., None]
+    if rng.random() < 0.7:
+        shaded = color * (1 - rng.uniform(0.15, 0.65) * mask)
+    else:
+        shaded = color + (255.0 - color) * (rng.uniform(0.1, 0.6) * mask)
+    return np.asarray(np.clip(shaded, 0, 255), np.uint8)
+
+
 def _worn(color: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """As fewer pixels show it, or as compression leaves it."""
     if rng.random() < COARSE_SHARE:
@@ -232,23 +283,34 @@ def _spoilt(
     item: NDArray[np.uint8],
     width_m: float,
     rng: np.random.Generator,
-) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.uint8]]:
-    """Colour, height and codes of a pristine view with damage written into it."""
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint8]]:
+    """Colour, height, item and codes of a pristine view with damage written into it."""
     metre = (width_m or USUAL_WIDTH_M) / len(item)
     # Height falls where distance grows.
     depth = np.where(height == UNKNOWN_HEIGHT_M, np.nan, -height)
-    kind = str(rng.choice(WRITABLE))
-    written = write_damage(color, depth, item > 0, metre, kind, rng, Split.TRAIN)
-    height = np.where(np.isnan(written.depth_m), UNKNOWN_HEIGHT_M, -written.depth_m)
-    return written.color, height.astype(np.float32), coarse(written.codes)
+    if rng.random() < BENT_SHARE:
+        bent = bend(color, depth, item > 0, metre, rng)
+        color, depth, item, codes = bent.color, bent.depth_m, bent.item.view(np.uint8), bent.codes
+    else:
+        kind = str(rng.choice(WRITABLE))
+        written = write_damage(color, depth, item > 0, metre, kind, rng, Split.TRAIN)
+        color, depth, codes = written.color, written.depth_m, written.codes
+    height = np.where(np.isnan(depth), UNKNOWN_HEIGHT_M, -depth)
+    return color, height.astype(np.float32), item, coarse(codes)
 
 
 def spoilt_row(row: Row, rng: np.random.Generator) -> Row:
     """A row of LabelledViews, of a pristine view, with damage written into it."""
-    color, height, codes = _spoilt(
-        row["color"], row["height_m"].astype(np.float32), row["item"], float(row["width_m"]), rng
+    height = row["height_m"].astype(np.float32)
+    color, height, item, codes = _spoilt(
+        row["color"], height, row["item"], float(row["width_m"]), rng
     )
-    spoilt = {"color": color, "height_m": height.astype(np.float16), "kinds": codes}
+    spoilt = {
+        "color": color,
+        "height_m": height.astype(np.float16),
+        "item": item,
+        "kinds": codes,
+    }
     return row | spoilt | {"damaged": np.bool_(True)}
 
 

@@ -61,6 +61,8 @@ class TrainingConfig:
     own            image folders with labels.csv, and COCO files, to learn from besides
     own_share      share of each batch that is drawn from them, half of it damaged
     start          model card of the weights to begin from; none by default
+    finder         graph that finds the items of pictures without depth; none: they are what differs
+                   from the border of the picture
     """
 
     seed: int
@@ -86,6 +88,7 @@ class TrainingConfig:
     own: tuple[Path, ...] = ()
     own_share: float = 0.5
     start: Path | None = None
+    finder: Path | None = None
 
     @property
     def view_size(self) -> int:
@@ -120,9 +123,10 @@ class TrainingConfig:
         files = [*content["own"]]
         if content.get("real") is not None:
             files.append(content.get("real_split", TrainingConfig.real_split))
-        if content.get("start") is not None:
-            content["start"] = Path(content["start"])
-            files.append(content["start"])
+        for name in ("start", "finder"):
+            if content.get(name) is not None:
+                content[name] = Path(content[name])
+                files.append(content[name])
         for file in files:
             if not file.exists():
                 raise ValueError(f"{path} names {file}, which does not exist")

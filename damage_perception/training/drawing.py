@@ -75,7 +75,7 @@ class Drawing:
         """Pairs of a whole picture and the same with damage written in, or of two real ones."""
         rows, seeds, spoil = [], [], {}
         for pair in range(pairs):
-            if rng.random() < _REAL_WRITTEN_SHARE:
+            if rng.random() < _REAL_WRITTEN_SHARE or not real.views.damaged.any():
                 row = _whole(real, rng)
                 rows += [row, row]
                 seeds += [int(rng.integers(2**63))] * 2

@@ -28,6 +28,7 @@ CELLS = 80
 FINE_WINDOW = 3
 BROAD_WINDOW = 13
 SHAPE_CHANNELS = 5
+GLANCE = 48
 
 
 class Outputs(NamedTuple):
@@ -140,7 +141,9 @@ class DamageNet(nn.Module):
         self.detail = nn.Conv2d(w4, len(KINDS), 3, 1, 1, bias=False)
         nn.init.zeros_(self.detail.weight)
         self.gain = nn.Parameter(torch.ones(len(KINDS)))
-        pooled = 3 * wide + len(KINDS)
+        # What the encoder says of the whole view, unmixed with what the simulated cell taught.
+        self.glance = nn.Sequential(nn.Dropout(0.3), nn.Linear(2 * (c16 + c32), GLANCE))
+        pooled = 3 * wide + len(KINDS) + GLANCE
         self.head = nn.Sequential(
             nn.Linear(pooled, 128), nn.ReLU(True), nn.Dropout(0.1), nn.Linear(128, 1 + len(KINDS))
         )
@@ -191,8 +194,10 @@ class DamageNet(nn.Module):
         maps = _double(self.maps(d8)) + self.detail(x4)
         # The strongest patch of each map, smoothed so that one hot pixel does not decide.
         evidence = functional.avg_pool2d(functional.avg_pool2d(maps, 2), 3, 1).amax(dim=(2, 3))
+        seen = [pool for c in (c16, c32) for pool in (c.mean(dim=(2, 3)), c.amax(dim=(2, 3)))]
+        glance = functional.relu(self.glance(torch.cat(seen, dim=1)))
         pooled = (d32.mean(dim=(2, 3)), d32.amax(dim=(2, 3)), x64.mean(dim=(2, 3)), evidence)
-        context = self.head(torch.cat(pooled, dim=1))
+        context = self.head(torch.cat((*pooled, glance), dim=1))
         # What the maps show speaks first and the context corrects it: so the labels of the item
         # teach the maps from the first step. An item is damaged where any kind is present.
         kinds = self.gain * evidence + context[:, 1:]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from damage_perception.dataset import DatasetError, ImageFolder, Record
 from damage_perception.evaluation.prediction import find_target
 from damage_perception.kinds import CODES, KINDS, NONE
-from damage_perception.station import Station, StationError
+from damage_perception.station import FindForeground, Station, StationError
 from damage_perception.training.views import UNKNOWN_KIND, LabelledViews, Row, labelled_row, stacked
 from damage_perception.view import cut_items
 
@@ -44,18 +44,21 @@ class OwnViews:
     not_located: tuple[str, ...]
 
 
-def load_own_views(sources: Iterable[Path], size: int) -> OwnViews:
+def load_own_views(
+    sources: Iterable[Path], size: int, find: FindForeground | None = None
+) -> OwnViews:
     """All annotated pictures of some image folders and COCO files, ``size`` pixels wide.
 
     sources  each an image folder with labels.csv, or a COCO JSON file beside the images and the
              camera.json of one
+    find     finds items of pictures without depth, as `Station.locate` takes it
 
     Raises DatasetError naming what cannot be read or used.
     """
     rows, missed = [], []
     for source in sources:
         for picture in _coco(source) if source.is_file() else _folder(source):
-            row = _row(picture, size)
+            row = _row(picture, size, find)
             if row is None:
                 missed.append(picture.record.name)
             else:
@@ -131,10 +134,10 @@ def _category(name: str, path: Path) -> str:
     return category
 
 
-def _row(picture: Annotated, size: int) -> Row | None:
+def _row(picture: Annotated, size: int, find: FindForeground | None) -> Row | None:
     frame = picture.record.frame()
     try:
-        found = cut_items(frame, Station(), size)
+        found = cut_items(frame, Station(), size, find)
     except StationError:
         return None
     damage = picture.codes > 0 if picture.damaged else None

@@ -7,7 +7,7 @@ is said by `RealSplit`.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from damage_perception.frame import CameraModel, Frame
 from damage_perception.kinds import CODES, CRUSH, TEAR
-from damage_perception.station import Item, Station, StationError
+from damage_perception.station import FindForeground, Item, Station, StationError
 from damage_perception.training.augment import spoilt_row
 from damage_perception.training.real_split import RealSplit
 from damage_perception.training.views import (
@@ -107,6 +107,15 @@ class RealViews:
 
 
 @dataclass(frozen=True)
+class _Cut:
+    """How views are cut: ``size`` pixels wide, around what ``find`` calls items."""
+
+    size: int
+    find: FindForeground | None
+    rng: np.random.Generator
+
+
+@dataclass(frozen=True)
 class _Picture:
     dataset: str
     name: str
@@ -114,11 +123,17 @@ class _Picture:
 
 
 def load_real_views(
-    root: Path, split: RealSplit, size: int, held_out: bool, seed: int = 0
+    root: Path,
+    split: RealSplit,
+    size: int,
+    held_out: bool,
+    seed: int = 0,
+    find: FindForeground | None = None,
 ) -> RealViews:
     """Views of all pictures below ``root`` that are, or are not, held out, ``size`` pixels wide.
 
     root  has a folder for each set of the split that is to be read; the others are left out
+    find  finds items of pictures without depth, as `Station.locate` takes it
 
     Raises ValueError where there is none.
     """
@@ -127,10 +142,10 @@ def load_real_views(
         folder = root / dataset
         if not folder.is_dir():
             continue
-        rng = np.random.default_rng(seed)
+        cut = _Cut(size, find, np.random.default_rng(seed))
         names = [name for name in _names(folder) if split.held_out(dataset, name) == held_out]
         pictures += [
-            _Picture(dataset, name, row) for name in names for row in read(folder, name, size, rng)
+            _Picture(dataset, name, row) for name in names for row in read(folder, name, cut)
         ]
     if not pictures:
         raise ValueError(f"{root} holds none of {', '.join(READERS)}")
@@ -150,7 +165,7 @@ def _names(folder: Path) -> list[str]:
     return sorted({stem.removesuffix("_color") for stem in stems if not stem.endswith(_BESIDE)})
 
 
-def _trashnet(folder: Path, name: str, size: int, rng: np.random.Generator) -> Iterator[Row]:
+def _trashnet(folder: Path, name: str, cut: _Cut) -> Iterator[Row]:
     """One item on a light ground. Opened packages are neither whole nor damaged."""
     state = _states(folder)[name]
     if state not in _STATES:
@@ -159,8 +174,8 @@ def _trashnet(folder: Path, name: str, size: int, rng: np.random.Generator) -> I
     frame = Frame(color, None, _nominal_camera(color))
     code = _STATES[state]
     codes = np.full(color.shape[:2], 0 if code is None else UNKNOWN_KIND, np.uint8)
-    item = _largest(frame) or item_of(frame, _grabcut(color, (0.05, 0.05, 0.9, 0.9)))
-    yield labelled_row(cut_view(frame, item, None, size), codes, code is not None)
+    item = _largest(frame, cut.find) or item_of(frame, _grabcut(color, (0.05, 0.05, 0.9, 0.9)))
+    yield labelled_row(cut_view(frame, item, None, cut.size), codes, code is not None)
 
 
 @cache
@@ -169,43 +184,44 @@ def _states(folder: Path) -> dict[str, str]:
         return {row["name"]: row["state"] for row in csv.DictReader(file)}
 
 
-def _groceries(folder: Path, name: str, size: int, rng: np.random.Generator) -> Iterator[Row]:
+def _groceries(folder: Path, name: str, cut: _Cut) -> Iterator[Row]:
     """Whole packages: held in a hand before a shelf, or of a catalogue, on white."""
     color = _read(folder / f"{name}.jpg")
     mask = color.min(axis=2) < 245 if name.startswith("iconic") else _grabcut(color, _HELD)
-    yield _good(color, mask, size)
+    yield _good(color, mask, cut.size)
 
 
-def _packaging(folder: Path, name: str, size: int, rng: np.random.Generator) -> Iterator[Row]:
+def _packaging(folder: Path, name: str, cut: _Cut) -> Iterator[Row]:
     """Whole products cut out on black, on other grounds."""
     color = _read(folder / f"{name}.jpg")
     shown = (color.max(axis=2) > _BLACK).astype(np.uint8)
     mask = cv2.morphologyEx(shown, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8)) > 0
     soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1.0)[..., None]
+    rng = cut.rng
     for _ in range(_GROUNDS_EACH):
         cells = rng.uniform(30, 230, 3) * rng.uniform(0.9, 1.1, (4, 4, 1))
         cells = (cells + rng.normal(0, 6, (4, 4, 3))).astype(np.float32)
         ground = cv2.resize(cells, color.shape[1::-1], interpolation=cv2.INTER_CUBIC)
         ground = ground + rng.normal(0, rng.uniform(0, 6), color.shape)
         pasted = np.clip(color * soft + ground * (1 - soft), 0, 255).astype(np.uint8)
-        yield _good(pasted, mask, size)
+        yield _good(pasted, mask, cut.size)
 
 
-def _mosd(folder: Path, name: str, size: int, rng: np.random.Generator) -> Iterator[Row]:
+def _mosd(folder: Path, name: str, cut: _Cut) -> Iterator[Row]:
     """Whole boxes on a table, with depth."""
     color = _read(folder / f"{name}_color.png")
     depth = cv2.imread(str(folder / f"{name}_depth.png"), cv2.IMREAD_UNCHANGED)
     depth_m = np.asarray(depth, np.float32) / np.float32(1000)
     frame = Frame(color, depth_m, _MOSD_CAMERA)
     try:
-        found = cut_items(frame, Station(), size)
+        found = cut_items(frame, Station(), cut.size)
     except StationError:
         return
     for _, view in found:
         yield labelled_row(view, np.zeros(color.shape[:2], np.uint8), False)
 
 
-READERS: Final = {
+READERS: Final[dict[str, Callable[[Path, str, _Cut], Iterator[Row]]]] = {
     "trashnet": _trashnet,
     "groceries": _groceries,
     "packaging": _packaging,
@@ -232,8 +248,9 @@ def _nominal_camera(color: NDArray[np.uint8]) -> CameraModel:
     return CameraModel(width, height, width, width, width / 2, height / 2)
 
 
-def _largest(frame: Frame) -> Item | None:
-    return max(Station().locate(frame, None), key=lambda item: item.mask.sum(), default=None)
+def _largest(frame: Frame, find: FindForeground | None) -> Item | None:
+    items = Station().locate(frame, None, find)
+    return max(items, key=lambda item: item.mask.sum(), default=None)
 
 
 def _grabcut(

@@ -16,8 +16,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sklearn.metrics import roc_auc_score
 
 from damage_perception.kinds import KINDS
-from damage_perception.network import ModelCard
+from damage_perception.network import ModelCard, OnnxRuntimeSession
+from damage_perception.network.finder import Finder
 from damage_perception.simulation.split import Split
+from damage_perception.station import FindForeground
 from damage_perception.training.batch import Batch, draw_batch
 from damage_perception.training.config import (
     SCENES,
@@ -70,9 +72,10 @@ def train(config_path: Path, work: Path, models: Path) -> Path:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn()) as progress:
         # First what may be wrong, then what takes long.
-        own = _own_views(config, progress)
+        find = _finder(config)
+        own = _own_views(config, find, progress)
         run = _begin(config, work)
-        real = _real_views(config, work, progress)
+        real = _real_views(config, find, work, progress)
         render = partial(_render, config, work, progress)
         render("train", Split.TRAIN, config.train_views, config.seed, twins=True)
         render("validation", Split.VALIDATION, config.validation_views, config.seed)
@@ -169,10 +172,18 @@ def _take_weights(
     return taken
 
 
-def _own_views(config: TrainingConfig, progress: Progress) -> LabelledViews | None:
+def _finder(config: TrainingConfig) -> FindForeground | None:
+    if config.finder is None:
+        return None
+    return Finder(OnnxRuntimeSession(config.finder, config.threads), config.finder)
+
+
+def _own_views(
+    config: TrainingConfig, find: FindForeground | None, progress: Progress
+) -> LabelledViews | None:
     if not config.own:
         return None
-    loaded = load_own_views(config.own, config.view_size)
+    loaded = load_own_views(config.own, config.view_size, find)
     damaged = int(loaded.views.damaged.sum())
     progress.print(f"own pictures: {len(loaded.views)} items, {damaged} of them damaged")
     if loaded.not_located:
@@ -188,7 +199,9 @@ class _Real(NamedTuple):
     validation: RealViews
 
 
-def _real_views(config: TrainingConfig, work: Path, progress: Progress) -> _Real | None:
+def _real_views(
+    config: TrainingConfig, find: FindForeground | None, work: Path, progress: Progress
+) -> _Real | None:
     if config.real is None:
         return None
     split = RealSplit.load(config.real_split)
@@ -197,7 +210,9 @@ def _real_views(config: TrainingConfig, work: Path, progress: Progress) -> _Real
         views = RealViews.load(work / name)
         if views is None:
             progress.print(f"reading real pictures into {work / name}")
-            views = load_real_views(config.real, split, config.view_size, held_out, config.seed)
+            views = load_real_views(
+                config.real, split, config.view_size, held_out, config.seed, find
+            )
             if held_out:
                 views = views.with_written(REAL_EACH, config.seed)
             views.save(work / name)

@@ -86,29 +86,26 @@ class RealSplit:
         """Whether a picture is for validation only. Raises KeyError where it is not known."""
         return self.object_of(dataset, name) in self.sets[dataset].held_out
 
-    def folds(self, dataset: str, names: Sequence[str], k: int) -> NDArray[np.int64]:
-        """The fold of each picture, 0 to k - 1, for leaving objects out in turn: (N,) int64.
 
-        All pictures of one object are in one fold. The folds hold about as many pictures each: the
-        objects go, the largest first, to the fold that is smallest so far.
+def folds(shown: Sequence[str] | NDArray[np.str_], k: int) -> NDArray[np.int64]:
+    """The fold of each picture, 0 to k - 1, for leaving objects out in turn: (N,) int64.
 
-        Raises ValueError where there are fewer than k objects, KeyError as ``object_of``.
-        """
-        shown, index, counts = np.unique(
-            [self.object_of(dataset, name) for name in names],
-            return_inverse=True,
-            return_counts=True,
-        )
-        if not 2 <= k <= len(shown):
-            raise ValueError(
-                f"{k} folds of {len(shown)} objects of {dataset}; expected 2 to {len(shown)}"
-            )
-        fold_of = np.zeros(len(shown), np.int64)
-        sizes = np.zeros(k, np.int64)
-        for item in np.argsort(-counts, kind="stable"):
-            fold_of[item] = sizes.argmin()
-            sizes[fold_of[item]] += counts[item]
-        return fold_of[index]
+    shown  the object of each picture
+
+    All pictures of one object are in one fold. The folds hold about as many pictures each: the
+    objects go, the largest first, to the fold that is smallest so far.
+
+    Raises ValueError where there are fewer than k objects.
+    """
+    objects, index, counts = np.unique(shown, return_inverse=True, return_counts=True)
+    if not 2 <= k <= len(objects):
+        raise ValueError(f"{k} folds of {len(objects)} objects; expected 2 to {len(objects)}")
+    fold_of = np.zeros(len(objects), np.int64)
+    sizes = np.zeros(k, np.int64)
+    for item in np.argsort(-counts, kind="stable"):
+        fold_of[item] = sizes.argmin()
+        sizes[fold_of[item]] += counts[item]
+    return fold_of[index]
 
 
 def _real_set(entry: Any, where: str) -> _RealSet:

@@ -126,14 +126,15 @@ def load_real_views(
     root: Path,
     split: RealSplit,
     size: int,
-    held_out: bool,
+    held_out: bool | None,
     seed: int = 0,
     find: FindForeground | None = None,
 ) -> RealViews:
-    """Views of all pictures below ``root`` that are, or are not, held out, ``size`` pixels wide.
+    """Views of pictures below ``root``, ``size`` pixels wide.
 
-    root  has a folder for each set of the split that is to be read; the others are left out
-    find  finds items of pictures without depth, as `Station.locate` takes it
+    root      has a folder for each set of the split that is to be read; the others are left out
+    held_out  which of them: those that are held out, those that are not, or, None, all
+    find      finds items of pictures without depth, as `Station.locate` takes it
 
     Raises ValueError where there is none.
     """
@@ -143,7 +144,11 @@ def load_real_views(
         if not folder.is_dir():
             continue
         cut = _Cut(size, find, np.random.default_rng(seed))
-        names = [name for name in _names(folder) if split.held_out(dataset, name) == held_out]
+        names = [
+            name
+            for name in _names(folder)
+            if held_out in (None, split.held_out(dataset, name))
+        ]
         pictures += [
             _Picture(dataset, name, row) for name in names for row in read(folder, name, cut)
         ]

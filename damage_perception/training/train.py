@@ -74,12 +74,12 @@ def train(config_path: Path, work: Path, models: Path) -> Path:
         # First what may be wrong, then what takes long.
         find = _finder(config)
         own = _own_views(config, find, progress)
-        run = _begin(config, work)
+        run = begin(config, work)
         real = _real_views(config, find, work, progress)
         render = partial(_render, config, work, progress)
         render("train", Split.TRAIN, config.train_views, config.seed, twins=True)
         render("validation", Split.VALIDATION, config.validation_views, config.seed)
-        _fit(run, config, work, real, own, progress)
+        fit(run, config, work, real, own, progress)
         described = fit_describer(run.averaged.describer, config, work, progress)
         measured = {**(run.history[-1] if run.history else {}), **described}
         seed = config.seed + CALIBRATION_SEED
@@ -115,7 +115,7 @@ def _render(
     )
 
 
-def _begin(config: TrainingConfig, work: Path) -> Run[DamageNet]:
+def begin(config: TrainingConfig, work: Path) -> Run[DamageNet]:
     """A run with the weights it goes on from: of its checkpoint, of another model, or random."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = DamageNet(config.widths)
@@ -129,14 +129,20 @@ def _begin(config: TrainingConfig, work: Path) -> Run[DamageNet]:
     return run
 
 
-def _fit(
+def fit(
     run: Run[DamageNet],
     config: TrainingConfig,
     work: Path,
-    real: _Real | None,
+    real: Real | None,
     own: LabelledViews | None,
     progress: Progress,
 ) -> None:
+    """Trains ``run`` as the configuration says; its checkpoint and curves go into ``work``.
+
+    work  holds the rendered views of training and validation
+    real  pictures made elsewhere, to learn from and to validate with; None: none
+    own   a site's own pictures to learn from; None: none
+    """
     checkpoint = work / CHECKPOINT
     views = LabelledViews.load(work / "train")
     validation = LabelledViews.load(work / "validation")
@@ -192,7 +198,7 @@ def _own_views(
     return loaded.views
 
 
-class _Real(NamedTuple):
+class Real(NamedTuple):
     """Pictures made elsewhere; those of the validation with damage written into copies."""
 
     training: RealViews
@@ -201,7 +207,7 @@ class _Real(NamedTuple):
 
 def _real_views(
     config: TrainingConfig, find: FindForeground | None, work: Path, progress: Progress
-) -> _Real | None:
+) -> Real | None:
     if config.real is None:
         return None
     split = RealSplit.load(config.real_split)
@@ -217,7 +223,7 @@ def _real_views(
                 views = views.with_written(REAL_EACH, config.seed)
             views.save(work / name)
         parts.append(views)
-    return _Real(*parts)
+    return Real(*parts)
 
 
 def _lower(model: DamageNet, config: TrainingConfig) -> LowerFeatures | None:
@@ -288,7 +294,7 @@ def predict(
 def _validate(
     run: Run[DamageNet],
     views: LabelledViews,
-    real: _Real | None,
+    real: Real | None,
     size: int,
     lower: LowerFeatures | None,
     loss: float,

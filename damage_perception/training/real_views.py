@@ -145,9 +145,7 @@ def load_real_views(
             continue
         cut = _Cut(size, find, np.random.default_rng(seed))
         names = [
-            name
-            for name in _names(folder)
-            if held_out in (None, split.held_out(dataset, name))
+            name for name in _names(folder) if held_out in (None, split.held_out(dataset, name))
         ]
         pictures += [
             _Picture(dataset, name, row) for name in names for row in read(folder, name, cut)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 
 from damage_perception.training.optimizer import MuonAdamW
 
@@ -90,8 +91,22 @@ def learning_rate(highest: float, step: int, steps: int, warm_up: int = 100) -> 
     return highest * warm * 0.5 * (1 + math.cos(math.pi * step / steps)) + 1e-6
 
 
-def drawn_ahead(draw: Callable[[int], Drawn], steps: Iterable[int]) -> Iterator[Drawn]:
-    """What some steps learn from, each drawn while the one before it is learned from."""
+def drawn_ahead(
+    draw: Callable[[int], Drawn], steps: Sequence[int], processes: int = 0
+) -> Iterator[Drawn]:
+    """What some steps learn from, each drawn while the one before it is learned from.
+
+    processes  that draw, each a step of its own; 0: a thread of this one, enough for a network that
+               learns on a CPU
+    """
+    if processes:
+        # A GPU learns from a batch many times faster than one process draws it. Forked, so that
+        # views on disk are not copied to each.
+        drawings = _Drawings(draw, steps)
+        yield from DataLoader(
+            drawings, batch_size=None, num_workers=processes, multiprocessing_context="fork"
+        )
+        return
     with ThreadPoolExecutor(1) as pool:
         waiting = None
         for step in steps:
@@ -101,3 +116,16 @@ def drawn_ahead(draw: Callable[[int], Drawn], steps: Iterable[int]) -> Iterator[
             waiting = coming
         if waiting is not None:
             yield waiting.result()
+
+
+class _Drawings(Dataset[Drawn]):
+    """What each of some steps learns from."""
+
+    def __init__(self, draw: Callable[[int], Drawn], steps: Sequence[int]) -> None:
+        self._draw, self._steps = draw, steps
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def __getitem__(self, place: int) -> Drawn:
+        return self._draw(self._steps[place])

@@ -157,7 +157,8 @@ def fit(
         task = progress.add_task(f"training at {stage.view_size} px", total=steps)
         progress.advance(task, min(steps, max(0, run.step - first)))
         draw = partial(drawing.draw, size=stage.view_size)
-        for batch in drawn_ahead(draw, range(run.step, first + steps)):
+        processes = config.workers if run.model.device.type == "cuda" else 0
+        for batch in drawn_ahead(draw, range(run.step, first + steps), processes):
             rate = learning_rate(stage.learning_rate, run.step - first, steps)
             loss = _step(run, batch, rate, config.ema)
             progress.advance(task)

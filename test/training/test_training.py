@@ -49,6 +49,7 @@ from damage_perception.training.losses import whole_loss  # noqa: E402
 from damage_perception.training.model import DamageNet, Preprocess  # noqa: E402
 from damage_perception.training.optimizer import MuonAdamW  # noqa: E402
 from damage_perception.training.reference_card import reference_card  # noqa: E402
+from damage_perception.training.run import drawn_ahead  # noqa: E402
 from damage_perception.training.start import start_from  # noqa: E402
 from damage_perception.training.train import train  # noqa: E402
 from damage_perception.training.views import UNKNOWN_KIND, LabelledViews, render_views  # noqa: E402
@@ -221,6 +222,17 @@ def test_the_optimizer_moves_every_weight_and_goes_on_from_its_state():
         assert torch.allclose(one, other, atol=1e-6)
 
 
+def test_processes_draw_what_a_thread_draws():
+    def draw(step):
+        return torch.full((3,), step), np.random.default_rng(step).random(2)
+
+    steps = range(4, 11)
+    for one, other in zip(
+        drawn_ahead(draw, steps), drawn_ahead(draw, steps, processes=2), strict=True
+    ):
+        assert torch.equal(one[0], other[0]) and (one[1] == np.asarray(other[1])).all()
+
+
 def test_varied_views_keep_damage_where_it_is():
     size, count = 64, 40
     color = np.zeros((count, size, size, 3), np.uint8)
@@ -239,7 +251,8 @@ def test_varied_views_keep_damage_where_it_is():
     cells = bright.view(count, 24, MAP_STRIDE, 24, MAP_STRIDE).float().mean(dim=(2, 4)) > 0.5
     labelled = batch.maps[:, 2] > 0
     shared = (cells & labelled).sum(dim=(1, 2)) / (cells | labelled).sum(dim=(1, 2))
-    assert shared.min() > 0.5
+    # A glare or a shadow may hide the brightness that is looked for, in few views.
+    assert shared.quantile(0.1) > 0.5
     assert shared.mean() > 0.8
 
 
@@ -283,8 +296,8 @@ def test_damage_is_written_into_pristine_views_anew_each_time():
     assert all(batch.maps[place].any() for place in spoil)
     assert all((color[place] != color[0]).any() for place in spoil)
     assert len({color[place].tobytes() for place in spoil}) == 11
-    # A height that was not known stays so.
-    assert (height_m[:, 30:36, 30:36] == -10).all()
+    # A height that was not known is not made up, but a deformation may move its place.
+    assert ((height_m == -10).sum(axis=(1, 2)) >= 20).all()
 
 
 def test_views_of_another_configuration_are_not_mixed_in(tmp_path):

@@ -2,16 +2,17 @@
 
 First a network learns from everything but the set: what it says of the set is what it says of
 pictures from elsewhere. Then, for each fold of the set's objects, it learns
-on with the objects of the other folds. Of every picture what the network says that never saw its
-object counts. Results go to benchmarks/results/left_out.json.
+on with the objects of the other folds, those that are otherwise held out among them. Of every
+picture (at most eight of an object) what the network says that never saw its object counts. Results
+go to benchmarks/results/left_out.json.
 
-WORK is the folder of a training of CONFIG, whose rendered views are taken.
+WORK is the folder of a training of CONFIG, whose rendered views are taken. A model that CONFIG
+names as `start`, and photographs printed on the rendered views, must not have come from the set.
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,13 +26,19 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 from sklearn.metrics import roc_auc_score
 
-from damage_perception.network import OnnxRuntimeSession
-from damage_perception.network.finder import Finder
 from damage_perception.training.config import Stage, TrainingConfig
 from damage_perception.training.real_split import RealSplit, folds
 from damage_perception.training.real_views import RealViews, load_real_views
 from damage_perception.training.run import Run
-from damage_perception.training.train import REAL_EACH, Real, begin, fit, predict
+from damage_perception.training.train import (
+    REAL_EACH,
+    Real,
+    begin,
+    finder,
+    fit,
+    predict,
+    real_views_of,
+)
 from damage_perception.training.views import without_depth
 
 RESULTS: Final = Path(__file__).parent / "results" / "left_out.json"
@@ -56,12 +63,18 @@ def main() -> None:
     place = options.work / "left_out" / options.set
     real = _all_views(config, place / "real")
     of_set = real.dataset == options.set
+    if not of_set.any():
+        raise SystemExit(f"there are no pictures of {options.set}; there are {set(real.dataset)}")
     validation = real.only(of_set).with_written(REAL_EACH, config.seed)
     stage = Stage(options.view_size, options.samples, options.learning_rate)
     with Progress() as progress:
-        base = _trained(config, place / "base", options.work, real.only(~of_set), validation)
+        base = _trained(
+            config, place / "base", options.work, real.only(~of_set), validation, None, progress
+        )
         said = {"elsewhere": _said(base, validation, config.view_size)}
-        said["in turn"] = {way: np.zeros_like(logits) for way, logits in said["elsewhere"].items()}
+        said["in turn"] = {
+            way: np.full_like(logits, np.nan) for way, logits in said["elsewhere"].items()
+        }
         shown = real.shown[of_set]
         fold_of = dict(zip(shown, folds(shown, options.folds), strict=True))
         for fold in range(options.folds):
@@ -70,9 +83,9 @@ def main() -> None:
             rows = np.isin(validation.shown, out)
             tested = validation.only(rows)
             settings = replace(config, stages=(stage,), start=None)
-            run = _trained(
-                settings, place / f"fold_{fold}", options.work, learned, tested, base, progress
-            )
+            # Checkpoints of other folds or lessons are no use here, and would go unnoticed.
+            lesson = f"{fold}_of_{options.folds}_{stage.samples}_at_{stage.view_size}"
+            run = _trained(settings, place / lesson, options.work, learned, tested, base, progress)
             for way, logits in _said(run, tested, stage.view_size).items():
                 said["in turn"][way][rows] = logits
     found = {
@@ -87,16 +100,15 @@ def main() -> None:
 
 
 def _all_views(config: TrainingConfig, folder: Path) -> RealViews:
-    views = RealViews.load(folder)
+    made = real_views_of(config)
+    views = RealViews.load(folder, made)
     if views is None:
         if config.real is None:
             raise SystemExit("the configuration names no folder of real pictures")
-        find = None
-        if config.finder is not None:
-            find = Finder(OnnxRuntimeSession(config.finder, config.threads), config.finder)
         split = RealSplit.load(config.real_split)
-        views = load_real_views(config.real, split, config.view_size, None, config.seed, find)
-        views.save(folder)
+        with finder(config) as find:
+            views = load_real_views(config.real, split, config.view_size, None, config.seed, find)
+        views.save(folder, made)
     return views
 
 
@@ -106,8 +118,8 @@ def _trained(
     work: Path,
     learned: RealViews,
     tested: RealViews,
-    base: Run[Any] | None = None,
-    progress: Progress | None = None,
+    base: Run[Any] | None,
+    progress: Progress,
 ) -> Run[Any]:
     """A network that learned from some real pictures; one that stopped goes on."""
     place.mkdir(parents=True, exist_ok=True)
@@ -117,8 +129,8 @@ def _trained(
     run = begin(config, place)
     if base is not None and run.step == 0:
         for network, known in ((run.model, base.model), (run.averaged, base.averaged)):
-            network.load_state_dict(copy.deepcopy(known.state_dict()))
-    fit(run, config, place, Real(learned, tested), None, progress or Progress())
+            network.load_state_dict(known.state_dict())
+    fit(run, config, place, Real(learned, tested), None, progress)
     return run
 
 

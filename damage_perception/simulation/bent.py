@@ -19,10 +19,14 @@ from damage_perception.simulation.outline import rough_noise, smooth_noise
 # Of all deformations, those that crumple rather than fold; of these, those of the whole item.
 _CRUMPLED_SHARE: Final = 0.75
 _WHOLE_SHARE: Final = 0.35
+# Of 255, on damage; what changes less is drawn anew, but not for ever.
+_LEAST_CHANGE: Final = 9.0
+_ATTEMPTS: Final = 4
 # Of the item's area, what a folded corner takes.
 _CORNER: Final = (0.04, 0.22)
+# Of the corners, those that are gone; of the others, those whose back shows their own print.
 _TORN_OFF_SHARE: Final = 0.3
-_INPAINT_RADIUS: Final = 3
+_PRINTED_BACK_SHARE: Final = 0.25
 
 
 @dataclass(frozen=True)
@@ -48,9 +52,15 @@ def bend(
     metre: float,
     rng: np.random.Generator,
 ) -> Bent:
-    """A deformation of some kind; arguments as those of `write_damage`."""
-    deform = _crumple if rng.random() < _CRUMPLED_SHARE else _fold_corner
-    return deform(color.astype(np.float32), depth_m, item, metre, rng)
+    """A deformation of some kind; arguments as those of `write_damage`, the item not too small."""
+    before = color.astype(np.float32)
+    for _ in range(_ATTEMPTS):
+        deform = _crumple if rng.random() < _CRUMPLED_SHARE else _fold_corner
+        made = deform(before, depth_m, item, metre, rng)
+        changed = np.abs(made.color - before)[made.codes > 0]
+        if changed.size and changed.mean() > _LEAST_CHANGE:
+            break
+    return made
 
 
 def _crumple(
@@ -70,17 +80,16 @@ def _crumple(
     inward = np.stack((middle[1] - x, middle[0] - y))
     inward = inward / np.maximum(np.hypot(*inward), 1)
     push = np.clip(smooth_noise(rng, item.shape, rng.uniform(4, 12)) + 0.3, 0, None)
-    # Only what is near it follows: the rest of the picture stays as it is.
-    away = cv2.distanceTransform((~item).astype(np.uint8), cv2.DIST_L2, 5)
-    follows = np.clip(1 - away / (0.25 * side), 0, 1)
-    push = push * rng.uniform(0.02, 0.2) * min(radius, side) * weight * follows
+    push = push * rng.uniform(0.02, 0.2) * min(radius, side) * weight
     slide = cv2.GaussianBlur(slopes.transpose(1, 2, 0), (0, 0), max(1.0, 0.03 * side))
-    slide = slide.transpose(2, 0, 1) * rng.uniform(0, 0.05) * min(radius, side) * weight * follows
-    source = np.stack((x, y)) - inward * push + slide
-    at = source.astype(np.float32)
-    color = cv2.remap(color, at[0], at[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    depth = cv2.remap(depth, at[0], at[1], cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+    slide = slide.transpose(2, 0, 1) * rng.uniform(0, 0.05) * min(radius, side) * weight
+    at = (np.stack((x, y)) - inward * push + slide).astype(np.float32)
+    bent = cv2.remap(color, at[0], at[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    pushed = cv2.remap(depth, at[0], at[1], cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
     moved = cv2.remap(item.astype(np.uint8), at[0], at[1], cv2.INTER_NEAREST) > 0
+    color, depth = _bared(color, depth, item, item & ~moved, rng)
+    soft = cv2.GaussianBlur(moved.astype(np.float32), (0, 0), 0.7)[..., None]
+    color, depth = color + (bent - color) * soft, np.where(moved, pushed, depth)
     weight = weight * moved
     angle = rng.uniform(0, 2 * np.pi)
     facing = np.cos(angle) * slopes[0] + np.sin(angle) * slopes[1]
@@ -108,15 +117,9 @@ def _fold_corner(
     across = along[0] * x + along[1] * y + ragged * rough_noise(rng, item.shape, 12)
     line = float(np.quantile(across[item], 1 - rng.uniform(*_CORNER)))
     gone = item & (across > line)
-    filled = cv2.inpaint(
-        np.clip(color, 0, 255).astype(np.uint8),
-        cv2.dilate(gone.astype(np.uint8), np.ones((5, 5), np.uint8)) & ~(item & ~gone),
-        _INPAINT_RADIUS,
-        cv2.INPAINT_TELEA,
-    )
-    noise = rng.normal(0, 2, item.shape)[..., None]
-    color = np.where(gone[..., None], filled + noise, color).astype(np.float32)
-    kept, depth = item & ~gone, np.where(gone, np.nan, depth)
+    printed = color
+    color, depth = _bared(color, depth, item, gone, rng)
+    kept = item & ~gone
     near = np.abs(across - line) < 0.04 * np.sqrt(item.sum())
     if rng.random() < _TORN_OFF_SHARE:
         bare = near & kept
@@ -128,14 +131,49 @@ def _fold_corner(
     matrix = np.column_stack((mirror, shift)).astype(np.float32)
     size = (item.shape[1], item.shape[0])
     flap = cv2.warpAffine(gone.astype(np.float32), matrix, size)
-    own = cv2.warpAffine(color, matrix, size)
-    back = own if rng.random() < 0.25 else _back(color, item, rng)
+    back = _back(color, item, rng)
+    if rng.random() < _PRINTED_BACK_SHARE:
+        back = cv2.warpAffine(printed, matrix, size)
     slope = 1 + rng.uniform(-0.25, 0.2) * np.clip((line - across) / np.sqrt(item.sum()), 0, 1)
     shadow = cv2.GaussianBlur(flap, (0, 0), rng.uniform(2, 6)) * kept * rng.uniform(0.2, 0.6)
     color = color * (1 - shadow)[..., None]
     color = color + (back * slope[..., None] - color) * flap[..., None]
-    depth = depth - flap * rng.uniform(0.002, 0.02)
+    depth = depth - flap * rng.uniform(0.01, 0.1) * np.sqrt(item.sum()) * metre
     return _bent(color, depth, kept | (flap > 0.5), (flap > 0.5) | (near & kept), TEAR)
+
+
+def _bared(
+    color: Array,
+    depth: Array,
+    item: NDArray[np.bool_],
+    gone: NDArray[np.bool_],
+    rng: np.random.Generator,
+) -> tuple[Array, Array]:
+    """Colour and depth with the ground where a part of the item is gone, as it is nearest to it."""
+    if not gone.any():
+        return color, depth
+    # The outline's own pixels are mixed with the item.
+    cover = cv2.dilate(item.astype(np.uint8), np.ones((5, 5), np.uint8))
+    _, labels = cv2.distanceTransformWithLabels(
+        cover, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    ground = np.flatnonzero(cover == 0)
+    if not len(ground):
+        return color, depth
+    place = np.zeros(int(labels.max()) + 1, np.intp)
+    place[labels.ravel()[ground]] = ground
+    nearest = place[labels]
+    flat = cv2.GaussianBlur(color.reshape(-1, 3)[nearest], (0, 0), 3)
+    grain = color - cv2.GaussianBlur(color, (0, 0), 3)
+    # Grain of the ground, from wherever.
+    scattered = grain.reshape(-1, 3)[rng.choice(ground, gone.sum())]
+    color, depth = color.copy(), depth.copy()
+    # With the fringe of the outline that has gone with it.
+    fringe = (cv2.dilate(gone.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0) & ~(item & ~gone)
+    color[fringe] = flat[fringe]
+    color[gone] += scattered
+    depth[gone] = depth.ravel()[nearest[gone]]
+    return color, depth
 
 
 def _bent(
@@ -150,7 +188,7 @@ def _bent(
 
 
 def _somewhere(item: NDArray[np.bool_], rng: np.random.Generator) -> tuple[float, float]:
-    """x and y of a pixel of the item; half of the time near its outline."""
+    """x and y of a pixel of the item; half of the time well inside it."""
     inner = cv2.distanceTransform(item.astype(np.uint8), cv2.DIST_L2, 5)
     deep = inner > rng.choice((0.0, 0.4)) * inner.max()
     rows, columns = np.nonzero(deep & item)

@@ -34,6 +34,8 @@ PLANE_ERROR, LARGEST_DEPTH_STEP = 0.004, 0.006
 PRINTED_SHARE = 0.12
 # Of the damage that is written in.
 BENT_SHARE = 0.45
+# A smaller item has no facets that a camera tells apart.
+LEAST_BENT_PX = 400
 # What a view spans where that is not known.
 USUAL_WIDTH_M = 0.3
 GREY_SHARE = 0.04
@@ -55,6 +57,8 @@ PART_ZOOM = (1.5, 2.6)
 LEAST_DAMAGED_CELLS = 2
 
 Images = tuple[Any, ...]
+# Fields of LabelledViews, in the order of `Images`.
+_IMAGES = ("color", "height_m", "item", "width_m", "kinds", "place_m")
 
 
 @dataclass(frozen=True)
@@ -96,9 +100,7 @@ def draw(
     """A view at ``size``; as it was rendered, or varied; with damage written in by ``spoil``."""
     images = _stored(views, row)
     if spoil is not None:
-        color, height, item, width, _, place = images
-        color, height, item, codes = _spoilt(color, height, item, float(width), spoil)
-        images = (color, height, item, width, codes, place)
+        images = _spoilt(images, spoil)
     if variation is not None:
         return _varied(images, size, variation, views)
     if len(images[0]) == size:
@@ -148,11 +150,14 @@ def _varied(images: Images, size: int, variation: Variation, views: LabelledView
 def _onto_middle(
     item: NDArray[np.uint8], turn: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """The shift that brings some pixel of the item to the middle of the view."""
-    rows, columns = np.nonzero(item)
-    chosen = int(rng.random() * len(rows))
-    point = np.array([columns[chosen], rows[chosen]]) - (len(item) - 1) / 2
-    return np.asarray(-turn @ point / len(item))
+    """The shift that brings some part of the item to the middle of the view.
+
+    It is the part nearest to a point of the view, so that twins of other outlines show the same.
+    """
+    points = np.argwhere(item)[:, ::-1] - (len(item) - 1) / 2
+    wanted = rng.normal(0, 0.2, 2) * len(item)
+    nearest = points[int(np.square(points - wanted).sum(axis=1).argmin())]
+    return np.asarray(-turn @ nearest / len(item))
 
 
 def _stored(views: LabelledViews, row: int) -> Images:
@@ -277,41 +282,35 @@ def _worn(color: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint
     return color
 
 
-def _spoilt(
-    color: NDArray[np.uint8],
-    height: NDArray[np.float32],
-    item: NDArray[np.uint8],
-    width_m: float,
-    rng: np.random.Generator,
-) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint8]]:
-    """Colour, height, item and codes of a pristine view with damage written into it."""
-    metre = (width_m or USUAL_WIDTH_M) / len(item)
+def _spoilt(images: Images, rng: np.random.Generator) -> Images:
+    """A pristine view with damage written into it."""
+    color, height, item, width, _, place = images
+    metre = (float(width) or USUAL_WIDTH_M) / len(item)
     # Height falls where distance grows.
     depth = np.where(height == UNKNOWN_HEIGHT_M, np.nan, -height)
-    if rng.random() < BENT_SHARE:
+    if rng.random() < BENT_SHARE and item.sum() >= LEAST_BENT_PX:
         bent = bend(color, depth, item > 0, metre, rng)
-        color, depth, item, codes = bent.color, bent.depth_m, bent.item.view(np.uint8), bent.codes
+        color, depth, item = bent.color, bent.depth_m, bent.item.view(np.uint8)
+        codes = coarse(bent.codes)
+        # What has moved is elsewhere on the product than it was.
+        place = np.where(codes[..., None] > 0, np.float32(np.nan), place)
     else:
         kind = str(rng.choice(WRITABLE))
         written = write_damage(color, depth, item > 0, metre, kind, rng, Split.TRAIN)
-        color, depth, codes = written.color, written.depth_m, written.codes
-    height = np.where(np.isnan(depth), UNKNOWN_HEIGHT_M, -depth)
-    return color, height.astype(np.float32), item, coarse(codes)
+        color, depth, codes = written.color, written.depth_m, coarse(written.codes)
+    height = np.where(np.isnan(depth), UNKNOWN_HEIGHT_M, -depth).astype(np.float32)
+    return color, height, item, width, codes, place
 
 
 def spoilt_row(row: Row, rng: np.random.Generator) -> Row:
     """A row of LabelledViews, of a pristine view, with damage written into it."""
-    height = row["height_m"].astype(np.float32)
-    color, height, item, codes = _spoilt(
-        row["color"], height, row["item"], float(row["width_m"]), rng
-    )
-    spoilt = {
-        "color": color,
-        "height_m": height.astype(np.float16),
-        "item": item,
-        "kinds": codes,
+    images = tuple(row[name] for name in _IMAGES)
+    color, height, *others = images
+    spoilt = _spoilt((color, height.astype(np.float32), *others), rng)
+    kept = {
+        name: value.astype(row[name].dtype) for name, value in zip(_IMAGES, spoilt, strict=True)
     }
-    return row | spoilt | {"damaged": np.bool_(True)}
+    return row | kept | {"damaged": np.bool_(True)}
 
 
 def _print_on(

@@ -28,7 +28,10 @@ CELLS = 80
 FINE_WINDOW = 3
 BROAD_WINDOW = 13
 SHAPE_CHANNELS = 5
+# Numbers that the encoder's features of a whole item become.
 GLANCE = 48
+# Less than any feature.
+_FAR_BELOW = 100.0
 
 
 class Outputs(NamedTuple):
@@ -141,7 +144,7 @@ class DamageNet(nn.Module):
         self.detail = nn.Conv2d(w4, len(KINDS), 3, 1, 1, bias=False)
         nn.init.zeros_(self.detail.weight)
         self.gain = nn.Parameter(torch.ones(len(KINDS)))
-        # What the encoder says of the whole view, unmixed with what the simulated cell taught.
+        # What the encoder says of the item, unmixed with what the simulated cell taught.
         self.glance = nn.Sequential(nn.Dropout(0.3), nn.Linear(2 * (c16 + c32), GLANCE))
         pooled = 3 * wide + len(KINDS) + GLANCE
         self.head = nn.Sequential(
@@ -194,8 +197,7 @@ class DamageNet(nn.Module):
         maps = _double(self.maps(d8)) + self.detail(x4)
         # The strongest patch of each map, smoothed so that one hot pixel does not decide.
         evidence = functional.avg_pool2d(functional.avg_pool2d(maps, 2), 3, 1).amax(dim=(2, 3))
-        seen = [pool for c in (c16, c32) for pool in (c.mean(dim=(2, 3)), c.amax(dim=(2, 3)))]
-        glance = functional.relu(self.glance(torch.cat(seen, dim=1)))
+        glance = functional.relu(self.glance(_of_item(c16, c32, shape[:, -1:])))
         pooled = (d32.mean(dim=(2, 3)), d32.amax(dim=(2, 3)), x64.mean(dim=(2, 3)), evidence)
         context = self.head(torch.cat((*pooled, glance), dim=1))
         # What the maps show speaks first and the context corrects it: so the labels of the item
@@ -204,6 +206,20 @@ class DamageNet(nn.Module):
         cells = self.embed(self.embed16(d16 + self.embed8(d8)))
         item = kinds.logsumexp(dim=1) + context[:, 0]
         return Outputs(maps, item, kinds, cells.permute(0, 2, 3, 1))
+
+
+def _of_item(c16: Tensor, c32: Tensor, on_item: Tensor) -> Tensor:
+    """(N, 2 * (C16 + C32)) means and maxima of the encoder's features on the item and beside it.
+
+    on_item  (N, 1, S/2, S/2)
+    """
+    # A cell more to each side: spills lie there.
+    on16 = functional.max_pool2d(functional.max_pool2d(on_item, 8), 3, 1, 1)
+    pooled = []
+    for features, on in ((c16, on16), (c32, functional.max_pool2d(on16, 2))):
+        mean = (features * on).sum(dim=(2, 3)) / on.sum(dim=(2, 3)).clamp(min=1)
+        pooled += [mean, (features - _FAR_BELOW * (1 - on)).amax(dim=(2, 3)).clamp(min=-6)]
+    return torch.cat(pooled, dim=1)
 
 
 class _Join(nn.Module):

@@ -61,19 +61,24 @@ class RealViews:
     shown: NDArray[np.str_]
     material: NDArray[np.str_]
 
-    def save(self, folder: Path) -> None:
-        """Writes one file for each field; `load` reads them."""
+    def save(self, folder: Path, made: str) -> None:
+        """Writes one file for each field; `load` reads them. ``made`` says how they were made."""
         folder.mkdir(parents=True, exist_ok=True)
         for name, values in (vars(self) | vars(self.views)).items():
             if name != "views":
                 np.save(folder / f"{name}.npy", values)
-        (folder / _COMPLETE).touch()
+        (folder / _COMPLETE).write_text(made, encoding="utf-8")
 
     @staticmethod
-    def load(folder: Path) -> RealViews | None:
-        """What was saved, on disk until a row is read; None where it is not whole."""
+    def load(folder: Path, made: str) -> RealViews | None:
+        """What was saved, on disk until a row is read; None where it is not whole.
+
+        Raises ValueError where it was made in another way than ``made``.
+        """
         if not (folder / _COMPLETE).exists():
             return None
+        if (found := (folder / _COMPLETE).read_text(encoding="utf-8")) != made:
+            raise ValueError(f"{folder} holds views of another configuration: {found}; not {made}")
         names = (np.load(folder / f"{name}.npy") for name in ("dataset", "shown", "material"))
         return RealViews(LabelledViews.load(folder), *names)
 

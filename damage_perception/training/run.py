@@ -99,12 +99,17 @@ def drawn_ahead(
     processes  that draw, each a step of its own; 0: a thread of this one, enough for a network that
                learns on a CPU
     """
-    if processes:
+    if processes and steps:
         # A GPU learns from a batch many times faster than one process draws it. Forked, so that
         # views on disk are not copied to each.
         drawings = _Drawings(draw, steps)
         yield from DataLoader(
-            drawings, batch_size=None, num_workers=processes, multiprocessing_context="fork"
+            drawings,
+            batch_size=None,
+            num_workers=processes,
+            multiprocessing_context="fork",
+            prefetch_factor=1,
+            collate_fn=_as_it_is,
         )
         return
     with ThreadPoolExecutor(1) as pool:
@@ -116,6 +121,10 @@ def drawn_ahead(
             waiting = coming
         if waiting is not None:
             yield waiting.result()
+
+
+def _as_it_is(drawn: Drawn) -> Drawn:
+    return drawn
 
 
 class _Drawings(Dataset[Drawn]):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -72,10 +75,10 @@ def train(config_path: Path, work: Path, models: Path) -> Path:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn()) as progress:
         # First what may be wrong, then what takes long.
-        find = _finder(config)
-        own = _own_views(config, find, progress)
-        run = begin(config, work)
-        real = _real_views(config, find, work, progress)
+        with finder(config) as find:
+            own = _own_views(config, find, progress)
+            run = begin(config, work)
+            real = _real_views(config, find, work, progress)
         render = partial(_render, config, work, progress)
         render("train", Split.TRAIN, config.train_views, config.seed, twins=True)
         render("validation", Split.VALIDATION, config.validation_views, config.seed)
@@ -179,10 +182,14 @@ def _take_weights(
     return taken
 
 
-def _finder(config: TrainingConfig) -> FindForeground | None:
+@contextmanager
+def finder(config: TrainingConfig) -> Iterator[FindForeground | None]:
+    """What finds the items of pictures without depth, as long as it is asked for."""
     if config.finder is None:
-        return None
-    return Finder(OnnxRuntimeSession(config.finder, config.threads), config.finder)
+        yield None
+        return
+    with closing(Finder(OnnxRuntimeSession(config.finder, config.threads), config.finder)) as find:
+        yield find
 
 
 def _own_views(
@@ -212,9 +219,10 @@ def _real_views(
     if config.real is None:
         return None
     split = RealSplit.load(config.real_split)
+    made = real_views_of(config)
     parts = []
     for name, held_out in (("real_train", False), ("real_validation", True)):
-        views = RealViews.load(work / name)
+        views = RealViews.load(work / name, made)
         if views is None:
             progress.print(f"reading real pictures into {work / name}")
             views = load_real_views(
@@ -222,9 +230,15 @@ def _real_views(
             )
             if held_out:
                 views = views.with_written(REAL_EACH, config.seed)
-            views.save(work / name)
+            views.save(work / name, made)
         parts.append(views)
     return Real(*parts)
+
+
+def real_views_of(config: TrainingConfig) -> str:
+    """What real views are made of by this configuration; of another they are other ones."""
+    find = hashlib.sha256(config.finder.read_bytes()).hexdigest() if config.finder else "border"
+    return f"{config.view_size} px, seed {config.seed}, items by {find}"
 
 
 def _lower(model: DamageNet, config: TrainingConfig) -> LowerFeatures | None:

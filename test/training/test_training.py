@@ -39,6 +39,7 @@ from damage_perception.network.contract import (  # noqa: E402
     map_cells_along,
 )
 from damage_perception.simulation.split import Split  # noqa: E402
+from damage_perception.training import augment  # noqa: E402
 from damage_perception.training.augment import Variation  # noqa: E402
 from damage_perception.training.batch import draw_batch  # noqa: E402
 from damage_perception.training.calibration import fit_calibration  # noqa: E402
@@ -230,10 +231,12 @@ def test_processes_draw_what_a_thread_draws():
     for one, other in zip(
         drawn_ahead(draw, steps), drawn_ahead(draw, steps, processes=2), strict=True
     ):
-        assert torch.equal(one[0], other[0]) and (one[1] == np.asarray(other[1])).all()
+        assert torch.equal(one[0], other[0]) and (one[1] == other[1]).all()
 
 
-def test_varied_views_keep_damage_where_it_is():
+def test_varied_views_keep_damage_where_it_is(monkeypatch):
+    # A glare or a shadow would hide the brightness that is looked for.
+    monkeypatch.setattr(augment, "SHADED_SHARE", 0)
     size, count = 64, 40
     color = np.zeros((count, size, size, 3), np.uint8)
     side = map_cells_along(size)
@@ -251,8 +254,7 @@ def test_varied_views_keep_damage_where_it_is():
     cells = bright.view(count, 24, MAP_STRIDE, 24, MAP_STRIDE).float().mean(dim=(2, 4)) > 0.5
     labelled = batch.maps[:, 2] > 0
     shared = (cells & labelled).sum(dim=(1, 2)) / (cells | labelled).sum(dim=(1, 2))
-    # A glare or a shadow may hide the brightness that is looked for, in few views.
-    assert shared.quantile(0.1) > 0.5
+    assert shared.min() > 0.5
     assert shared.mean() > 0.8
 
 
@@ -365,6 +367,7 @@ def test_what_is_known_of_comparing_is_measured_as_production_compares():
         (("seed: 3", "seed: 3\nown: [nowhere]"), "nowhere, which does not exist"),
         (("seed: 3", "seed: 3\nown: pictures"), "expected a list"),
         (("seed: 3", "seed: 3\nstart: no.yaml"), "no.yaml, which does not exist"),
+        (("seed: 3", "seed: 3\nfinder: no.onnx"), "no.onnx, which does not exist"),
         (("{samples: 24,", "{sample: 24,"), "unknown sample"),
         (("{samples: 24, learning_rate: 0.001, products: 4}", "no"), "`describer` to be a mapping"),
     ],

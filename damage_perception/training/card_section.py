@@ -13,4 +13,6 @@ def write_section(card: Path, name: str, section: Any) -> None:
     text = card.read_text(encoding="utf-8")
     head = "".join(line for line in text.splitlines(keepends=True) if line.startswith("#"))
     content = yaml.safe_load(text) | {name: section}
-    card.write_text(head + yaml.safe_dump(content, sort_keys=False, width=100), encoding="utf-8")
+    written = card.with_suffix(".tmp")
+    written.write_text(head + yaml.safe_dump(content, sort_keys=False, width=100), encoding="utf-8")
+    written.replace(card)

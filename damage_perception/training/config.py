@@ -48,7 +48,7 @@ class TrainingConfig:
     widths         channels of the shape branch at strides 4, 8, 16, 32, and of the decoder
     tuned_blocks   of the colour encoder, from its end, that learn; 0: it stays as it was pretrained
     batch          views of one step
-    workers        processes that render
+    workers        processes that render, and that draw batches where a GPU learns
     threads        threads that train; one is as fast as two that share a core
     weight_decay   of AdamW
     ema            share of the running mean of the weights that stays at each step
@@ -61,8 +61,8 @@ class TrainingConfig:
     own            image folders with labels.csv, and COCO files, to learn from besides
     own_share      share of each batch that is drawn from them, half of it damaged
     start          model card of the weights to begin from; none by default
-    finder         graph that finds the items of pictures without depth; none: they are what differs
-                   from the border of the picture
+    finder         graph that finds the items of pictures without depth; none: they are what
+                   differs from the border of the picture
     """
 
     seed: int

@@ -33,6 +33,7 @@ from damage_perception.network.damage_network import (
     stored_name,
 )
 from damage_perception.network.model_card import GRAPHS, INT8_SYMMETRIC
+from damage_perception.odds import probabilities
 from damage_perception.training.batch import draw_batch
 from damage_perception.training.config import TrainingConfig
 from damage_perception.training.encoder import LICENSE, ORIGIN
@@ -210,7 +211,7 @@ def _measure(
         seen = zip(found[CELLS], found[DESCRIPTOR], inputs[ITEM], strict=True)
         embeddings += [Embedding.of(*one) for one in seen]
     logits = np.concatenate(parts)
-    found = 1 / (1 + np.exp(-logits[: len(expected)]))
+    found = probabilities(logits[: len(expected)])
     return _Measured(
         path,
         session,

@@ -186,6 +186,10 @@ def write_int8(
             # That of a layer, not of prepared heights.
             before = writer.get(node.input[0])
             return before is not None and before.op_type == "Conv" and in_body(before)
+        if node.op_type == "Relu":
+            # That of the head has the verdict behind it.
+            before = writer.get(node.input[0])
+            return before is None or before.op_type != "Gemm"
         weights = node.input[1] if node.op_type == "Conv" else ""
         return not any(part in weights for part in kept)
 

@@ -113,7 +113,7 @@ class RealViews:
 
 @dataclass(frozen=True)
 class _Cut:
-    """How views are cut: ``size`` pixels wide, around what ``find`` calls items."""
+    """Views are ``size`` pixels wide, around what ``find`` calls items; ``rng`` draws grounds."""
 
     size: int
     find: FindForeground | None

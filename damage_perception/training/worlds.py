@@ -34,10 +34,12 @@ def forms_of(views: LabelledViews, split: Split, seed: int) -> NDArray[np.str_]:
 class Calibrations:
     """Scale and offset by what all calibration views say, and without each of their worlds.
 
-    A node has one calibration, with depth and without: so has this.
+    A node calibrates views with and without depth alike, and so does this.
 
     damaged  (N,) of the calibration views
-    world    (N,)
+    world    (N,) where each comes from
+    whole    scale and offset by all of them
+    without  the same by those of all other worlds, by the world that is left out
     """
 
     damaged: NDArray[np.bool_]

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from damage_perception.odds import probability
 from damage_perception.verdict.evidence import Evidence
 from damage_perception.verdict.report import Reason, Verdict
 
@@ -84,7 +85,7 @@ class VerdictPolicy:
         logit = evidence.logit()
         if np.isnan(logit):
             return Verdict.UNKNOWN, evidence.faults | missing | Reason.NO_EVIDENCE, logit
-        confidence = float(1 / (1 + np.exp(-logit)))
+        confidence = probability(logit)
         if confidence >= self.threshold_of(evidence.compared, evidence.without_depth):
             return Verdict.DIVERT, Reason.DAMAGE, confidence
         if self.require_sku and evidence.mismatch:

@@ -211,14 +211,14 @@ def _measure(
         seen = zip(found[CELLS], found[DESCRIPTOR], inputs[ITEM], strict=True)
         embeddings += [Embedding.of(*one) for one in seen]
     logits = np.concatenate(parts)
-    found = probabilities(logits[: len(expected)])
+    said = probabilities(logits[: len(expected)])
     return _Measured(
         path,
         session,
         logits,
         embeddings,
         float(roc_auc_score(views.damaged, logits)) if np.isfinite(logits).all() else math.nan,
-        float(np.abs(found - expected).max()),
+        float(np.abs(said - expected).max()),
     )
 
 

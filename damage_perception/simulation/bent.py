@@ -101,7 +101,7 @@ def _crumple(
     color = color + np.clip(255 - color, 0, 255) * gloss[..., None]
     relief = smooth_noise(rng, item.shape, 1.5 * item.shape[1] / min(radius, side)) + 0.15 * facing
     depth = depth + (0.03 + 0.12 * rng.random()) * min(radius, side) * metre * weight * (
-        0.5 + np.clip(relief, -1, 1)
+        0.5 + np.clip(relief, -0.5, 1)
     )
     return _bent(color, depth, moved, weight > 0.25, CRUSH)
 

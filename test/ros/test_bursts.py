@@ -104,7 +104,9 @@ def test_a_thousand_items_announced_at_once_are_all_answered(cell, announcer, li
     cell.until(lambda: len(listeners[0].ids("crowd")) == 1000, 15)
     assert len(listeners[0].heard) == 1000, "once each"
     assert all(r.reasons & DamageReport.REASON_NOT_FOUND for r in listeners[0].heard)
-    cell.until(lambda: len(listeners[1].ids("crowd")) == 1000, 2)
+    # Without pauses between reports a short queue would keep about as many as it is long; how many
+    # it keeps with them depends on how fast this process is served.
+    cell.until(lambda: len(listeners[1].ids("crowd")) >= 8 * SHALLOW, 2)
 
 
 def test_a_subscriber_that_hangs_holds_nobody_up(cell, announcer, listeners, environment):

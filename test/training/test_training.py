@@ -254,8 +254,11 @@ def test_varied_views_keep_damage_where_it_is(monkeypatch):
     cells = bright.view(count, 24, MAP_STRIDE, 24, MAP_STRIDE).float().mean(dim=(2, 4)) > 0.5
     labelled = batch.maps[:, 2] > 0
     shared = (cells & labelled).sum(dim=(1, 2)) / (cells | labelled).sum(dim=(1, 2))
-    assert shared.min() > 0.5
-    assert shared.mean() > 0.8
+    # A part of the view may show nothing of the damage, and then is not labelled as if it did.
+    shown = (cells | labelled).any(dim=(1, 2))
+    assert shown.sum() >= 0.8 * count
+    assert shared[shown].min() > 0.5
+    assert shared[shown].mean() > 0.8
 
 
 def test_twins_are_varied_alike():

@@ -284,7 +284,9 @@ def test_twins_are_varied_alike():
     assert seen == {"no depth", "depth", "coarse"}
 
 
-def test_damage_is_written_into_pristine_views_anew_each_time():
+@pytest.mark.parametrize("bent", [0, 1])
+def test_damage_is_written_into_pristine_views_anew_each_time(bent, monkeypatch):
+    monkeypatch.setattr(augment, "BENT_SHARE", bent)
     rng = np.random.default_rng(2)
     item = np.zeros((1, 128, 128), np.uint8)
     item[:, 24:104, 24:104] = 1
@@ -301,7 +303,9 @@ def test_damage_is_written_into_pristine_views_anew_each_time():
     assert all(batch.maps[place].any() for place in spoil)
     assert all((color[place] != color[0]).any() for place in spoil)
     assert len({color[place].tobytes() for place in spoil}) == 11
-    # A height that was not known is not made up, but a deformation may move its place.
+    # A height that was not known stays so; a deformation may move its place.
+    if not bent:
+        assert (height_m[:, 30:36, 30:36] == -10).all()
     assert ((height_m == -10).sum(axis=(1, 2)) >= 20).all()
 
 

@@ -303,10 +303,9 @@ def test_damage_is_written_into_pristine_views_anew_each_time(bent, monkeypatch)
     assert all(batch.maps[place].any() for place in spoil)
     assert all((color[place] != color[0]).any() for place in spoil)
     assert len({color[place].tobytes() for place in spoil}) == 11
-    # A height that was not known stays so; a deformation may move its place.
+    # A height that was not known stays so; a deformation moves it, or takes its surface away.
     if not bent:
         assert (height_m[:, 30:36, 30:36] == -10).all()
-    assert ((height_m == -10).sum(axis=(1, 2)) >= 20).all()
 
 
 def test_views_of_another_configuration_are_not_mixed_in(tmp_path):

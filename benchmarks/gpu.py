@@ -40,6 +40,7 @@ from damage_perception.network import (
     OnnxRuntimeSession,
 )
 from damage_perception.network.contract import COLOR, HEIGHT_M, INPUTS, ITEM, ITEM_LOGIT, MOST_VIEWS
+from damage_perception.odds import probabilities
 from damage_perception.share import default_model_card
 
 BATCHES = (1, 4, 16)
@@ -172,8 +173,8 @@ def _torch_ms(card: ModelCard, precision: str, passes: int) -> dict[str, float] 
     return found
 
 
-def _probability(outputs: Arrays) -> NDArray[np.float64]:
-    return 0.5 * (1 + np.tanh(0.5 * outputs[ITEM_LOGIT].astype(np.float64)))
+def _probability(outputs: Arrays) -> NDArray[np.floating]:
+    return probabilities(outputs[ITEM_LOGIT].astype(np.float64))
 
 
 def first_report_s(precision: str = PRECISION) -> float:

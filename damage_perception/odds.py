@@ -23,7 +23,12 @@ def probabilities(log_odds: NDArray[np.floating]) -> NDArray[np.floating]:
     return np.asarray(0.5 * (1.0 + np.tanh(0.5 * log_odds)))
 
 
-def log_odds_of(probability: NDArray[np.float64] | float) -> NDArray[np.float64]:
-    """Finite log odds of probabilities, of 0 and 1, too."""
-    held = np.clip(probability, _LEAST, 1 - _LEAST)
+def log_odds_of(
+    confidence: NDArray[np.float64] | float, least: float = _LEAST
+) -> NDArray[np.float64]:
+    """Finite log odds of probabilities, of 0 and 1, too.
+
+    least  how near to 0 and 1 a probability says anything
+    """
+    held = np.clip(confidence, least, 1 - least)
     return np.asarray(np.log(held / (1 - held)))

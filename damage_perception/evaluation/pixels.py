@@ -14,11 +14,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from damage_perception.odds import log_odds_of
 from damage_perception.view import Window
 
 MOST_FALSE_POSITIVES: Final = 0.3
 # Log odds of the maps in so many steps: the curve needs counts, not the pixels.
 _LIMIT: Final = 12.0
+# What a map says nearer to 0 and 1 falls into the outermost bins.
+_LEAST: Final = 1e-9
 _BINS: Final = 240
 # Smaller regions are specks of the mask's outline.
 _LEAST_CELLS: Final = 2
@@ -45,8 +48,7 @@ def score_pixels(
     window  the square of the image that they show
     damage  (H, W) where the image is damaged
     """
-    strongest = maps.max(axis=0).astype(np.float64).clip(1e-9, 1 - 1e-9)
-    scores = np.log(strongest / (1 - strongest))
+    scores = log_odds_of(maps.max(axis=0).astype(np.float64), _LEAST)
     bins = ((scores + _LIMIT) * (_BINS / (2 * _LIMIT))).astype(int).clip(0, _BINS - 1)
     height, width = bins.shape
     cells = cv2.resize(

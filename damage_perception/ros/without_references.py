@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import log
 from typing import Any, Final
 
 from damage_perception.network.model_card import ModelCard
-from damage_perception.odds import probability
+from damage_perception.odds import log_odds_of, probability
 from damage_perception.ros.parameters import parameters_of
 
 # A report has confidences in single precision; nearer to 0 or 1 they say nothing.
@@ -41,11 +40,6 @@ class WithoutReferences:
         fusion = self._fusion
         if confidence is None or anomaly is None or not (fusion.used and fusion.supervised):
             return None if confidence is None else float(confidence)
-        joined, by_references = _log_odds(confidence), _log_odds(anomaly)
+        joined, by_references = (float(log_odds_of(p, _LEAST)) for p in (confidence, anomaly))
         rest = joined - fusion.references * by_references - fusion.offset
         return probability(rest / fusion.supervised)
-
-
-def _log_odds(confidence: float) -> float:
-    held = min(max(confidence, _LEAST), 1 - _LEAST)
-    return log(held / (1 - held))

@@ -127,18 +127,18 @@ def _fold_corner(
     angle = rng.uniform(0, 2 * np.pi)
     along = np.array([np.cos(angle), np.sin(angle)])
     y, x = np.mgrid[: item.shape[0], : item.shape[1]].astype(np.float32)
-    ragged = rng.uniform(0, 0.03) * np.sqrt(item.sum())
+    side = float(np.sqrt(item.sum()))
+    ragged = rng.uniform(0, 0.03) * side
     across = along[0] * x + along[1] * y + ragged * rough_noise(rng, item.shape, 12)
     line = float(np.quantile(across[item], 1 - rng.uniform(*_CORNER)))
     gone = item & (across > line)
     printed = color
     color, depth = _bared(color, depth, item, gone, rng)
     kept = item & ~gone
-    near = np.abs(across - line) < 0.04 * np.sqrt(item.sum())
+    edge = kept & (np.abs(across - line) < 0.04 * side)
     if rng.random() < _TORN_OFF_SHARE:
-        bare = near & kept
-        color = color + (_back(color, item, rng) - color) * (0.8 * bare)[..., None]
-        return _bent(color, depth, kept, near & kept, TEAR)
+        color = color + (_back(color, item, rng) - color) * (0.8 * edge)[..., None]
+        return _bent(color, depth, kept, edge, TEAR)
     # Mirrored about the line, drawn in a little, as a flap seen from above is.
     mirror = np.eye(2) - (1 + rng.uniform(0.5, 1)) * np.outer(along, along)
     shift = along * line - mirror @ (along * line)
@@ -148,12 +148,12 @@ def _fold_corner(
     back = _back(color, item, rng)
     if rng.random() < _PRINTED_BACK_SHARE:
         back = cv2.warpAffine(printed, matrix, size)
-    slope = 1 + rng.uniform(-0.25, 0.2) * np.clip((line - across) / np.sqrt(item.sum()), 0, 1)
+    slope = 1 + rng.uniform(-0.25, 0.2) * np.clip((line - across) / side, 0, 1)
     shadow = cv2.GaussianBlur(flap, (0, 0), rng.uniform(2, 6)) * kept * rng.uniform(0.2, 0.6)
     color = color * (1 - shadow)[..., None]
     color = color + (back * slope[..., None] - color) * flap[..., None]
-    depth = depth - flap * rng.uniform(0.01, 0.1) * np.sqrt(item.sum()) * metre
-    return _bent(color, depth, kept | (flap > 0.5), (flap > 0.5) | (near & kept), TEAR)
+    depth = depth - flap * rng.uniform(0.01, 0.1) * side * metre
+    return _bent(color, depth, kept | (flap > 0.5), edge | (flap > 0.5), TEAR)
 
 
 def _bared(

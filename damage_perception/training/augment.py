@@ -15,6 +15,7 @@ from damage_perception.network.contract import (
     cells_along,
     map_cells_along,
 )
+from damage_perception.odds import probabilities
 from damage_perception.simulation.bent import bend
 from damage_perception.simulation.split import Split
 from damage_perception.simulation.written_damage import WRITABLE, write_damage
@@ -234,17 +235,19 @@ def _patterned(
 ) -> NDArray[np.uint8]:
     """A ground with holes, bars or another picture on it; what lies on it still shows."""
     size = len(ground)
-    y, x = np.mgrid[:size, :size].astype(np.float32)
     angle, period = rng.uniform(0, np.pi), size * rng.uniform(0.02, 0.15)
-    along = np.cos(angle) * x + np.sin(angle) * y
-    across = np.cos(angle) * y - np.sin(angle) * x
-    waves = np.cos(2 * np.pi * along / period), np.cos(2 * np.pi * across / period)
     level = rng.uniform(-0.6, 0.8)
+
+    def waves(direction: float) -> NDArray[np.float32]:
+        along = np.arange(size, dtype=np.float32) * np.float32(2 * np.pi / period)
+        down, across = (np.float32(turn(direction)) * along for turn in (np.sin, np.cos))
+        return np.asarray(np.cos(np.add.outer(down, across)) - np.float32(level))
+
     match int(rng.integers(3)):
         case 0:
-            tone = 1 / (1 + np.exp(-6 * (waves[0] + waves[1] - 2 * level)))
+            tone = probabilities(6 * (waves(angle) + waves(angle + np.pi / 2)))
         case 1:
-            tone = 1 / (1 + np.exp(-6 * (waves[0] - level)))
+            tone = probabilities(6 * waves(angle))
         case _:
             grey = cv2.cvtColor(cv2.resize(picture, (size, size)), cv2.COLOR_RGB2GRAY)
             tone = grey.astype(np.float32) / 255

@@ -7,12 +7,10 @@ import statistics
 import time
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.images import frames, station
 from benchmarks.scenarios import THREADS
-from damage_perception.gallery.bank import Bank
 from damage_perception.network import DamageNetwork, ModelCard, OnnxRuntimeBackend
+from damage_perception.network.bank import Bank
 from damage_perception.share import default_model_card
 from damage_perception.view import cut_items
 
@@ -46,11 +44,10 @@ def comparison_ms(references: int, passes: int = 100) -> dict[str, float]:
     times = []
     for _ in range(passes):
         start = time.perf_counter()
-        # From half precision, as references are held.
-        network.compare(embedding, bank.cells.astype(np.float32), bank.descriptors)
+        network.compare(embedding, bank)
         times.append(time.perf_counter() - start)
     milliseconds = statistics.median(times[passes // 10 :]) * 1e3
-    counts = {"view_cells": len(embedding.cells), "reference_cells": len(bank.cells)}
+    counts = {"view_cells": len(embedding.cells), "reference_cells": len(bank.compared)}
     return {**counts, "milliseconds": round(milliseconds, 2)}
 
 

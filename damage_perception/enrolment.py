@@ -6,11 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from damage_perception.evaluation.prediction import find_target
 from damage_perception.frame import Frame
-from damage_perception.gallery.bank import Bank
 from damage_perception.gallery.reference import (
     Change,
     GalleryError,
@@ -21,6 +18,7 @@ from damage_perception.gallery.reference import (
 from damage_perception.gallery.store import GalleryStore
 from damage_perception.inspector import Inspector
 from damage_perception.network import Assessment, DamageNetwork, Embedding
+from damage_perception.network.bank import Bank
 from damage_perception.station import StationError
 from damage_perception.verdict.quality import faults
 from damage_perception.verdict.report import Reason
@@ -106,8 +104,7 @@ def same_product(
     embedding: Embedding, references: Sequence[Embedding], network: DamageNetwork
 ) -> bool:
     """Whether a view shows the product of ``references``. Raises BackendError."""
-    bank = Bank.of(references)
-    return network.compare(embedding, bank.cells.astype(np.float32), bank.descriptors).same >= 0
+    return network.compare(embedding, Bank.of(references)).same >= 0
 
 
 def _problem(shown: Shown, threshold: float) -> str:

@@ -6,13 +6,19 @@ from red_network import PLANE, RedNetwork
 from damage_perception.gallery.gallery import Gallery
 from damage_perception.gallery.reference import Reference, State
 from damage_perception.inspector import Inspector, MountedCamera
-from damage_perception.network import Assessment, BackendError, Calibration, Comparison, Embedding
-from damage_perception.network.comparison import Fusion, Identification, ReferenceCard, Sameness
+from damage_perception.network import Assessment, BackendError, Comparison, Embedding
+from damage_perception.network.comparison import (
+    Fusion,
+    Identification,
+    ReferenceCalibration,
+    ReferenceCard,
+    Sameness,
+)
 from damage_perception.station import Station
 from damage_perception.verdict.policy import VerdictPolicy
 
 CARD = ReferenceCard(
-    Calibration(1.0, 0.0),
+    ReferenceCalibration(1.0, 0.0, 0.0),
     Fusion(0.5, 0.5, 0.0, True),
     Identification(60.0, 20.0, -58.0),
     Sameness(1.0, 0.0, 0.0),
@@ -46,14 +52,16 @@ class ColorNetwork(RedNetwork):
             said.logit, said.probability, said.kinds, said.maps, embedding(color, cells=16)
         )
 
-    def compare(self, embedding, references, descriptors):
+    def compare(self, embedding, bank):
         if not self.comparing:
             raise BackendError("comparing failed")
-        apart = np.abs(embedding.cells[:, None] - references[None]).mean(axis=2)
+        apart = np.abs(embedding.compared[:, None] - bank.compared[None].astype(np.float32)).mean(
+            axis=2
+        )
         nearest = apart.min(axis=1)
         change = np.clip(nearest / 20, 0, 1).astype(np.float32)
         far = float(nearest.mean())
-        return Comparison(far / 2 - 4, 36 - far, change, np.zeros(len(references), np.float32))
+        return Comparison(far / 2 - 4, 36 - far, change, np.zeros(len(bank.compared), np.float32))
 
 
 def gallery(**colors):

@@ -63,7 +63,7 @@ def write_model(folder, fewest=1, view_size=VIEW_SIZE, references=False, kinds=K
         onnx.save(_comparer(), str(comparer))
         card["references"] = {
             "comparer": {"file": comparer.name, "sha256": _sha256(comparer)},
-            "calibration": {"scale": 1.0, "offset": 0.0},
+            "calibration": {"logit": 1.0, "excess": 0.0, "offset": 0.0},
             "fusion": {"supervised": 1.0, "references": 2.4, "offset": 0.0, "used": True},
             "identification": {"cosine": 20.0, "lead": 10.0, "offset": -18.0},
             "same": {"logit": 1.0, "cosine": 0.0, "least": 0.0},

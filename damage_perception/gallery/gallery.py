@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from damage_perception.gallery.bank import Bank
 from damage_perception.gallery.descriptor_index import DescriptorIndex
 from damage_perception.gallery.reference import Reference
+from damage_perception.network.bank import Bank
 from damage_perception.network.comparison import Identification
 from damage_perception.verdict.difference import Identity
 
@@ -51,7 +51,7 @@ class Gallery:
         return self._banks.get(sku)
 
     def references(self, sku: str) -> tuple[Reference, ...]:
-        """The references of ``sku``, in the order of ``Bank.reference``."""
+        """The references of ``sku``."""
         return tuple(self._by_sku.get(sku, ()))
 
     def identify(self, descriptor: NDArray[np.float32]) -> Identity:

@@ -6,10 +6,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
-from damage_perception.gallery.bank import Bank
 from damage_perception.network import DamageNetwork, Embedding
+from damage_perception.network.bank import Bank
 from damage_perception.odds import probability
 
 # Of so many newest items of a sku, at least so many and such a share have to differ.
@@ -83,6 +81,5 @@ class PackagingWatch:
     def _alike(self, item: Differing, others: list[Differing]) -> bool:
         """Whether an item is whole, and the same product, by what the others look like."""
         bank = Bank.of([other.embedding for other in others if other is not item])
-        cells = bank.cells.astype(np.float32)
-        found = self._network.compare(item.embedding, cells, bank.descriptors)
+        found = self._network.compare(item.embedding, bank)
         return found.same >= 0 and probability(found.log_odds) < DIFFERS

@@ -70,12 +70,11 @@ class References:
         bank = self.gallery.bank(sku) if self.gallery is not None and sku else None
         if bank is None or (card := self.network.card.references) is None:
             return
-        cells = bank.cells.astype(np.float32)
         threshold = policy.threshold_of(compared=True)
 
         def compared(sighting: Sighting, embedding: Embedding) -> Sighting:
             try:
-                found = self.network.compare(embedding, cells, bank.descriptors)
+                found = self.network.compare(embedding, bank)
             except BackendError as error:
                 self.problem = str(error)
                 return sighting

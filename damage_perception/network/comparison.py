@@ -25,6 +25,32 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class ReferenceCalibration:
+    """Log odds of damage from what the comparer says and from how far the view lies: a sum.
+
+    logit   weight of the comparer's
+    excess  weight of `Bank.excess`
+    """
+
+    logit: float
+    excess: float
+    offset: float
+
+    @staticmethod
+    def parse(content: Mapping[str, Any]) -> ReferenceCalibration:
+        """From a card. Older ones know the comparer alone; a training may begin from them."""
+        if "scale" in content:
+            return ReferenceCalibration(float(content["scale"]), 0.0, float(content["offset"]))
+        return ReferenceCalibration(
+            *(float(content[name]) for name in ("logit", "excess", "offset"))
+        )
+
+    def log_odds(self, logit: float, excess: float) -> float:
+        """Calibrated log odds."""
+        return self.logit * logit + self.excess * excess + self.offset
+
+
+@dataclass(frozen=True)
 class Fusion:
     """Log odds of damage from those of both signals: a weighted sum, fitted on validation items.
 
@@ -83,13 +109,13 @@ class Sameness:
 class ReferenceCard:
     """What a model card says of references.
 
-    calibration      of the logits of the comparison
+    calibration      of the comparison
     same             whether references are of the product that a view shows
     good_scores      (N,) sorted joined confidences of the highest-scoring good validation items
     good_count       how many good items were compared in all
     """
 
-    calibration: Calibration
+    calibration: ReferenceCalibration
     fusion: Fusion
     identification: Identification
     same: Sameness
@@ -102,7 +128,7 @@ class ReferenceCard:
         calibration, good = content["calibration"], content["good_items"]
         fusion, identification = content["fusion"], content["identification"]
         return ReferenceCard(
-            Calibration(float(calibration["scale"]), float(calibration["offset"])),
+            ReferenceCalibration.parse(calibration),
             Fusion(
                 float(fusion["supervised"]),
                 float(fusion["references"]),

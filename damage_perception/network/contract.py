@@ -26,9 +26,12 @@ LARGEST_VIEW: Final = 640
 # Pixels of a view along one cell of the maps, and of the dense embeddings.
 MAP_STRIDE: Final = 4
 CELL_STRIDE: Final = 16
-# Of the dense embeddings; those that say which part of the product a cell shows.
-CELL_CHANNELS: Final = 128
+# Of the dense embeddings: first what the comparer takes, of which the first say which part of the
+# product a cell shows; then what the pretrained encoder sees there.
 PART_CHANNELS: Final = 48
+COMPARED_CHANNELS: Final = 128
+LOOK_CHANNELS: Final = 128
+CELL_CHANNELS: Final = COMPARED_CHANNELS + LOOK_CHANNELS
 DESCRIPTOR_CHANNELS: Final = 128
 # Of one pass on a GPU; more are taken in several.
 MOST_VIEWS: Final = 16
@@ -113,8 +116,8 @@ EMBEDDINGS: Final[Mapping[str, Array]] = {
 }
 # Of the comparer.
 COMPARER_INPUTS: Final[Mapping[str, Array]] = {
-    VIEW: Array("float32", ("n", CELL_CHANNELS), "cells of a view that lie on the item"),
-    REFERENCES: Array("float32", ("K", CELL_CHANNELS), "cells of its references"),
+    VIEW: Array("float32", ("n", COMPARED_CHANNELS), "cells of a view that lie on the item"),
+    REFERENCES: Array("float32", ("K", COMPARED_CHANNELS), "cells of its references"),
 }
 COMPARER_OUTPUTS: Final[Mapping[str, Array]] = {
     ITEM_LOGIT: Array("float32", (1,), "before calibration"),

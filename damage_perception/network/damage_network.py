@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from damage_perception.network.bank import Bank
 from damage_perception.network.contract import (
     CELLS,
     CHANGE,
@@ -86,7 +87,7 @@ class Comparison:
     log_odds    calibrated log odds of damage
     same        below 0 the references are of another product
     change      (n,) float32, 0..1, of the view's cells: differs from what it should look like
-    missing     (K,) float32, 0..1, of the references' cells: has no match in the view
+    missing     (K,) float32, 0..1, of the bank's cells: has no match in the view
     """
 
     log_odds: float
@@ -229,28 +230,23 @@ class DamageNetwork:
             for i, odds in enumerate(log_odds)
         ]
 
-    def compare(
-        self,
-        embedding: Embedding,
-        references: NDArray[np.float32],
-        descriptors: NDArray[np.float32],
-    ) -> Comparison:
-        """A view against references. Raises BackendError.
-
-        references   (K, C), K >= 1, their cells
-        descriptors  (R, D), R >= 1, of them
-        """
+    def compare(self, embedding: Embedding, bank: Bank) -> Comparison:
+        """A view against the references in ``bank``. Raises BackendError."""
         if self._comparer is None or self.card.references is None:
             raise BackendError(f"model {self.card.model_id} compares nothing with references")
         if not len(embedding.cells):
             raise BackendError("the view shows no cell of the item: nothing to compare")
-        found = self._comparer.run({VIEW: embedding.cells, REFERENCES: references})
-        log_odds = self.card.references.calibration.log_odds(found[ITEM_LOGIT])
-        if not np.isfinite(log_odds).all():
+        found = self._comparer.run(
+            {VIEW: embedding.compared, REFERENCES: bank.compared.astype(np.float32)}
+        )
+        log_odds = self.card.references.calibration.log_odds(
+            float(found[ITEM_LOGIT][0]), bank.excess(embedding.looks)
+        )
+        if not np.isfinite(log_odds):
             raise BackendError("comparing gave a confidence that is not a number")
-        cosine = float((descriptors @ embedding.descriptor).max())
+        cosine = float((bank.descriptors @ embedding.descriptor).max())
         same = self.card.references.same.margin(float(found[SAME_LOGIT][0]), cosine)
-        return Comparison(float(log_odds[0]), same, found[CHANGE], found[MISSING])
+        return Comparison(log_odds, same, found[CHANGE], found[MISSING])
 
     def self_test(self) -> float:
         """Runs the stored inputs; the largest difference from the stored outputs.

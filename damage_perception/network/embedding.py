@@ -8,12 +8,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from damage_perception.network.contract import COMPARED_CHANNELS
+
 
 @dataclass(frozen=True, eq=False)
 class Embedding:
     """What the network says of a view for comparing it.
 
-    cells       (n, C) float32, dense embeddings of the cells that lie on the item
+    cells       (n, CELL_CHANNELS) float32, dense embeddings of the cells that lie on the item
     where       (n, 2) uint8, row and column of each cell in the grid of the view
     descriptor  (D,) float32, unit vector, alike for pieces of one product
     """
@@ -21,6 +23,16 @@ class Embedding:
     cells: NDArray[np.float32]
     where: NDArray[np.uint8]
     descriptor: NDArray[np.float32]
+
+    @property
+    def compared(self) -> NDArray[np.float32]:
+        """(n, COMPARED_CHANNELS) what the comparer takes of the cells."""
+        return self.cells[:, :COMPARED_CHANNELS]
+
+    @property
+    def looks(self) -> NDArray[np.float32]:
+        """(n, LOOK_CHANNELS) unit vectors, what the pretrained encoder sees in the cells."""
+        return self.cells[:, COMPARED_CHANNELS:]
 
     @staticmethod
     def of(

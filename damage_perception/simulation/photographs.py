@@ -30,8 +30,8 @@ def use(prints: Path | None, grounds: Path | None) -> None:
 
     Raises ValueError where a folder holds no picture.
     """
-    _prints[:] = _load(prints) if prints else []
-    _grounds[:] = _load(grounds) if grounds else []
+    _prints[:] = pictures_in(prints) if prints else []
+    _grounds[:] = pictures_in(grounds) if grounds else []
 
 
 def print_photograph(
@@ -48,7 +48,8 @@ def ground_photograph(
     return _part(_grounds, _GROUND_SHARE, split, rng, shape, cover=(0.2, 0.6))
 
 
-def _load(folder: Path) -> list[Picture]:
+def pictures_in(folder: Path) -> list[Picture]:
+    """All pictures in ``folder``, without the black around them. Raises ValueError: none."""
     pictures = []
     for path in sorted(folder.iterdir()):
         image = cv2.imread(str(path)) if path.suffix.lower() in _SUFFIXES else None

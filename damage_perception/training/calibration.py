@@ -17,15 +17,23 @@ KEPT_SCORES_SHARE = 0.1
 _KEPT_OF_A_WORLD = 0.25
 
 
-def fit_logistic(features: NDArray[np.floating], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Weights of (N, F) features, and last the offset, of log odds, by maximum likelihood."""
+def fit_logistic(
+    features: NDArray[np.floating],
+    truth: NDArray[np.bool_],
+    counts: NDArray[np.floating] | None = None,
+) -> NDArray[np.float64]:
+    """Weights of (N, F) features, and last the offset, of log odds, by maximum likelihood.
+
+    counts  (N,) how often each row counts; None: all alike
+    """
     x = np.column_stack((features, np.ones(len(features)))).astype(np.float64)
     y = truth.astype(np.float64)
+    shares = np.full(len(y), 1 / len(y)) if counts is None else counts / counts.sum()
 
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         odds = x @ weights
-        gradient = x.T @ (probabilities(odds) - y)
-        return float(np.mean(np.logaddexp(0, odds) - y * odds)), gradient / len(y)
+        gradient = x.T @ (shares * (probabilities(odds) - y))
+        return float(shares @ (np.logaddexp(0, odds) - y * odds)), gradient
 
     start = np.zeros(x.shape[1])
     return np.asarray(minimize(loss, start, jac=True, method="BFGS").x, np.float64)

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from damage_perception.network.contract import CELL_CHANNELS, PART_CHANNELS
+from damage_perception.network.contract import COMPARED_CHANNELS, PART_CHANNELS
 
-_STATE_CHANNELS = CELL_CHANNELS - PART_CHANNELS
+_STATE_CHANNELS = COMPARED_CHANNELS - PART_CHANNELS
 _NEVER = -1e4
 
 
@@ -79,8 +79,8 @@ class Comparer(nn.Module):
     ) -> Comparison:
         """Compares.
 
-        view           (B, n, CELL_CHANNELS)
-        references     (B, K, CELL_CHANNELS)
+        view           (B, n, COMPARED_CHANNELS)
+        references     (B, K, COMPARED_CHANNELS)
         on_view        (B, n) 1 on the item, 0 on cells that do not count; None: all count
         on_references  (B, K) the same of the references
         told           (B, n, K) 1 where two cells are known to show the same part; the match of a

@@ -47,7 +47,7 @@ from damage_perception.training.graphs import (
 )
 from damage_perception.training.model import DamageNet
 from damage_perception.training.real_views import READERS, RealViews
-from damage_perception.training.reference_card import reference_card
+from damage_perception.training.reference_card import SIMULATED, SeenViews, reference_card
 from damage_perception.training.views import LabelledViews, without_depth
 from damage_perception.training.worlds import Calibrations
 from damage_perception.view import UNKNOWN_HEIGHT_M
@@ -141,7 +141,7 @@ def _write_model(
     self_test = models / f"{NAME}_selftest.npz"
     np.savez_compressed(self_test, **_self_test(graphs, inputs))
     calibrated = _calibrated(exact, calibration)
-    compared = _write_comparer(model, exact, views, calibrated["calibration"], models)
+    compared = _write_comparer(model, exact, calibration, calibrated["calibration"], models)
     card = {
         **_identity(exact.path),
         "graphs": {name: _entry(graph) for name, graph in graphs.items()},
@@ -203,14 +203,7 @@ def _measure(
     path: Path, threads: int, views: LabelledViews, expected: NDArray[np.float32]
 ) -> _Measured:
     session = OnnxRuntimeSession(path, threads)
-    parts, embeddings = [], []
-    for start in range(0, len(views), MOST_VIEWS):
-        inputs = _arrays(views, np.arange(start, min(start + MOST_VIEWS, len(views))))
-        found = session.run(inputs)
-        parts.append(found[ITEM_LOGIT])
-        seen = zip(found[CELLS], found[DESCRIPTOR], inputs[ITEM], strict=True)
-        embeddings += [Embedding.of(*one) for one in seen]
-    logits = np.concatenate(parts)
+    logits, embeddings = _seen(session, views)
     said = probabilities(logits[: len(expected)])
     return _Measured(
         path,
@@ -220,6 +213,20 @@ def _measure(
         float(roc_auc_score(views.damaged, logits)) if np.isfinite(logits).all() else math.nan,
         float(np.abs(said - expected).max()),
     )
+
+
+def _seen(
+    session: OnnxRuntimeSession, views: LabelledViews
+) -> tuple[NDArray[np.float32], list[Embedding]]:
+    """Logits of the items in all ``views``, and their embeddings."""
+    parts, embeddings = [], []
+    for start in range(0, len(views), MOST_VIEWS):
+        inputs = _arrays(views, np.arange(start, min(start + MOST_VIEWS, len(views))))
+        found = session.run(inputs)
+        parts.append(found[ITEM_LOGIT])
+        seen = zip(found[CELLS], found[DESCRIPTOR], inputs[ITEM], strict=True)
+        embeddings += [Embedding.of(*one) for one in seen]
+    return np.concatenate(parts), embeddings
 
 
 def _self_test(graphs: Mapping[str, _Measured], inputs: dict[str, NDArray[Any]]) -> dict[str, Any]:
@@ -335,18 +342,34 @@ def _logits(session: OnnxRuntimeSession, views: LabelledViews) -> NDArray[np.flo
 def _write_comparer(
     model: DamageNet,
     exact: _Measured,
-    views: LabelledViews,
+    views: CalibrationViews,
     calibration: dict[str, Any],
     models: Path,
 ) -> dict[str, Any]:
     """Writes the graph that compares with references; the section ``references`` of the card."""
     path = models / f"{NAME}_compare.onnx"
     write_comparer(model.comparer, path)
-    log_odds = calibration["scale"] * exact.logits.astype(np.float64) + calibration["offset"]
+
+    def seen(
+        shown: LabelledViews,
+        source: NDArray[np.str_],
+        logits: NDArray[np.float32],
+        embeddings: list[Embedding],
+    ) -> SeenViews:
+        log_odds = calibration["scale"] * logits.astype(np.float64) + calibration["offset"]
+        return SeenViews(shown, source, embeddings, log_odds)
+
+    of_cell = np.full(len(exact.logits), SIMULATED)
+    simulated = seen(views.simulated, of_cell, exact.logits, exact.embeddings)
+    real = None
+    if views.real is not None:
+        shown = views.real.by_object()
+        sets = np.char.rstrip(views.real.dataset, "+")
+        real = seen(shown, sets, *_seen(exact.session, shown))
     session = OnnxRuntimeSession(path, 2)
     return {
         "comparer": {"file": path.name, "sha256": _sha256(path)},
-        **reference_card(session, views, exact.embeddings, log_odds),
+        **reference_card(session, simulated, real),
     }
 
 

@@ -25,7 +25,7 @@ from damage_perception.training.model import DamageNet
 
 OPSET = 18
 # What looks at pixels and what is read as a number keep their precision.
-_UNQUANTISED = ("stem", "maps", "detail", "embed", "head")
+_UNQUANTISED = ("stem", "maps", "detail", "embed", "looks", "head")
 # Half of a symmetric range is lost on what is never negative: the finest features do not bear it.
 _UNQUANTISED_SYMMETRIC = (*_UNQUANTISED, "stage8")
 
@@ -48,13 +48,13 @@ class Exported(nn.Module):
         rgb, shape = self.model.preprocess(color.float(), height_m, item.float(), width_m)
         exact = self.model.gain.dtype
         rgb, shape = rgb.to(exact), shape.to(exact)
-        maps, item_logit, kind_logits, cells = self.model.judge(rgb, shape)
+        found = self.model.judge(rgb, shape)
         descriptor = self.model.describer(rgb, shape, width_m)
         return (
-            maps.float().sigmoid(),
-            item_logit.float(),
-            kind_logits.float(),
-            cells.float(),
+            found.maps.float().sigmoid(),
+            found.item.float(),
+            found.kinds.float(),
+            torch.cat((found.cells.float(), found.looks), dim=3),
             descriptor,
         )
 

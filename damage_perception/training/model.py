@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from damage_perception.kinds import KINDS
-from damage_perception.network.contract import CELL_CHANNELS
+from damage_perception.network.contract import COMPARED_CHANNELS, LOOK_CHANNELS
 from damage_perception.training.comparer import Comparer
 from damage_perception.training.describer import Describer
 from damage_perception.training.encoder import CHANNELS, ColorEncoder
@@ -40,13 +40,15 @@ class Outputs(NamedTuple):
     maps   (N, kinds, S/4, S/4) logits
     item   (N,) logits
     kinds  (N, kinds) logits
-    cells  (N, S/16, S/16, CELL_CHANNELS) dense embeddings, to compare with those of references
+    cells  (N, S/16, S/16, COMPARED_CHANNELS) what the comparer takes of views and references
+    looks  (N, S/16, S/16, LOOK_CHANNELS) unit vectors, what the pretrained encoder sees
     """
 
     maps: Tensor
     item: Tensor
     kinds: Tensor
     cells: Tensor
+    looks: Tensor
 
 
 class Preprocess(nn.Module):
@@ -154,8 +156,10 @@ class DamageNet(nn.Module):
         self.embed16 = nn.Sequential(nn.ReLU(True), Residual(wide))
         # Centred: angles between embeddings that share a large part say little.
         self.embed = nn.Sequential(
-            nn.Conv2d(wide, CELL_CHANNELS, 1, bias=False), nn.BatchNorm2d(CELL_CHANNELS)
+            nn.Conv2d(wide, COMPARED_CHANNELS, 1, bias=False), nn.BatchNorm2d(COMPARED_CHANNELS)
         )
+        # Not learned but fitted: see `fit_looks`.
+        self.looks = nn.Conv2d(c8 + c16 + c32, LOOK_CHANNELS, 1, bias=False).requires_grad_(False)
         # Learned together with what it compares, but a graph of its own.
         self.comparer = Comparer()
         # Learned apart, and part of the same graph: it sees the same views.
@@ -205,7 +209,29 @@ class DamageNet(nn.Module):
         kinds = self.gain * evidence + context[:, 1:]
         cells = self.embed(self.embed16(d16 + self.embed8(d8)))
         item = kinds.logsumexp(dim=1) + context[:, 0]
-        return Outputs(maps, item, kinds, cells.permute(0, 2, 3, 1))
+        looks = self.looks(_side_by_side(c8, c16, c32).to(self.looks.weight.dtype))
+        looks = functional.normalize(looks.float(), dim=1)
+        return Outputs(maps, item, kinds, cells.permute(0, 2, 3, 1), looks.permute(0, 2, 3, 1))
+
+    def seen(self, rgb: Tensor) -> Tensor:
+        """(N, C, S/16, S/16) what `looks` is made of: the encoder's features, side by side."""
+        return _side_by_side(*self.encoder(rgb)[1:])
+
+
+def _side_by_side(c8: Tensor, c16: Tensor, c32: Tensor) -> Tensor:
+    """The encoder's features at one stride, each of unit length and averaged over 3 x 3 cells.
+
+    As in PatchCore (Roth 2022), but at three strides: detail, parts and context count alike.
+    """
+    # In full: squares of features do not fit into half precision.
+    same = (functional.avg_pool2d(c8.float(), 2), c16.float(), _double(c32.float()))
+    return torch.cat(
+        [
+            functional.avg_pool2d(functional.normalize(x, dim=1), 3, 1, 1, count_include_pad=False)
+            for x in same
+        ],
+        dim=1,
+    ).detach()
 
 
 def _of_item(c16: Tensor, c32: Tensor, on_item: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -38,6 +38,8 @@ _STATES: Final = {"intact": None, "crushed": CODES[CRUSH], "torn": CODES[TEAR]}
 # Cut-out products are pasted onto so many grounds each.
 _GROUNDS_EACH: Final = 4
 _BLACK: Final = 12
+# Sets whose pictures show several objects, of which nobody says which are alike.
+_OF_SCENES: Final = ("mosd",)
 _COMPLETE: Final = "complete"
 # What lies beside the colour images of a recording.
 _BESIDE: Final = ("_depth", "_label")
@@ -81,6 +83,21 @@ class RealViews:
             raise ValueError(f"{folder} holds views of another configuration: {found}; not {made}")
         names = (np.load(folder / f"{name}.npy") for name in ("dataset", "shown", "material"))
         return RealViews(LabelledViews.load(folder), *names)
+
+    def by_object(self) -> LabelledViews:
+        """The views, with each object as a product and each picture as a scene.
+
+        A picture and its copy with damage written in are one scene: neither vouches for the other.
+        Sets that show many objects in a scene have no products.
+        """
+        copy = np.char.endswith(self.dataset, "+")
+        objects = np.unique(self.shown, return_inverse=True)[1]
+        many = np.isin(np.char.rstrip(self.dataset, "+"), _OF_SCENES)
+        return replace(
+            self.views,
+            product=np.where(many, -1, objects).astype(np.int32),
+            scene=np.cumsum(~copy).astype(np.int32),
+        )
 
     def only(self, rows: NDArray[np.bool_]) -> RealViews:
         """Some of them."""

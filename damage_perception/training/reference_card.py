@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,18 +10,37 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from damage_perception.gallery.bank import Bank
 from damage_perception.network import Embedding, OnnxRuntimeSession
+from damage_perception.network.bank import Bank
 from damage_perception.network.comparison import Sameness
 from damage_perception.network.contract import ITEM_LOGIT, REFERENCES, SAME_LOGIT, VIEW
-from damage_perception.training.calibration import fit_calibration, fit_logistic, good_items
+from damage_perception.training.calibration import fit_logistic, good_items
 from damage_perception.training.views import LabelledViews
 
 MOST_REFERENCES = 3
 # Share of the good views that may be told to show another product than their references.
 SAME_LOST = 0.01
-# Joined, both signals may lose so much AUROC against the better one.
-FUSION_LOSS = 0.002
+# Joined, both signals may lose so much AUROC against the better one, on each set: the sets of real
+# pictures are small.
+FUSION_LOSS = 0.02
+# What is said of the simulated views in the card.
+SIMULATED = "simulated"
+# Weights that are tried for the damage network beside the references.
+_WEIGHTS = np.linspace(0, 1, 11)
+
+
+@dataclass(frozen=True)
+class SeenViews:
+    """Calibration views with what the damage network says of them.
+
+    source      (N,) the set that each is of
+    log_odds    (N,) calibrated
+    """
+
+    views: LabelledViews
+    source: NDArray[np.str_]
+    embeddings: list[Embedding]
+    log_odds: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -29,64 +48,135 @@ class _Compared:
     """Views that have references.
 
     rows      (V,) of the views
-    logits    (V,) of damage, against references of their product
+    signals   (V, 2) logit of the comparer and excess, against references of their product
     same      (V, 2) logit of the references being of their product, and cosine of descriptors
     mistaken  (V, 2) the same, with references of another product
     """
 
     rows: NDArray[np.intp]
-    logits: NDArray[np.float32]
+    signals: NDArray[np.float64]
     same: NDArray[np.float32]
     mistaken: NDArray[np.float32]
 
 
 def reference_card(
-    session: OnnxRuntimeSession,
-    views: LabelledViews,
-    embeddings: list[Embedding],
-    log_odds: NDArray[np.float64],
+    session: OnnxRuntimeSession, simulated: SeenViews, real: SeenViews | None
 ) -> dict[str, Any]:
     """The section ``references`` of a card, without the file of the graph.
 
-    session     of the graph that compares
-    embeddings  of all ``views``
-    log_odds    (N,) calibrated, of the damage network
+    session  of the graph that compares
+    real     pictures made elsewhere; None: there are none
+
+    Simulated views and real ones count alike for how damage is told: references have to help where
+    the simulated cell was not.
     """
-    damaged = np.asarray(views.damaged)
-    found = _compare(session, views, embeddings)
-    truth = damaged[found.rows]
-    scale, offset = fit_calibration(found.logits, truth)
-    signals = np.column_stack((log_odds[found.rows], scale * found.logits + offset))
-    weights = fit_logistic(signals, truth)
-    joined = signals @ weights[:2] + weights[2]
-    alone, against = (float(roc_auc_score(truth, signal)) for signal in signals.T)
-    both = float(roc_auc_score(truth, joined))
-    same = _same(found, truth)
+    found = _compare(session, simulated)
+    parts = [(simulated, found)]
+    if real is not None:
+        parts.append((real, _compare(session, real)))
+    truth, source, alone, signals = (
+        np.concatenate(part)
+        for part in zip(
+            *(
+                (
+                    np.asarray(seen.views.damaged)[one.rows],
+                    seen.source[one.rows],
+                    seen.log_odds[one.rows],
+                    one.signals,
+                )
+                for seen, one in parts
+            ),
+            strict=True,
+        )
+    )
+    counts = _counts(source, truth)
+    weights = fit_logistic(signals, truth, counts)
+    against = signals @ weights[:2] + weights[2]
+    fusion, measured = _fusion(alone, against, truth, source, counts)
+    joined = fusion["supervised"] * alone + fusion["references"] * against + fusion["offset"]
+    same = _same(found, truth[: len(found.rows)])
     mistaken = [same.margin(*one) >= 0 for one in found.mistaken]
-    identification, top1 = _identification(views, embeddings)
+    identification, top1 = _identification(simulated.views, simulated.embeddings)
+    names = ("logit", "excess", "offset")
     return {
-        "calibration": {"scale": round(scale, 6), "offset": round(offset, 6)},
-        "fusion": {
-            "supervised": round(float(weights[0]), 6),
-            "references": round(float(weights[1]), 6),
-            "offset": round(float(weights[2]), 6),
-            "used": bool(weights[:2].min() >= 0 and both >= max(alone, against) - FUSION_LOSS),
-        },
+        "calibration": _rounded(dict(zip(names, weights, strict=True))),
+        "fusion": fusion,
         "identification": identification,
-        "same": {name: round(weight, 6) for name, weight in vars(same).items()},
+        "same": _rounded(vars(same)),
         "good_items": good_items(joined, truth),
         "measured": {
             "views": len(truth),
             "most_references": MOST_REFERENCES,
-            "auroc": {
-                "supervised": round(alone, 4),
-                "references": round(against, 4),
-                "joined": round(both, 4),
-            },
+            "auroc": measured,
             "other_product_taken_for_same": round(float(np.mean(mistaken)), 4),
             "top1_of_all_products": round(top1, 4),
         },
     }
+
+
+def _rounded(weights: Mapping[str, Any]) -> dict[str, float]:
+    return {name: round(float(weight), 6) for name, weight in weights.items()}
+
+
+def _counts(source: NDArray[np.str_], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(N,) how often each view counts: as many damaged as good, simulated as real, of each set."""
+    counts = np.zeros(len(truth))
+    elsewhere = set(source) - {SIMULATED}
+    for name in set(source):
+        share = 1.0 if name == SIMULATED else 1 / len(elsewhere)
+        for damaged in (False, True):
+            rows = (source == name) & (truth == damaged)
+            counts[rows] = share / max(1, int(rows.sum()))
+    return counts
+
+
+def _fusion(
+    alone: NDArray[np.float64],
+    against: NDArray[np.float64],
+    truth: NDArray[np.bool_],
+    source: NDArray[np.str_],
+    counts: NDArray[np.float64],
+) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
+    """How both signals are joined, and AUROC by set of each and of both.
+
+    The weight is that with which the set that loses most against its better signal loses least; of
+    equal ones, that nearest to the likeliest.
+    """
+    both_kinds = [name for name in np.unique(source) if len(set(truth[source == name])) == 2]
+
+    def measure(joined: NDArray[np.float64]) -> dict[str, dict[str, float]]:
+        signals = {"supervised": alone, "references": against, "joined": joined}
+        return {
+            str(name): {
+                signal: round(float(roc_auc_score(truth[source == name], odds[source == name])), 4)
+                for signal, odds in signals.items()
+            }
+            for name in both_kinds
+        }
+
+    def lost(measured: Mapping[str, Mapping[str, float]]) -> float:
+        return max(
+            max(one["supervised"], one["references"]) - one["joined"] for one in measured.values()
+        )
+
+    likeliest = np.clip(fit_logistic(np.column_stack((alone, against)), truth, counts)[:2], 0, None)
+    share = likeliest[0] / max(likeliest.sum(), 1e-9)
+
+    def worth(weight: float) -> tuple[float, float]:
+        loss = lost(measure(weight * alone + (1 - weight) * against))
+        return round(loss, 3), abs(weight - share)
+
+    weight = min(_WEIGHTS, key=worth)
+    scale, offset = fit_logistic((weight * alone + (1 - weight) * against)[:, None], truth, counts)
+    measured = measure(weight * alone + (1 - weight) * against)
+    fusion = _rounded(
+        {
+            "supervised": scale * weight,
+            "references": scale * (1 - weight),
+            "offset": offset,
+        }
+    )
+    return {**fusion, "used": bool(scale > 0 and lost(measured) <= FUSION_LOSS)}, measured
 
 
 def _references(views: LabelledViews) -> Iterator[tuple[int, NDArray[np.intp]]]:
@@ -96,35 +186,41 @@ def _references(views: LabelledViews) -> Iterator[tuple[int, NDArray[np.intp]]]:
     for row in range(len(views)):
         # Views of one product lie together.
         near = np.arange(max(0, row - 64), min(len(views), row + 64))
-        usable = good[near] & (product[near] == product[row]) & (scene[near] != scene[row])
+        usable = (
+            good[near]
+            & (product[row] >= 0)
+            & (product[near] == product[row])
+            & (scene[near] != scene[row])
+        )
         yield row, near[usable][:MOST_REFERENCES]
 
 
-def _compare(
-    session: OnnxRuntimeSession, views: LabelledViews, embeddings: list[Embedding]
-) -> _Compared:
-    known = [(row, refs) for row, refs in _references(views) if len(refs)]
+def _compare(session: OnnxRuntimeSession, seen: SeenViews) -> _Compared:
+    embeddings = seen.embeddings
+    known = [
+        (row, refs)
+        for row, refs in _references(seen.views)
+        if len(refs) and len(embeddings[row].cells) and any(len(embeddings[r].cells) for r in refs)
+    ]
     # Views of one product share their references, and thinning them out takes long.
-    made = {tuple(refs): _bank([embeddings[ref] for ref in refs]) for _, refs in known}
-    banks = [made[tuple(refs)] for _, refs in known]
-    logits, same, mistaken = [], [], []
+    made = {tuple(refs): Bank.of([embeddings[ref] for ref in refs]) for _, refs in known}
+    signals, same, mistaken = [], [], []
     for place, (row, refs) in enumerate(known):
-        seen = embeddings[row]
-        found = session.run({VIEW: seen.cells, REFERENCES: banks[place]})
+        one, bank = embeddings[row], made[tuple(refs)]
+        found = _run(session, one, bank)
         # Half of all views on, there is another product.
-        elsewhere = place - len(known) // 2
-        other = session.run({VIEW: seen.cells, REFERENCES: banks[elsewhere]})
-        logits.append(found[ITEM_LOGIT][0])
-        same.append((found[SAME_LOGIT][0], _cosine(seen, refs, embeddings)))
-        others = known[elsewhere][1]
-        mistaken.append((other[SAME_LOGIT][0], _cosine(seen, others, embeddings)))
+        others = known[place - len(known) // 2][1]
+        other = _run(session, one, made[tuple(others)])
+        signals.append((float(found[ITEM_LOGIT][0]), bank.excess(one.looks)))
+        same.append((found[SAME_LOGIT][0], _cosine(one, refs, embeddings)))
+        mistaken.append((other[SAME_LOGIT][0], _cosine(one, others, embeddings)))
     rows = np.array([row for row, _ in known])
-    return _Compared(rows, np.array(logits), np.array(same), np.array(mistaken))
+    return _Compared(rows, np.array(signals), np.array(same), np.array(mistaken))
 
 
-def _bank(references: list[Embedding]) -> NDArray[np.float32]:
-    """What production compares with."""
-    return Bank.of(references).cells.astype(np.float32)
+def _run(session: OnnxRuntimeSession, seen: Embedding, bank: Bank) -> Mapping[str, NDArray[Any]]:
+    """What production says of a view against a bank."""
+    return session.run({VIEW: seen.compared, REFERENCES: bank.compared.astype(np.float32)})
 
 
 def _cosine(seen: Embedding, references: NDArray[np.intp], embeddings: list[Embedding]) -> float:

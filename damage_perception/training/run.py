@@ -61,7 +61,8 @@ class Run(Generic[Network]):
 
     def resume(self, path: Path) -> None:
         """Goes on from a checkpoint of the same configuration."""
-        state = torch.load(path, weights_only=True)
+        # Made on a GPU, it may go on without one.
+        state = torch.load(path, weights_only=True, map_location="cpu")
         self.model.load_state_dict(state["model"])
         self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])

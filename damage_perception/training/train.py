@@ -34,6 +34,7 @@ from damage_perception.training.describing import fit_describer
 from damage_perception.training.drawing import Drawing
 from damage_perception.training.encoder import LOWER_BLOCKS
 from damage_perception.training.export import CalibrationViews, export
+from damage_perception.training.looks import fit_looks
 from damage_perception.training.losses import (
     cells_of,
     compare,
@@ -83,6 +84,9 @@ def train(config_path: Path, work: Path, models: Path) -> Path:
         render("train", Split.TRAIN, config.train_views, config.seed, twins=True)
         render("validation", Split.VALIDATION, config.validation_views, config.seed)
         fit(run, config, work, real, own, progress)
+        sets = [LabelledViews.load(work / "train"), *([real.training.views] if real else [])]
+        kept = fit_looks(run.averaged, sets, config.seed)
+        progress.print(f"{kept:.3f} of what the encoder sees is kept to compare by")
         described = fit_describer(run.averaged.describer, config, work, progress)
         measured = {**(run.history[-1] if run.history else {}), **described}
         seed = config.seed + CALIBRATION_SEED

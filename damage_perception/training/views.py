@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from damage_perception.frame import Frame
 from damage_perception.network.contract import MAP_STRIDE, map_cells_along
 from damage_perception.simulation.labelled_view import LabelledView, sample_view
-from damage_perception.simulation.photographs import use
+from damage_perception.simulation.photographs import pictures_in, use
 from damage_perception.simulation.product import sample_product
 from damage_perception.simulation.split import Split, generator
 from damage_perception.station import Item, Plane, Station, StationError
@@ -87,8 +87,12 @@ def render_views(
     scenes       in how many scenes each product is shown, one after the other
     photographs  folders of pictures to print on packaging and to lay under items
 
-    Raises ValueError where ``folder`` holds views of another number or size.
+    Raises ValueError where ``folder`` holds views of another number or size, or a folder of
+    photographs holds none.
     """
+    for pictures in filter(None, photographs):
+        # Said here: a process that cannot begin would be replaced by another one, for ever.
+        pictures_in(pictures)
     _allocate(folder, count, size)
     plan = _Plan(folder, split, seed, size, twins, scenes)
     jobs = [(plan, start, min(start + CHUNK, count) - start) for start in range(0, count, CHUNK)]

@@ -7,7 +7,7 @@ from simulated_device import SimulatedDevice
 from damage_perception.engines.session import EngineSession
 from damage_perception.network import BackendError, DamageNetwork, ModelCard, OnnxRuntimeSession
 from damage_perception.network.contract import (
-    CELL_CHANNELS,
+    COMPARED_CHANNELS,
     INPUTS,
     REFERENCES,
     VIEW,
@@ -96,14 +96,14 @@ def test_a_view_is_compared_on_an_engine(card, devices, faults, clock):
     rng = np.random.default_rng(0)
     for seen, known in ((40, 300), (all_seen, all_known), (1, 1)):
         inputs = {
-            VIEW: rng.normal(size=(seen, CELL_CHANNELS)).astype("f4"),
-            REFERENCES: rng.normal(size=(known, CELL_CHANNELS)).astype("f4"),
+            VIEW: rng.normal(size=(seen, COMPARED_CHANNELS)).astype("f4"),
+            REFERENCES: rng.normal(size=(known, COMPARED_CHANNELS)).astype("f4"),
         }
         assert_same(session.run(inputs), OnnxRuntimeSession(card.comparer).run(inputs))
     # Not a batch: it cannot be taken in parts.
     too_many = {
         VIEW: inputs[VIEW],
-        REFERENCES: np.zeros((all_known + 1, CELL_CHANNELS), np.float32),
+        REFERENCES: np.zeros((all_known + 1, COMPARED_CHANNELS), np.float32),
     }
     with pytest.raises(
         BackendError, match=f"references has {all_known + 1} rows; the engine takes {all_known}"

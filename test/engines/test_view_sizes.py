@@ -15,9 +15,9 @@ from product_views import product_views  # noqa: E402
 
 from damage_perception.engines.building import Built, build_engine  # noqa: E402
 from damage_perception.engines.library import find_library  # noqa: E402
-from damage_perception.gallery.bank import Bank  # noqa: E402
 from damage_perception.gallery.codec import decode_embedding, encode_embedding  # noqa: E402
 from damage_perception.network import DamageNetwork, OnnxRuntimeSession  # noqa: E402
+from damage_perception.network.bank import Bank  # noqa: E402
 from damage_perception.network.contract import (  # noqa: E402
     CELLS,
     INPUTS,
@@ -100,11 +100,8 @@ def test_engines_compare_all_cells_of_a_view_with_as_many_as_a_bank_holds(model,
     )
     assert len(seen.cells) == cells_along(model.size) ** 2
     bank = Bank.of(others)
-    cells = bank.cells.astype(np.float32)
-    assert len(cells) == min(MOST_REFERENCE_CELLS, 9 * len(seen.cells))
-    found, expected = (
-        network.compare(seen, cells, bank.descriptors) for network in (on_engine, on_cpu)
-    )
+    assert len(bank.compared) == min(MOST_REFERENCE_CELLS, 9 * len(seen.cells))
+    found, expected = (network.compare(seen, bank) for network in (on_engine, on_cpu))
     assert found.log_odds == pytest.approx(expected.log_odds, abs=1e-3)
     assert found.change.shape == (len(seen.cells),)
 

@@ -8,7 +8,7 @@ from color_network import ColorNetwork, color_inspector, embedding, gallery
 from image_folder import CAMERA, box_scene
 
 from damage_perception.frame import CameraModel, Frame
-from damage_perception.gallery.bank import Bank, coreset
+from damage_perception.network.bank import Bank
 from damage_perception.network.comparison import Sameness
 from damage_perception.verdict.difference import ReferenceStatus
 from damage_perception.verdict.report import Reason, Verdict
@@ -122,23 +122,6 @@ def test_an_item_announced_after_it_was_seen_is_compared_all_the_same():
     inspector.announce(Announcement("a", "green"), 2 * 10**6)
     [report] = inspector.observe(frame(GREEN, 3 * 10**6), 3 * 10**6)
     assert (report.item_id, report.references) == ("a", ReferenceStatus.USED)
-
-
-def test_a_coreset_leaves_no_cell_far_away():
-    rng = np.random.default_rng(0)
-    groups = rng.normal(0, 10, (20, 128))
-    cells = (groups[rng.integers(20, size=500)] + rng.normal(0, 0.1, (500, 128))).astype("f4")
-    chosen = cells[coreset(cells, 20)]
-    apart = np.linalg.norm(cells[:, None] - chosen[None], axis=2).min(axis=1)
-    assert apart.max() < 5
-
-
-def test_a_bank_is_bounded_and_knows_whose_its_cells_are():
-    bank = Bank.of([embedding(GREEN, 12), embedding(BLUE, 16)], most=10)
-    assert bank.cells.shape == (10, 3) and set(bank.reference) == {0, 1}
-    assert len(Bank.of([embedding(GREEN, 12), embedding(BLUE, 16)]).cells) == 28
-    with pytest.raises(ValueError, match="at least one cell"):
-        Bank.of([embedding(GREEN, 0)])
 
 
 def test_whether_it_is_the_same_product_follows_from_comparison_and_descriptors():

@@ -42,7 +42,7 @@ def test_the_graphs_of_the_shipped_model_keep_the_contract(shipped_card):
 
 def test_shapes_follow_from_the_size_of_a_view_and_the_number_of_kinds():
     assert OUTPUTS[MAPS].shape(320, kinds=7) == (None, 7, 80, 80)
-    assert EMBEDDINGS["cells"].shape(192) == (None, 12, 12, 128)
+    assert EMBEDDINGS["cells"].shape(192) == (None, 12, 12, 256)
 
 
 @pytest.mark.parametrize(

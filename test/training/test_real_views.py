@@ -1,5 +1,7 @@
 """Real pictures become views as the node would cut them."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -86,6 +88,22 @@ def test_damage_is_written_into_whole_ones_and_they_are_stored(pictures, tmp_pat
     assert (again.views.color == views.views.color).all()
     with pytest.raises(ValueError, match="another configuration: so; not otherwise"):
         RealViews.load(tmp_path / "views", "otherwise")
+
+
+def test_a_picture_and_its_copy_with_damage_never_vouch_for_each_other(pictures):
+    views = load_real_views(*pictures, 192, None, find=finds_the_bottle).with_written(2, 0)
+    by_object = views.by_object()
+    copies = np.flatnonzero(np.char.endswith(views.dataset, "+"))
+    assert len(copies) == 1
+    assert (by_object.scene[copies] == by_object.scene[copies - 1]).all()
+    assert (by_object.product[copies] == by_object.product[copies - 1]).all()
+    assert len(set(by_object.product)) == len(set(views.shown))
+
+
+def test_scenes_of_several_objects_have_no_products(pictures):
+    views = load_real_views(*pictures, 192, None, find=finds_the_bottle)
+    scenes = replace(views, dataset=np.full(len(views.dataset), "mosd"))
+    assert (scenes.by_object().product == -1).all()
 
 
 def test_a_deformed_item_takes_its_outline_along(pictures):

@@ -24,10 +24,12 @@ from damage_perception.network import (  # noqa: E402
 )
 from damage_perception.network.contract import (  # noqa: E402
     CELL_CHANNELS,
+    COMPARED_CHANNELS,
     EMBEDDINGS,
     INPUTS,
     ITEM_LOGIT,
     LARGEST_VIEW,
+    LOOK_CHANNELS,
     MAP_STRIDE,
     OUTPUTS,
     REFERENCES,
@@ -46,11 +48,17 @@ from damage_perception.training.calibration import fit_calibration  # noqa: E402
 from damage_perception.training.config import TrainingConfig  # noqa: E402
 from damage_perception.training.describer import DESCRIBED_SIZE  # noqa: E402
 from damage_perception.training.graphs import Exported  # noqa: E402
+from damage_perception.training.looks import fit_looks  # noqa: E402
 from damage_perception.training.losses import whole_loss  # noqa: E402
 from damage_perception.training.model import DamageNet, Preprocess  # noqa: E402
 from damage_perception.training.optimizer import MuonAdamW  # noqa: E402
-from damage_perception.training.reference_card import reference_card  # noqa: E402
-from damage_perception.training.run import drawn_ahead  # noqa: E402
+from damage_perception.training.reference_card import (  # noqa: E402
+    FUSION_LOSS,
+    SIMULATED,
+    SeenViews,
+    reference_card,
+)
+from damage_perception.training.run import Run, drawn_ahead  # noqa: E402
 from damage_perception.training.start import start_from  # noqa: E402
 from damage_perception.training.train import train  # noqa: E402
 from damage_perception.training.views import UNKNOWN_KIND, LabelledViews, render_views  # noqa: E402
@@ -168,7 +176,11 @@ def test_views_of_every_size_are_learned_from(size):
     views = product_views(size, products=2, scenes=2)
     whole_loss(model, draw_batch(views, np.arange(len(views)), size)).backward()
     # The describer is learned apart, from the same views made smaller.
-    learned = {name: w for name, w in model.named_parameters() if "describer" not in name}
+    learned = {
+        name: w
+        for name, w in model.named_parameters()
+        if name.split(".")[0] not in ("describer", "looks")
+    }
     assert [n for n, w in learned.items() if w.grad is None or not w.grad.isfinite().all()] == []
     assert model.comparer.item[0].weight.grad.abs().max() > 0
 
@@ -184,8 +196,10 @@ def test_a_view_without_depth_or_scale_is_like_one_without_height():
 def test_the_network_answers_at_every_size_it_is_trained_at():
     model = DamageNet().eval()
     for size in VIEW_SIZES:
-        maps, item, kinds, cells = model(*inputs(size))
-        assert cells.shape == (2, cells_along(size), cells_along(size), CELL_CHANNELS)
+        maps, item, kinds, cells, looks = model(*inputs(size))
+        assert cells.shape == (2, cells_along(size), cells_along(size), COMPARED_CHANNELS)
+        assert looks.shape == (2, cells_along(size), cells_along(size), LOOK_CHANNELS)
+        torch.testing.assert_close(looks.norm(dim=3), torch.ones(looks.shape[:3]))
         assert maps.shape == (2, len(KINDS), map_cells_along(size), map_cells_along(size))
         assert item.shape == (2,) and kinds.shape == (2, len(KINDS))
 
@@ -200,7 +214,8 @@ def test_the_optimizer_moves_every_weight_and_goes_on_from_its_state():
         for _ in range(count):
             model.zero_grad(set_to_none=True)
             maps, item, kinds, cells, descriptor = Exported(model)(color, *shape)
-            found = model.comparer(cells[:2].flatten(1, 2), cells[2:].flatten(1, 2))
+            compared = cells[..., :COMPARED_CHANNELS]
+            found = model.comparer(compared[:2].flatten(1, 2), compared[2:].flatten(1, 2))
             loss = maps.square().mean() + item.sum() + kinds.square().sum()
             loss = loss + descriptor[:, :64].sum() + found.item.square().sum() + found.same.sum()
             (loss + found.change.square().sum() + found.missing.square().sum()).backward()
@@ -212,7 +227,8 @@ def test_the_optimizer_moves_every_weight_and_goes_on_from_its_state():
     optimizer = MuonAdamW(model, 0.02)
     steps(model, optimizer, 1)
     still = [name for name, weight in model.named_parameters() if torch.equal(weight, before[name])]
-    assert still == []
+    # Fitted at the end of a training, and never learned.
+    assert still == ["looks.weight"]
     again = copy.deepcopy(model)
     resumed = MuonAdamW(again, 0.02)
     resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
@@ -314,6 +330,52 @@ def test_views_of_another_configuration_are_not_mixed_in(tmp_path):
         render_views(tmp_path / "views", Split.TRAIN, 4, 3, 64, workers=1, twins=False)
 
 
+def test_a_folder_without_photographs_ends_rendering_before_it_begins(tmp_path):
+    (tmp_path / "prints").mkdir()
+    with pytest.raises(ValueError, match="prints holds no"):
+        render_views(
+            tmp_path / "views",
+            Split.TRAIN,
+            2,
+            3,
+            64,
+            workers=1,
+            twins=False,
+            photographs=(tmp_path / "prints", None),
+        )
+
+
+def test_what_the_encoder_sees_is_kept_in_few_channels():
+    model = DamageNet()
+    model.encoder.load_pretrained()
+    rng = np.random.default_rng(0)
+    color = rng.integers(0, 256, (24, 8, 8, 3), np.uint8).repeat(24, axis=1).repeat(24, axis=2)
+    views = views_of(
+        color,
+        np.zeros((24, 192, 192), np.float16),
+        np.ones((24, 192, 192), np.uint8),
+        np.zeros((24, 48, 48), np.uint8),
+        [False] * 24,
+    )
+    assert fit_looks(model, [views]) > 0.9
+    rgb = model.preprocess.rgb(torch.from_numpy(color))
+    with torch.no_grad():
+        seen = torch.nn.functional.normalize(model.seen(rgb), dim=1).flatten(2)[0]
+        kept = torch.nn.functional.normalize(model.looks(model.seen(rgb)), dim=1).flatten(2)[0]
+    assert ((seen.T @ seen) - (kept.T @ kept)).abs().mean() < 0.05
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_from_what_a_gpu_left(tmp_path, monkeypatch):
+    asked = []
+    load = torch.load
+    monkeypatch.setattr(torch, "load", lambda *of, **how: asked.append(how) or load(*of, **how))
+    run = Run.of(DamageNet(), 0.02)
+    run.save(tmp_path / "checkpoint.pt")
+    run.resume(tmp_path / "checkpoint.pt")
+    assert asked == [{"weights_only": True, "map_location": "cpu"}]
+
+
 def test_damage_that_is_not_drawn_is_not_learned_as_none():
     views = views_of(
         np.zeros((1, 64, 64, 3), np.uint8),
@@ -335,26 +397,70 @@ def test_calibration_finds_the_odds_that_made_the_labels():
     assert fit_calibration(logits, damaged) == pytest.approx((0.5, -1.0), abs=0.08)
 
 
-def test_what_is_known_of_comparing_is_measured_as_production_compares():
-    rng = np.random.default_rng(0)
+class Comparing:
+    """A session of the comparer that knows of some views what they show, and what it was asked."""
+
+    def __init__(self, *known, sure=4.0):
+        self.rng = np.random.default_rng(0)
+        self.compared = []
+        self.knows = {
+            float(embedding.cells[0, 0]): sure * (2.0 * damaged - 1.0)
+            for seen in known
+            for embedding, damaged in zip(seen.embeddings, seen.views.damaged, strict=True)
+        }
+
+    def run(self, inputs):
+        self.compared.append((len(inputs[VIEW]), len(inputs[REFERENCES])))
+        logit = self.knows.get(float(inputs[VIEW][0, 0]), 0.0) + self.rng.normal()
+        return {ITEM_LOGIT: np.array([logit]), SAME_LOGIT: self.rng.normal(size=1)}
+
+
+def seen_views(source=SIMULATED, seed=0, cells=20, sure=0.0):
+    """Views of products; how sure the damage network is of which of them are damaged."""
+    rng = np.random.default_rng(seed)
     views = product_views(64)
     descriptors = rng.normal(size=(len(views), 8)).astype(np.float32)
     embeddings = [
-        Embedding(rng.normal(size=(700, 4)).astype("f4"), np.zeros((700, 2), "u1"), descriptor)
+        Embedding(
+            rng.normal(size=(cells, CELL_CHANNELS)).astype("f4"),
+            np.zeros((cells, 2), "u1"),
+            descriptor,
+        )
         for descriptor in descriptors / np.linalg.norm(descriptors, axis=1, keepdims=True)
     ]
-    compared = []
+    log_odds = sure * (2.0 * views.damaged - 1.0) + rng.normal(size=len(views))
+    return SeenViews(views, np.full(len(views), source), embeddings, log_odds)
 
-    class Session:
-        def run(self, inputs):
-            compared.append((len(inputs[VIEW]), len(inputs[REFERENCES])))
-            return {name: rng.normal(size=1) for name in (ITEM_LOGIT, SAME_LOGIT)}
 
-    log_odds = rng.normal(size=len(views))
-    card = reference_card(Session(), views, embeddings, log_odds)
-    assert card["measured"]["views"] == len(views)
+def test_what_is_known_of_comparing_is_measured_as_production_compares():
+    session, simulated = Comparing(), seen_views(cells=700)
+    card = reference_card(session, simulated, None)
+    assert card["measured"]["views"] == len(simulated.views)
     # Of three references of 700 cells, as many as a bank holds.
-    assert set(compared) == {(700, 1200)}
+    assert set(session.compared) == {(700, 1200)}
+
+
+def test_joining_listens_to_whoever_knows():
+    simulated, real = seen_views(sure=4.0), seen_views("real", 1, sure=4.0)
+    alone = reference_card(Comparing(), simulated, real)
+    assert alone["fusion"]["references"] < 0.2 * alone["fusion"]["supervised"]
+    simulated, real = seen_views(), seen_views("real", 1)
+    against = reference_card(Comparing(simulated, real), simulated, real)
+    assert against["fusion"]["supervised"] < 0.2 * against["fusion"]["references"]
+    for card in (alone, against):
+        assert card["fusion"]["used"]
+        assert all(one["joined"] > 0.99 for one in card["measured"]["auroc"].values())
+
+
+def test_joining_is_off_where_it_costs_one_of_the_sets_too_much():
+    simulated, real = seen_views(), seen_views("real", 1, sure=1.0)
+    card = reference_card(Comparing(simulated, sure=1.0), simulated, real)
+    measured = card["measured"]["auroc"]
+    assert measured[SIMULATED]["references"] > 0.8 < measured["real"]["supervised"]
+    lost = max(
+        max(one["supervised"], one["references"]) - one["joined"] for one in measured.values()
+    )
+    assert lost > FUSION_LOSS and not card["fusion"]["used"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,83 @@
+"""What a view is compared with: bounded, and aware of how much good pieces differ."""
+
+import numpy as np
+import pytest
+
+from damage_perception.network import Embedding
+from damage_perception.network.bank import Bank, coreset, distance
+from damage_perception.network.contract import COMPARED_CHANNELS, LOOK_CHANNELS
+
+RNG = np.random.default_rng(0)
+PRODUCT = RNG.normal(size=(60, LOOK_CHANNELS)).astype("f4")
+OTHER = RNG.normal(size=(60, LOOK_CHANNELS)).astype("f4")
+
+
+def unit(rows):
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def seen(product=PRODUCT, noise=0.3, seed=0, other=0):
+    """An embedding of a product as one camera sees it, ``other`` of its cells changed."""
+    rng = np.random.default_rng(seed)
+    looks = product + rng.normal(0, noise, product.shape)
+    looks[:other] = rng.normal(size=(other, LOOK_CHANNELS))
+    cells = np.concatenate((rng.normal(size=(len(looks), COMPARED_CHANNELS)), unit(looks)), axis=1)
+    return Embedding(cells.astype("f4"), np.zeros((len(looks), 2), "u1"), np.ones(4, "f4") / 2)
+
+
+def test_a_coreset_leaves_no_cell_far_away():
+    rng = np.random.default_rng(0)
+    groups = rng.normal(0, 10, (20, 128))
+    cells = (groups[rng.integers(20, size=500)] + rng.normal(0, 0.1, (500, 128))).astype("f4")
+    chosen = cells[coreset(cells, 20)]
+    apart = np.linalg.norm(cells[:, None] - chosen[None], axis=2).min(axis=1)
+    assert apart.max() < 5
+
+
+def test_a_bank_is_bounded():
+    bank = Bank.of([seen(seed=1), seen(seed=2)], most=50)
+    assert bank.compared.shape == (50, COMPARED_CHANNELS)
+    assert bank.looks.shape == (50, LOOK_CHANNELS)
+    assert len(Bank.of([seen(seed=1), seen(seed=2)]).compared) == 120
+    assert bank.descriptors.shape == (2, 4)
+
+
+def test_a_bank_without_cells_is_refused():
+    nothing = Embedding(np.empty((0, 256), "f4"), np.empty((0, 2), "u1"), np.ones(4, "f4"))
+    with pytest.raises(ValueError, match="at least one cell"):
+        Bank.of([nothing])
+    assert Bank.of([nothing, seen()]).typical is None
+
+
+def test_a_view_like_its_references_exceeds_them_by_nothing_and_a_changed_one_by_much():
+    bank = Bank.of([seen(seed=seed) for seed in range(3)])
+    same = bank.excess(seen(seed=9).looks)
+    changed = [bank.excess(seen(seed=9, other=count).looks) for count in (2, 6, 20)]
+    assert abs(same) < 0.1
+    assert same < changed[0] < changed[1] < changed[2]
+    assert changed[0] > 0.3
+
+
+def test_what_differs_from_piece_to_piece_is_no_damage():
+    rough = Bank.of([seen(seed=seed, noise=1.0) for seed in range(3)])
+    smooth = Bank.of([seen(seed=seed, noise=0.1) for seed in range(3)])
+    view = seen(seed=9, noise=1.0)
+    assert abs(rough.excess(view.looks)) < 0.1 < 1.0 < smooth.excess(view.looks)
+
+
+def test_one_reference_says_nothing_of_how_much_pieces_differ():
+    bank = Bank.of([seen()])
+    assert bank.typical is None
+    assert bank.excess(seen(OTHER).looks) == 0.0
+
+
+def test_a_wrong_one_among_references_hides_no_damage():
+    references = [seen(seed=seed) for seed in range(3)]
+    right, mixed = Bank.of(references), Bank.of([*references, seen(OTHER)])
+    changed = seen(seed=9, other=6).looks
+    assert mixed.excess(changed) > 0.6 * right.excess(changed)
+
+
+def test_distance_is_bounded_where_two_views_are_the_same():
+    looks = seen().looks
+    assert np.isfinite(distance(looks, looks)) and distance(looks, looks) < -6

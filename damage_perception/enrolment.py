@@ -10,7 +10,6 @@ from damage_perception.evaluation.prediction import find_target
 from damage_perception.frame import Frame
 from damage_perception.gallery.reference import (
     Change,
-    GalleryError,
     NewReference,
     NoGalleryError,
     State,
@@ -19,6 +18,7 @@ from damage_perception.gallery.store import GalleryStore
 from damage_perception.inspector import Inspector
 from damage_perception.network import Assessment, DamageNetwork, Embedding
 from damage_perception.network.bank import Bank
+from damage_perception.network.turning import with_turned
 from damage_perception.station import StationError
 from damage_perception.verdict.quality import faults
 from damage_perception.verdict.report import Reason
@@ -160,7 +160,10 @@ def enrol(
         chosen = select(shown, embeddings, network, inspector.policy.threshold)
     if not chosen.accepted:
         return Enrolled(None, (), chosen.refused)
-    new = [NewReference(one.view, one.embedding, one.name) for one in chosen.accepted]
+    new = [
+        NewReference(one.view, with_turned(one.view, one.embedding, network.embed), one.name)
+        for one in chosen.accepted
+    ]
     change = open_store(True).enroll(sku, network.card.model_id, new, by, why)
     return Enrolled(change, chosen.accepted, chosen.refused)
 
@@ -173,7 +176,7 @@ def embed_again(store: GalleryStore, network: DamageNetwork, by: str) -> int:
     Raises GalleryError, and BackendError.
     """
     states = (State.ACTIVE, State.CANDIDATE)
-    model_id = network.card.model_id
+    model_id, embed = network.card.model_id, network.embed
     have = {r.reference_id for r in store.references(states=states, model_id=model_id)}
     lacking = [
         r.reference_id for r in store.references(states=states) if r.reference_id not in have
@@ -181,9 +184,8 @@ def embed_again(store: GalleryStore, network: DamageNetwork, by: str) -> int:
     for start in range(0, len(lacking), _BATCH):
         views = store.views(lacking[start : start + _BATCH])
         sized = [view.resized(network.view_size) for view in views.values()]
-        assessed = zip(views, network.assess(sized), strict=True)
-        embeddings = {name: said.embedding for name, said in assessed if said.embedding is not None}
-        if len(embeddings) < len(views):
-            raise GalleryError(f"model {model_id} compares nothing with references")
-        store.reembed(model_id, embeddings, by)
+        upright = zip(views, sized, embed(sized), strict=True)
+        store.reembed(
+            model_id, {name: with_turned(view, one, embed) for name, view, one in upright}, by
+        )
     return len(lacking)

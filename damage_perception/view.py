@@ -73,6 +73,20 @@ class View:
         height = _nearest(self.height_m, size)
         return View(_colors(self.color, size), height, _as_bytes(item), self.width_m, self.window)
 
+    def turned(self, degrees: float) -> View:
+        """The same view, turned about its centre; its edges go on where it shows nothing."""
+        side = len(self.item)
+        middle = (side - 1) / 2
+        turn = cv2.getRotationMatrix2D((middle, middle), degrees, 1.0)
+
+        def warp(image: NDArray[Any], how: int, **border: Any) -> NDArray[Any]:
+            return cv2.warpAffine(image, turn, (side, side), flags=how, **border)
+
+        color = warp(self.color, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        height = warp(self.height_m, cv2.INTER_NEAREST, borderValue=UNKNOWN_HEIGHT_M)
+        item = warp(self.item, cv2.INTER_NEAREST, borderValue=0)
+        return View(_as_bytes(color), height, _as_bytes(item), self.width_m, self.window)
+
 
 def cut_items(
     frame: Frame, station: Station, size: int, find_foreground: FindForeground | None = None

@@ -14,6 +14,7 @@ from damage_perception.network.comparison import (
     ReferenceCard,
     Sameness,
 )
+from damage_perception.network.contract import COMPARED_CHANNELS, LOOK_CHANNELS
 from damage_perception.station import Station
 from damage_perception.verdict.policy import VerdictPolicy
 
@@ -31,8 +32,9 @@ def embedding(color, cells=4):
     """Of an item of one colour (3,), as the network below gives it."""
     tone = np.array([*(np.asarray(color, np.float32) - 110), 20.0], np.float32)
     where = np.stack(np.divmod(np.arange(cells), 4), axis=1).astype(np.uint8)
-    tiled = np.tile(np.asarray(color, np.float32), (cells, 1))
-    return Embedding(tiled, where, tone / np.linalg.norm(tone))
+    compared = np.resize(np.asarray(color, np.float32), COMPARED_CHANNELS)
+    seen = np.concatenate((compared, np.eye(1, LOOK_CHANNELS, dtype=np.float32)[0]))
+    return Embedding(np.tile(seen, (cells, 1)), where, tone / np.linalg.norm(tone))
 
 
 class ColorNetwork(RedNetwork):

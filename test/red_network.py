@@ -34,6 +34,12 @@ class RedNetwork:
             raise BackendError(self.problem)
         return [self._assess(view) for view in views]
 
+    def embed(self, views):
+        said = [assessment.embedding for assessment in self.assess(views)]
+        if None in said:
+            raise BackendError(f"model {self.card.model_id} compares nothing with references")
+        return said
+
     def _assess(self, view):
         red, green, _ = view.color[view.item > 0].mean(axis=0)
         logit = float((red - green) / 20)

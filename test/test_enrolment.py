@@ -9,8 +9,9 @@ pytest.importorskip("lancedb", reason="a gallery needs lancedb: pip install lanc
 
 from damage_perception.enrolment import Shown, embed_again, enrol, select, show
 from damage_perception.frame import CameraModel, Frame
-from damage_perception.gallery.reference import GalleryError
 from damage_perception.gallery.store import GalleryStore
+from damage_perception.network import BackendError
+from damage_perception.network.turning import TURNS
 
 BOX = (110, 80, 90, 70)
 GREEN, BLUE, RED = (60, 150, 60), (60, 60, 150), (190, 60, 60)
@@ -97,7 +98,7 @@ def test_kept_views_are_embedded_by_another_model(tmp_path):
         model_id = "blind"
 
     network.card = blind
-    with pytest.raises(GalleryError, match="compares nothing"):
+    with pytest.raises(BackendError, match="compares nothing"):
         embed_again(store, network, "me")
 
 
@@ -115,7 +116,8 @@ def test_a_model_of_another_size_of_view_is_given_views_of_that_size(tmp_path, s
     network.card, network.view_size = other, size
     network.assess = lambda views: given.extend(views) or assess(views)
     assert embed_again(store, network, "me") == 1
-    [view] = given
+    view, *turned = given
+    assert len(turned) == len(TURNS)
     assert view.color.shape == (size, size, 3) and view.width_m == kept.view.width_m
     assert view.height_m.shape == view.item.shape == (size, size)
     assert set(np.unique(view.item)) == {0, 1}

@@ -11,6 +11,7 @@ from damage_perception.gallery.gallery import Gallery
 from damage_perception.gallery.reference import Reference, State
 from damage_perception.inspector import Inspector
 from damage_perception.network import Embedding
+from damage_perception.network.turning import with_turned
 from damage_perception.station import StationError
 
 
@@ -81,7 +82,11 @@ def _embedding(record: Record, inspector: Inspector, with_depth: bool) -> Embedd
     except (DatasetError, StationError) as error:
         return str(error)
     target = find_target(result.items, frame, None if items is None else items == 1)
-    assessment = None if target is None else result.assessments[target]
+    if target is None:
+        return "not located"
+    assessment = result.assessments[target]
     if assessment is None or assessment.embedding is None:
-        return "not located" if target is None else "backend fault"
-    return assessment.embedding if len(assessment.embedding.cells) else "the item shows no cell"
+        return "backend fault"
+    if not len(assessment.embedding.cells):
+        return "the item shows no cell"
+    return with_turned(result.views[target], assessment.embedding, inspector.network.embed)

@@ -117,6 +117,7 @@ def _write_sku(store: GalleryStore, folder: Path, references: Sequence[Reference
             cells=embedding.cells.astype(np.float16),
             where=embedding.where,
             descriptor=embedding.descriptor,
+            turned=embedding.turned.astype(np.float16),
         )
         values = {name: getattr(each, name) for name in _FIELDS if name != "width_m"}
         entries.append(values | {"state": each.state.value, "width_m": view.width_m})
@@ -163,6 +164,8 @@ def _reference(folder: Path, sku: str, values: dict[str, Any]) -> tuple[Referenc
                 arrays["cells"].astype(np.float32),
                 arrays["where"].astype(np.uint8),
                 arrays["descriptor"].astype(np.float32),
+                # Archives of before have none.
+                *([arrays["turned"].astype(np.float32)] if "turned" in arrays else []),
             )
     except OSError as error:
         raise GalleryError(f"{error.filename or stem}: {error.strerror or 'is spoilt'}") from error

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.gallery.reference import GalleryError
+from damage_perception.network.contract import LOOK_CHANNELS
 from damage_perception.network.embedding import Embedding
 from damage_perception.view import UNKNOWN_HEIGHT_M, View, Window
 
@@ -39,7 +40,7 @@ class EncodedView:
 class EncodedEmbedding:
     """An embedding as bytes, little-endian.
 
-    cells       (n, channels) float16, row by row
+    cells       (n, channels) float16, row by row, then (t, LOOK_CHANNELS) float16 of turned copies
     places      (n, 2) uint8, where in Embedding, row by row
     descriptor  (D,) float32
     """
@@ -91,7 +92,7 @@ def decode_view(encoded: EncodedView, name: str) -> View:
 def encode_embedding(embedding: Embedding) -> EncodedEmbedding:
     """Bytes of ``embedding``; its cells lose what float16 does not hold."""
     return EncodedEmbedding(
-        embedding.cells.astype("<f2").tobytes(),
+        embedding.cells.astype("<f2").tobytes() + embedding.turned.astype("<f2").tobytes(),
         embedding.cells.shape[1],
         embedding.where.astype(np.uint8).tobytes(),
         embedding.descriptor.astype("<f4").tobytes(),
@@ -100,11 +101,14 @@ def encode_embedding(embedding: Embedding) -> EncodedEmbedding:
 
 def decode_embedding(encoded: EncodedEmbedding) -> Embedding:
     """The embedding again."""
-    cells = np.frombuffer(encoded.cells, "<f2").reshape(-1, encoded.channels)
+    places = np.frombuffer(encoded.places, np.uint8).reshape(-1, 2)
+    values = np.frombuffer(encoded.cells, "<f2").astype(np.float32)
+    upright, turned = np.split(values, [len(places) * encoded.channels])
     return Embedding(
-        cells.astype(np.float32),
-        np.frombuffer(encoded.places, np.uint8).reshape(-1, 2),
+        upright.reshape(len(places), encoded.channels),
+        places,
         np.frombuffer(encoded.descriptor, "<f4"),
+        turned.reshape(-1, LOOK_CHANNELS),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from damage_perception.network.contract import LOOK_CHANNELS
 from damage_perception.network.embedding import Embedding
 from damage_perception.view import View
 
@@ -134,8 +135,11 @@ def check_sku(sku: str) -> None:
 def check_embedding(embedding: Embedding, name: str) -> None:
     """Raises GalleryError where the shapes do not go together; ``name`` says whose they are."""
     cells, where, descriptor = embedding.cells, embedding.where, embedding.descriptor
-    if cells.ndim != 2 or where.shape != (len(cells), 2) or descriptor.ndim != 1:
+    turned = embedding.turned
+    apart = turned.ndim != 2 or turned.shape[1] != LOOK_CHANNELS
+    if apart or cells.ndim != 2 or where.shape != (len(cells), 2) or descriptor.ndim != 1:
         raise GalleryError(
             f"{name}: embedding has cells {cells.shape}, where {where.shape}, descriptor "
-            f"{descriptor.shape}; expected (n, C), (n, 2) and (D,)"
+            f"{descriptor.shape}, turned {turned.shape}; expected (n, C), (n, 2), (D,) and "
+            f"(t, {LOOK_CHANNELS})"
         )

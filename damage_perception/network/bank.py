@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.network.contract import MOST_REFERENCE_CELLS
+from damage_perception.network.coreset import thinned
 from damage_perception.network.embedding import Embedding
 
-# Distances in so many random directions are near enough to choose by.
-_DIRECTIONS: Final = 24
 # References that are held against the others to see how much they differ.
 _HELD_AGAINST: Final = 8
 # Between a mean, which a small dent does not move, and a maximum, which one bad cell does.
@@ -28,12 +27,14 @@ class Bank:
 
     compared     (K, COMPARED_CHANNELS) float16, K <= MOST_REFERENCE_CELLS
     looks        (L, LOOK_CHANNELS) float16, L likewise, chosen apart
+    turned       (T, LOOK_CHANNELS) float16, T likewise, of turned copies; T may be 0
     typical      distance of a reference from the others, the median; None: there is but one
     descriptors  (R, D), of the references
     """
 
     compared: NDArray[np.float16]
     looks: NDArray[np.float16]
+    turned: NDArray[np.float16]
     typical: float | None
     descriptors: NDArray[np.float32]
 
@@ -47,9 +48,10 @@ class Bank:
         if not shown:
             raise ValueError("a bank needs a reference that shows at least one cell of its item")
         return Bank(
-            _thinned(np.concatenate([one.compared for one in shown]), most).astype(np.float16),
-            _thinned(np.concatenate([one.looks for one in shown]), most).astype(np.float16),
-            _typical([one.looks for one in shown]),
+            thinned(np.concatenate([one.compared for one in shown]), most).astype(np.float16),
+            thinned(np.concatenate([one.looks for one in shown]), most).astype(np.float16),
+            thinned(np.concatenate([one.turned for one in shown]), most).astype(np.float16),
+            _typical(shown),
             np.stack([embedding.descriptor for embedding in embeddings]),
         )
 
@@ -63,7 +65,15 @@ class Bank:
         """
         if self.typical is None:
             return 0.0
-        return distance(looks, self.looks.astype(np.float32)) - self.typical
+        return _nearer(looks, (self.looks, self.turned)) - self.typical
+
+
+def _nearer(looks: NDArray[np.float32], sides: Iterable[NDArray[np.floating[Any]]]) -> float:
+    """Distance from the references as they are, or turned, whichever fits the whole view better.
+
+    Not cell by cell: what is damaged would find its like in a copy that lies otherwise.
+    """
+    return min(distance(looks, cells.astype(np.float32)) for cells in sides if len(cells))
 
 
 def distance(looks: NDArray[np.float32], references: NDArray[np.float32]) -> float:
@@ -75,38 +85,15 @@ def distance(looks: NDArray[np.float32], references: NDArray[np.float32]) -> flo
     return float(np.log(np.mean(far**_ORDER)) / _ORDER)
 
 
-def _typical(looks: Sequence[NDArray[np.float32]]) -> float | None:
-    if len(looks) < 2:
+def _typical(shown: Sequence[Embedding]) -> float | None:
+    if len(shown) < 2:
         return None
-    held = looks[:_HELD_AGAINST]
+    held = shown[:_HELD_AGAINST]
     # The median: a wrong one among three does not make the others look alike.
-    return float(
-        np.median(
-            [
-                distance(one, np.concatenate([*held[:place], *held[place + 1 :]]))
-                for place, one in enumerate(held)
-            ]
-        )
-    )
-
-
-def _thinned(cells: NDArray[np.float32], most: int) -> NDArray[np.float32]:
-    return cells if len(cells) <= most else cells[np.sort(coreset(cells, most))]
-
-
-def coreset(cells: NDArray[np.float32], count: int) -> NDArray[np.intp]:
-    """Rows of ``cells`` (N, C) that leave none of the others far away.
-
-    The farthest from all chosen so far comes next, as in PatchCore (Roth 2022), in a random
-    projection (Johnson-Lindenstrauss).
-    """
-    directions = np.random.default_rng(0).standard_normal((cells.shape[1], _DIRECTIONS))
-    near = (cells @ directions.astype(np.float32)).astype(np.float32)
-    chosen = np.empty(count, np.intp)
-    chosen[0] = 0
-    left = np.square(near - near[0]).sum(axis=1)
-    for place in range(1, count):
-        chosen[place] = left.argmax()
-        step = np.square(near - near[chosen[place]]).sum(axis=1)
-        np.minimum(left, step, out=left)
-    return chosen
+    apart = []
+    for one in held:
+        others = [other for other in held if other is not one]
+        upright = np.concatenate([other.looks for other in others])
+        turned = np.concatenate([other.turned for other in others])
+        apart.append(_nearer(one.looks, (upright, turned)))
+    return float(np.median(apart))

@@ -230,6 +230,14 @@ class DamageNetwork:
             for i, odds in enumerate(log_odds)
         ]
 
+    def embed(self, views: Sequence[View]) -> list[Embedding]:
+        """What to compare ``views`` by. Raises BackendError, also where the model has no such."""
+        said = [assessment.embedding for assessment in self.assess(views)]
+        found = [embedding for embedding in said if embedding is not None]
+        if len(found) < len(said):
+            raise BackendError(f"model {self.card.model_id} compares nothing with references")
+        return found
+
     def compare(self, embedding: Embedding, bank: Bank) -> Comparison:
         """A view against the references in ``bank``. Raises BackendError."""
         if self._comparer is None or self.card.references is None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from damage_perception.network.contract import COMPARED_CHANNELS
+from damage_perception.network.contract import COMPARED_CHANNELS, LOOK_CHANNELS
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,11 +18,16 @@ class Embedding:
     cells       (n, CELL_CHANNELS) float32, dense embeddings of the cells that lie on the item
     where       (n, 2) uint8, row and column of each cell in the grid of the view
     descriptor  (D,) float32, unit vector, alike for pieces of one product
+    turned      (t, LOOK_CHANNELS) float32, of a reference: what the pretrained encoder sees of it
+                where it is turned; empty of any other view
     """
 
     cells: NDArray[np.float32]
     where: NDArray[np.uint8]
     descriptor: NDArray[np.float32]
+    turned: NDArray[np.float32] = field(
+        default_factory=lambda: np.empty((0, LOOK_CHANNELS), np.float32)
+    )
 
     @property
     def compared(self) -> NDArray[np.float32]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -33,6 +33,7 @@ from damage_perception.network.damage_network import (
     stored_name,
 )
 from damage_perception.network.model_card import GRAPHS, INT8_SYMMETRIC
+from damage_perception.network.turning import with_turned
 from damage_perception.odds import probabilities
 from damage_perception.training.batch import draw_batch
 from damage_perception.training.config import TrainingConfig
@@ -47,10 +48,15 @@ from damage_perception.training.graphs import (
 )
 from damage_perception.training.model import DamageNet
 from damage_perception.training.real_views import READERS, RealViews
-from damage_perception.training.reference_card import SIMULATED, SeenViews, reference_card
+from damage_perception.training.reference_card import (
+    SIMULATED,
+    SeenViews,
+    reference_card,
+    reference_rows,
+)
 from damage_perception.training.views import LabelledViews, without_depth
 from damage_perception.training.worlds import Calibrations
-from damage_perception.view import UNKNOWN_HEIGHT_M
+from damage_perception.view import UNKNOWN_HEIGHT_M, View, Window
 
 NAME = "damage_net"
 PARITY_VIEWS = 100
@@ -357,7 +363,19 @@ def _write_comparer(
         embeddings: list[Embedding],
     ) -> SeenViews:
         log_odds = calibration["scale"] * logits.astype(np.float64) + calibration["offset"]
-        return SeenViews(shown, source, embeddings, log_odds)
+        turned = list(embeddings)
+        for row in reference_rows(shown):
+            turned[row] = with_turned(_view(shown, row), embeddings[row], embed)
+        return SeenViews(shown, source, turned, log_odds)
+
+    def embed(turned: Sequence[View]) -> list[Embedding]:
+        inputs = {
+            name: np.stack([getattr(view, name) for view in turned]).astype(array.dtype)
+            for name, array in INPUTS.items()
+        }
+        found = exact.session.run(inputs)
+        seen = zip(found[CELLS], found[DESCRIPTOR], inputs[ITEM], strict=True)
+        return [Embedding.of(*one) for one in seen]
 
     of_cell = np.full(len(exact.logits), SIMULATED)
     simulated = seen(views.simulated, of_cell, exact.logits, exact.embeddings)
@@ -383,6 +401,12 @@ def _graph_name(name: str) -> str:
 
 def _arrays(views: LabelledViews, rows: NDArray[np.integer]) -> dict[str, NDArray[Any]]:
     return {name: getattr(views, name)[rows].astype(array.dtype) for name, array in INPUTS.items()}
+
+
+def _view(views: LabelledViews, row: int) -> View:
+    height = views.height_m[row].astype(np.float32)
+    window = Window(0, 0, len(height))
+    return View(views.color[row], height, views.item[row], float(views.width_m[row]), window)
 
 
 def _sha256(path: Path) -> str:

@@ -33,6 +33,7 @@ _WEIGHTS = np.linspace(0, 1, 11)
 class SeenViews:
     """Calibration views with what the damage network says of them.
 
+    embeddings  of those that are references turned copies, too
     source      (N,) the set that each is of
     log_odds    (N,) calibrated
     """
@@ -193,6 +194,11 @@ def _references(views: LabelledViews) -> Iterator[tuple[int, NDArray[np.intp]]]:
             & (scene[near] != scene[row])
         )
         yield row, near[usable][:MOST_REFERENCES]
+
+
+def reference_rows(views: LabelledViews) -> NDArray[np.intp]:
+    """Those that are references of others."""
+    return np.unique(np.concatenate([np.empty(0, np.intp), *(r for _, r in _references(views))]))
 
 
 def _compare(session: OnnxRuntimeSession, seen: SeenViews) -> _Compared:

@@ -16,6 +16,7 @@ from damage_perception.gallery.codec import (
     encode_view,
 )
 from damage_perception.gallery.reference import GalleryError
+from damage_perception.network.contract import LOOK_CHANNELS
 from damage_perception.view import UNKNOWN_HEIGHT_M
 
 
@@ -57,10 +58,14 @@ def test_a_height_out_of_range_stays_known(height_m):
     assert (decode_view(encode_view(one), "a").height_m > -1.1).all()
 
 
+@pytest.mark.parametrize("copies", [0, 3])
 @pytest.mark.parametrize("cells", [0, 1, 400])
-def test_an_embedding_comes_back(cells):
-    given_embedding = embedding(cells=cells, channels=128)
+def test_an_embedding_comes_back(cells, copies):
+    turned = np.random.default_rng(1).normal(size=(copies, LOOK_CHANNELS)).astype(np.float32)
+    given_embedding = replace(embedding(cells=cells, channels=128), turned=turned)
     back = decode_embedding(encode_embedding(given_embedding))
+    np.testing.assert_allclose(back.turned, turned, rtol=1e-3, atol=1e-6)
+    assert back.turned.shape == (copies, LOOK_CHANNELS)
     np.testing.assert_allclose(back.cells, given_embedding.cells, rtol=1e-3, atol=1e-6)
     np.testing.assert_array_equal(back.where, given_embedding.where)
     np.testing.assert_array_equal(back.descriptor, given_embedding.descriptor)

@@ -1,11 +1,16 @@
 """What a view is compared with: bounded, and aware of how much good pieces differ."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from damage_perception.network import Embedding
-from damage_perception.network.bank import Bank, coreset, distance
+from damage_perception.network.bank import Bank, distance
 from damage_perception.network.contract import COMPARED_CHANNELS, LOOK_CHANNELS
+from damage_perception.network.coreset import coreset
+from damage_perception.network.turning import MOST_TURNED_CELLS, TURNS, with_turned
+from damage_perception.view import View, Window
 
 RNG = np.random.default_rng(0)
 PRODUCT = RNG.normal(size=(60, LOOK_CHANNELS)).astype("f4")
@@ -76,6 +81,37 @@ def test_a_wrong_one_among_references_hides_no_damage():
     right, mixed = Bank.of(references), Bank.of([*references, seen(OTHER)])
     changed = seen(seed=9, other=6).looks
     assert mixed.excess(changed) > 0.6 * right.excess(changed)
+
+
+def test_a_reference_is_known_turned_too():
+    upright = [seen(seed=seed) for seed in range(3)]
+    lying = seen(OTHER, seed=9)
+    turned = [replace(one, turned=seen(OTHER, seed=5 + i).looks) for i, one in enumerate(upright)]
+    told, strange = (Bank.of(some).excess(lying.looks) for some in (turned, upright))
+    assert abs(told) < 0.3 * strange
+    assert len(Bank.of(turned).compared) == len(Bank.of(upright).compared)
+    as_taken = seen(seed=9, other=6).looks
+    assert Bank.of(turned).excess(as_taken) == Bank.of(upright).excess(as_taken)
+
+
+def test_turned_copies_are_bounded():
+    asked = []
+
+    def embed(views):
+        asked.extend(views)
+        return [seen(seed=number) for number, _ in enumerate(views)]
+
+    view = View(
+        np.zeros((64, 64, 3), np.uint8),
+        np.zeros((64, 64), np.float32),
+        np.ones((64, 64), np.uint8),
+        0.3,
+        Window(0, 0, 64),
+    )
+    embedding = with_turned(view, seen(), embed)
+    assert len(asked) == len(TURNS)
+    assert embedding.turned.shape == (MOST_TURNED_CELLS, LOOK_CHANNELS)
+    assert embedding.cells.shape == seen().cells.shape
 
 
 def test_distance_is_bounded_where_two_views_are_the_same():

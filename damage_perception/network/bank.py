@@ -19,6 +19,9 @@ _HELD_AGAINST: Final = 8
 _ORDER: Final = 4
 # Two pictures of one thing differ by more.
 _LEAST_DISTANCE: Final = 1e-3
+# Pieces differ by as much under one camera. References that differ by less show one piece that
+# nobody moved, which says nothing of the next one.
+_LEAST_TYPICAL: Final = float(np.log(0.1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +31,8 @@ class Bank:
     compared     (K, COMPARED_CHANNELS) float16, K <= MOST_REFERENCE_CELLS
     looks        (L, LOOK_CHANNELS) float16, L likewise, chosen apart
     turned       (T, LOOK_CHANNELS) float16, T likewise, of turned copies; T may be 0
-    typical      distance of a reference from the others, the median; None: there is but one
+    typical      distance of a reference from the others, the median, at least that of pieces
+                 under one camera; None: there is but one
     descriptors  (R, D), of the references
     """
 
@@ -91,9 +95,9 @@ def _typical(shown: Sequence[Embedding]) -> float | None:
     held = shown[:_HELD_AGAINST]
     # The median: a wrong one among three does not make the others look alike.
     apart = []
-    for one in held:
-        others = [other for other in held if other is not one]
+    for place, one in enumerate(held):
+        others = [*held[:place], *held[place + 1 :]]
         upright = np.concatenate([other.looks for other in others])
         turned = np.concatenate([other.turned for other in others])
         apart.append(_nearer(one.looks, (upright, turned)))
-    return float(np.median(apart))
+    return max(float(np.median(apart)), _LEAST_TYPICAL)

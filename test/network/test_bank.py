@@ -21,7 +21,7 @@ def unit(rows):
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def seen(product=PRODUCT, noise=0.3, seed=0, other=0):
+def seen(product=PRODUCT, noise=0.6, seed=0, other=0):
     """An embedding of a product as one camera sees it, ``other`` of its cells changed."""
     rng = np.random.default_rng(seed)
     looks = product + rng.normal(0, noise, product.shape)
@@ -70,6 +70,16 @@ def test_what_differs_from_piece_to_piece_is_no_damage():
     assert abs(rough.excess(view.looks)) < 0.1 < 1.0 < smooth.excess(view.looks)
 
 
+def test_pictures_of_one_piece_that_nobody_moved_make_no_next_piece_damaged():
+    one = seen(noise=0.3)
+    still = Bank.of([one, seen(noise=0.31), one])
+    pieces = Bank.of([seen(seed=seed) for seed in range(3)])
+    assert still.typical == pytest.approx(np.log(0.1))
+    assert pieces.typical > still.typical
+    # The next piece differs as pieces do: not at all, or by little more than is usual.
+    assert still.excess(seen(seed=9, noise=0.3).looks) < 0.3
+
+
 def test_one_reference_says_nothing_of_how_much_pieces_differ():
     bank = Bank.of([seen()])
     assert bank.typical is None
@@ -88,7 +98,7 @@ def test_a_reference_is_known_turned_too():
     lying = seen(OTHER, seed=9)
     turned = [replace(one, turned=seen(OTHER, seed=5 + i).looks) for i, one in enumerate(upright)]
     told, strange = (Bank.of(some).excess(lying.looks) for some in (turned, upright))
-    assert abs(told) < 0.3 * strange
+    assert abs(told) < 0.4 * strange
     assert len(Bank.of(turned).compared) == len(Bank.of(upright).compared)
     as_taken = seen(seed=9, other=6).looks
     assert Bank.of(turned).excess(as_taken) == Bank.of(upright).excess(as_taken)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -21,7 +22,7 @@ _ORDER: Final = 4
 _LEAST_DISTANCE: Final = 1e-3
 # Pieces differ by as much under one camera. References that differ by less show one piece that
 # nobody moved, which says nothing of the next one.
-_LEAST_TYPICAL: Final = float(np.log(0.1))
+_LEAST_TYPICAL: Final = float(np.log(0.05))
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,15 +32,14 @@ class Bank:
     compared     (K, COMPARED_CHANNELS) float16, K <= MOST_REFERENCE_CELLS
     looks        (L, LOOK_CHANNELS) float16, L likewise, chosen apart
     turned       (T, LOOK_CHANNELS) float16, T likewise, of turned copies; T may be 0
-    typical      distance of a reference from the others, the median, at least that of pieces
-                 under one camera; None: there is but one
+    held         references that `typical` is measured on
     descriptors  (R, D), of the references
     """
 
     compared: NDArray[np.float16]
     looks: NDArray[np.float16]
     turned: NDArray[np.float16]
-    typical: float | None
+    held: tuple[Embedding, ...]
     descriptors: NDArray[np.float32]
 
     @staticmethod
@@ -55,9 +55,17 @@ class Bank:
             thinned(np.concatenate([one.compared for one in shown]), most).astype(np.float16),
             thinned(np.concatenate([one.looks for one in shown]), most).astype(np.float16),
             thinned(np.concatenate([one.turned for one in shown]), most).astype(np.float16),
-            _typical(shown),
+            tuple(shown[:_HELD_AGAINST]),
             np.stack([embedding.descriptor for embedding in embeddings]),
         )
+
+    # When it is first asked for: of ten thousand skus that a gallery holds few are on the belt.
+    @cached_property
+    def typical(self) -> float | None:
+        """Distance of a reference from the others, the median, at least that of pieces under one
+        camera; None: there is but one.
+        """
+        return _typical(self.held)
 
     def excess(self, looks: NDArray[np.float32]) -> float:
         """How much farther a view lies from the references than these from one another.
@@ -89,10 +97,9 @@ def distance(looks: NDArray[np.float32], references: NDArray[np.float32]) -> flo
     return float(np.log(np.mean(far**_ORDER)) / _ORDER)
 
 
-def _typical(shown: Sequence[Embedding]) -> float | None:
-    if len(shown) < 2:
+def _typical(held: Sequence[Embedding]) -> float | None:
+    if len(held) < 2:
         return None
-    held = shown[:_HELD_AGAINST]
     # The median: a wrong one among three does not make the others look alike.
     apart = []
     for place, one in enumerate(held):

@@ -17,6 +17,7 @@ from damage_perception.network.contract import (
     CELL_STRIDE,
     COMPARER_INPUTS,
     COMPARER_OUTPUTS,
+    DESCRIPTOR_CHANNELS,
     EMBEDDINGS,
     INPUTS,
     MAP_STRIDE,
@@ -129,12 +130,12 @@ def _graph(size, fewest, references, kinds):
 def _embedding_constants():
     first = np.eye(3, CELL_CHANNELS, dtype=np.float32)
     differences = np.array([[1, 0, -1], [-1, 1, 0], [0, -1, 1]], np.float32)
-    bias = np.zeros(CELL_CHANNELS, np.float32)
+    bias = np.zeros(DESCRIPTOR_CHANNELS, np.float32)
     bias[3] = 0.02
     return {
         "full_scale": np.array(255.0, np.float32),
         "first_channels": first,
-        "color_differences": differences @ first,
+        "color_differences": differences @ np.eye(3, DESCRIPTOR_CHANNELS, dtype=np.float32),
         # Of what is grey, which has no colour to tell it by.
         "grey": bias,
         "sides": np.array([2, 3], np.int64),

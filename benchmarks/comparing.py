@@ -56,9 +56,10 @@ def measure(product: ImageFolder, network: DamageNetwork) -> dict[str, dict[str,
     """AUROC of each signal, by how the queries lie and what they are held against."""
     records = [record for record in product if record.label]
     shown = {record.name: _view(record, network) for record in records}
-    references = [r for r in records if r.label and r.label.role == REFERENCE]
-    queries = [r for r in records if r.label and r.label.role != REFERENCE]
-    damaged = np.array([r.label is not None and r.label.damaged for r in queries])
+    labels = {record.name: record.label for record in records if record.label}
+    references = [r for r in records if labels[r.name].role == REFERENCE]
+    queries = [r for r in records if labels[r.name].role != REFERENCE]
+    damaged = np.array([labels[r.name].damaged for r in queries])
     kept = _assessed([shown[r.name] for r in references], network)
     known = [
         with_turned(shown[record.name], said.embedding, network.embed)
@@ -72,7 +73,7 @@ def measure(product: ImageFolder, network: DamageNetwork) -> dict[str, dict[str,
         if lie != "as taken":
             views = [view.turned(rng.uniform(0, 360)) for view in views]
         said = _assessed(views, network)
-        for count in (*REFERENCES, len(known)):
+        for count in sorted({min(count, len(known)) for count in (*REFERENCES, len(known))}):
             for copies in ("upright", "turned"):
                 bank = Bank.of([_copies(one, copies) for one in known[:count]])
                 name = f"{lie}, {count} references, {copies}"
@@ -112,7 +113,7 @@ def _signals(
     signals: dict[str, list[float]] = {}
     for one in said:
         if one.embedding is None:
-            continue
+            raise SystemExit(f"model {network.card.model_id} compares nothing")
         against = network.compare(one.embedding, bank).log_odds
         excess = bank.excess(one.embedding.looks)
         values = {

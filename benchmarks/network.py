@@ -11,6 +11,7 @@ from benchmarks.images import frames, station
 from benchmarks.scenarios import THREADS
 from damage_perception.network import DamageNetwork, ModelCard, OnnxRuntimeBackend
 from damage_perception.network.bank import Bank
+from damage_perception.network.turning import with_turned
 from damage_perception.share import default_model_card
 from damage_perception.view import cut_items
 
@@ -40,7 +41,7 @@ def comparison_ms(references: int, passes: int = 100) -> dict[str, float]:
     embedding = network.assess([view])[0].embedding
     if embedding is None:
         return {}
-    bank = Bank.of([embedding] * references)
+    bank = Bank.of([with_turned(view, embedding, network.embed)] * references)
     times = []
     for _ in range(passes):
         start = time.perf_counter()

@@ -124,3 +124,4 @@ def test_a_model_of_another_size_of_view_is_given_views_of_that_size(tmp_path, s
     assert view.item.mean() == pytest.approx(kept.view.item.mean(), abs=0.05)
     [before], [after] = (store.references(model_id=name) for name in ("color", "other"))
     assert np.abs(after.embedding.cells - before.embedding.cells).max() < 6
+    assert len(before.embedding.turned) == len(after.embedding.turned) > 0

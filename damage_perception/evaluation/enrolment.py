@@ -10,7 +10,7 @@ from damage_perception.evaluation.prediction import find_target, read_frame
 from damage_perception.gallery.gallery import Gallery
 from damage_perception.gallery.reference import Reference, State
 from damage_perception.inspector import Inspector
-from damage_perception.network import Embedding
+from damage_perception.network import BackendError, Embedding
 from damage_perception.network.turning import with_turned
 from damage_perception.station import StationError
 
@@ -89,4 +89,7 @@ def _embedding(record: Record, inspector: Inspector, with_depth: bool) -> Embedd
         return "backend fault"
     if not len(assessment.embedding.cells):
         return "the item shows no cell"
-    return with_turned(result.views[target], assessment.embedding, inspector.network.embed)
+    try:
+        return with_turned(result.views[target], assessment.embedding, inspector.network.embed)
+    except BackendError:
+        return "backend fault"

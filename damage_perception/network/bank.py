@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.network.contract import MOST_REFERENCE_CELLS
-from damage_perception.network.coreset import thinned
+from damage_perception.network.coreset import spread
 from damage_perception.network.embedding import Embedding
 
 # References that are held against the others to see how much they differ.
@@ -26,20 +26,44 @@ _LEAST_TYPICAL: Final = float(np.log(0.05))
 
 
 @dataclass(frozen=True, eq=False)
+class Looks:
+    """What the colour encoder sees of some references.
+
+    cells  (L, LOOK_CHANNELS) float16
+    owner  (L,) which of the references each cell is of
+    """
+
+    cells: NDArray[np.float16]
+    owner: NDArray[np.intp]
+
+    @staticmethod
+    def of(parts: Sequence[NDArray[np.float32]], most: int) -> Looks:
+        """Of the cells of each reference, thinned out where there are more than ``most``."""
+        cells = np.concatenate(parts)
+        owner = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+        kept = spread(cells, most)
+        return Looks(cells[kept].astype(np.float16), owner[kept])
+
+    def without(self, reference: int) -> NDArray[np.float16]:
+        """The cells of all others."""
+        return np.asarray(self.cells[self.owner != reference])
+
+
+@dataclass(frozen=True, eq=False)
 class Bank:
     """The cells of some references.
 
     compared     (K, COMPARED_CHANNELS) float16, K <= MOST_REFERENCE_CELLS
-    looks        (L, LOOK_CHANNELS) float16, L likewise, chosen apart
-    turned       (T, LOOK_CHANNELS) float16, T likewise, of turned copies; T may be 0
-    held         references that `typical` is measured on
+    upright      at most as many, chosen apart, of the references as they were taken
+    turned       likewise, of their turned copies; there may be none
+    held         looks of the references that `typical` is measured on
     descriptors  (R, D), of the references
     """
 
     compared: NDArray[np.float16]
-    looks: NDArray[np.float16]
-    turned: NDArray[np.float16]
-    held: tuple[Embedding, ...]
+    upright: Looks
+    turned: Looks
+    held: tuple[NDArray[np.float32], ...]
     descriptors: NDArray[np.float32]
 
     @staticmethod
@@ -51,11 +75,12 @@ class Bank:
         shown = [embedding for embedding in embeddings if len(embedding.cells)]
         if not shown:
             raise ValueError("a bank needs a reference that shows at least one cell of its item")
+        compared = np.concatenate([one.compared for one in shown])
         return Bank(
-            thinned(np.concatenate([one.compared for one in shown]), most).astype(np.float16),
-            thinned(np.concatenate([one.looks for one in shown]), most).astype(np.float16),
-            thinned(np.concatenate([one.turned for one in shown]), most).astype(np.float16),
-            tuple(shown[:_HELD_AGAINST]),
+            compared[spread(compared, most)].astype(np.float16),
+            Looks.of([one.looks for one in shown], most),
+            Looks.of([one.turned for one in shown], most),
+            tuple(one.looks for one in shown[:_HELD_AGAINST]),
             np.stack([embedding.descriptor for embedding in embeddings]),
         )
 
@@ -65,7 +90,13 @@ class Bank:
         """Distance of a reference from the others, the median, at least that of pieces under one
         camera; None: there is but one.
         """
-        return _typical(self.held)
+        apart = []
+        for place, looks in enumerate(self.held):
+            others = [side.without(place) for side in (self.upright, self.turned)]
+            if len(others[0]):
+                apart.append(_nearer(looks, others))
+        # The median: a wrong one among three does not make the others look alike.
+        return max(float(np.median(apart)), _LEAST_TYPICAL) if apart else None
 
     def excess(self, looks: NDArray[np.float32]) -> float:
         """How much farther a view lies from the references than these from one another.
@@ -77,7 +108,7 @@ class Bank:
         """
         if self.typical is None:
             return 0.0
-        return _nearer(looks, (self.looks, self.turned)) - self.typical
+        return _nearer(looks, (self.upright.cells, self.turned.cells)) - self.typical
 
 
 def _nearer(looks: NDArray[np.float32], sides: Iterable[NDArray[np.floating[Any]]]) -> float:
@@ -95,16 +126,3 @@ def distance(looks: NDArray[np.float32], references: NDArray[np.float32]) -> flo
     """
     far = np.clip(1 - (looks @ references.T).max(axis=1), _LEAST_DISTANCE, None)
     return float(np.log(np.mean(far**_ORDER)) / _ORDER)
-
-
-def _typical(held: Sequence[Embedding]) -> float | None:
-    if len(held) < 2:
-        return None
-    # The median: a wrong one among three does not make the others look alike.
-    apart = []
-    for place, one in enumerate(held):
-        others = [*held[:place], *held[place + 1 :]]
-        upright = np.concatenate([other.looks for other in others])
-        turned = np.concatenate([other.turned for other in others])
-        apart.append(_nearer(one.looks, (upright, turned)))
-    return max(float(np.median(apart)), _LEAST_TYPICAL)

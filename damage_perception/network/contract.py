@@ -27,7 +27,7 @@ LARGEST_VIEW: Final = 640
 MAP_STRIDE: Final = 4
 CELL_STRIDE: Final = 16
 # Of the dense embeddings: first what the comparer takes, of which the first say which part of the
-# product a cell shows; then what the pretrained encoder sees there.
+# product a cell shows; then what the colour encoder sees there.
 PART_CHANNELS: Final = 48
 COMPARED_CHANNELS: Final = 128
 LOOK_CHANNELS: Final = 128
@@ -36,7 +36,7 @@ DESCRIPTOR_CHANNELS: Final = 128
 # Of one pass on a GPU; more are taken in several.
 MOST_VIEWS: Final = 16
 # Cells of the references that a view is compared with: of eight at 320 pixels three quarters. A
-# comparison takes as long as there are cells: 3 ms there, and 10 ms at 640 pixels.
+# comparison takes as long as there are cells: 5 ms there, and longer at 640 pixels.
 MOST_REFERENCE_CELLS: Final = 1200
 
 COLOR: Final = "color"

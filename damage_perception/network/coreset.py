@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 _DIRECTIONS: Final = 24
 
 
-def thinned(cells: NDArray[np.float32], most: int) -> NDArray[np.float32]:
-    """At most so many of ``cells`` (N, C), in their order."""
-    return cells if len(cells) <= most else cells[np.sort(coreset(cells, most))]
+def spread(cells: NDArray[np.float32], most: int) -> NDArray[np.intp]:
+    """Rows of at most so many of ``cells`` (N, C), in their order."""
+    return np.arange(len(cells)) if len(cells) <= most else np.sort(coreset(cells, most))
 
 
 def coreset(cells: NDArray[np.float32], count: int) -> NDArray[np.intp]:

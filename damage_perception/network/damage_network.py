@@ -244,6 +244,11 @@ class DamageNetwork:
             raise BackendError(f"model {self.card.model_id} compares nothing with references")
         if not len(embedding.cells):
             raise BackendError("the view shows no cell of the item: nothing to compare")
+        if bank.upright.cells.shape[1] != embedding.looks.shape[1]:
+            raise BackendError(
+                f"references have cells of another model than {self.card.model_id}: run "
+                "`damage-perception gallery reembed`"
+            )
         found = self._comparer.run(
             {VIEW: embedding.compared, REFERENCES: bank.compared.astype(np.float32)}
         )

@@ -18,7 +18,7 @@ class Embedding:
     cells       (n, CELL_CHANNELS) float32, dense embeddings of the cells that lie on the item
     where       (n, 2) uint8, row and column of each cell in the grid of the view
     descriptor  (D,) float32, unit vector, alike for pieces of one product
-    turned      (t, LOOK_CHANNELS) float32, of a reference: what the pretrained encoder sees of it
+    turned      (t, LOOK_CHANNELS) float32, of a reference: what the colour encoder sees of it
                 where it is turned; empty of any other view
     """
 
@@ -36,7 +36,7 @@ class Embedding:
 
     @property
     def looks(self) -> NDArray[np.float32]:
-        """(n, LOOK_CHANNELS) unit vectors, what the pretrained encoder sees in the cells."""
+        """(n, LOOK_CHANNELS) unit vectors, what the colour encoder sees in the cells."""
         return self.cells[:, COMPARED_CHANNELS:]
 
     @staticmethod

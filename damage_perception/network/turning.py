@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from damage_perception.network.coreset import thinned
+from damage_perception.network.coreset import spread
 from damage_perception.network.embedding import Embedding
 from damage_perception.view import View
 
@@ -27,5 +27,6 @@ def with_turned(
 
     Raises what ``embed`` raises.
     """
-    looks = [one.looks for one in embed([view.turned(degrees) for degrees in TURNS])]
-    return replace(embedding, turned=thinned(np.concatenate(looks), MOST_TURNED_CELLS))
+    copies = embed([view.turned(degrees) for degrees in TURNS])
+    looks = np.concatenate([copy.looks for copy in copies])
+    return replace(embedding, turned=looks[spread(looks, MOST_TURNED_CELLS)])

@@ -41,7 +41,7 @@ class Outputs(NamedTuple):
     item   (N,) logits
     kinds  (N, kinds) logits
     cells  (N, S/16, S/16, COMPARED_CHANNELS) what the comparer takes of views and references
-    looks  (N, S/16, S/16, LOOK_CHANNELS) unit vectors, what the pretrained encoder sees
+    looks  (N, S/16, S/16, LOOK_CHANNELS) unit vectors, what the colour encoder sees
     """
 
     maps: Tensor

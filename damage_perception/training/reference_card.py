@@ -56,8 +56,8 @@ class _Compared:
 
     rows: NDArray[np.intp]
     signals: NDArray[np.float64]
-    same: NDArray[np.float32]
-    mistaken: NDArray[np.float32]
+    same: NDArray[np.float64]
+    mistaken: NDArray[np.float64]
 
 
 def reference_card(
@@ -220,8 +220,9 @@ def _compare(session: OnnxRuntimeSession, seen: SeenViews) -> _Compared:
         signals.append((float(found[ITEM_LOGIT][0]), bank.excess(one.looks)))
         same.append((found[SAME_LOGIT][0], _cosine(one, refs, embeddings)))
         mistaken.append((other[SAME_LOGIT][0], _cosine(one, others, embeddings)))
-    rows = np.array([row for row, _ in known])
-    return _Compared(rows, np.array(signals), np.array(same), np.array(mistaken))
+    rows = np.array([row for row, _ in known], np.intp)
+    pairs = (np.array(part, np.float64).reshape(-1, 2) for part in (signals, same, mistaken))
+    return _Compared(rows, *pairs)
 
 
 def _run(session: OnnxRuntimeSession, seen: Embedding, bank: Bank) -> Mapping[str, NDArray[Any]]:

@@ -4,6 +4,7 @@ import numpy as np
 
 from damage_perception.gallery.journal import Entry, Record
 from damage_perception.gallery.reference import Action, NewReference
+from damage_perception.network.contract import LOOK_CHANNELS
 from damage_perception.network.embedding import Embedding
 from damage_perception.view import UNKNOWN_HEIGHT_M, View, Window
 
@@ -27,6 +28,7 @@ def embedding(seed=0, cells=5, channels=8):
         rng.normal(size=(cells, channels)).astype(np.float32),
         rng.integers(0, 20, (cells, 2)).astype(np.uint8),
         descriptor / np.linalg.norm(descriptor),
+        rng.normal(size=(3, LOOK_CHANNELS)).astype(np.float32),
     )
 
 

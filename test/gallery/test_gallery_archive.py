@@ -41,6 +41,8 @@ def test_a_gallery_comes_back_as_it_was(store, other, exported):
     for mine, theirs in pairs:
         np.testing.assert_array_equal(mine.embedding.cells, theirs.embedding.cells)
         np.testing.assert_array_equal(mine.embedding.descriptor, theirs.embedding.descriptor)
+        assert len(mine.embedding.turned) > 0
+        np.testing.assert_array_equal(mine.embedding.turned, theirs.embedding.turned)
     assert {change.action for change in other.changes()} == {Action.IMPORT}
 
 

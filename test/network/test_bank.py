@@ -42,7 +42,8 @@ def test_a_coreset_leaves_no_cell_far_away():
 def test_a_bank_is_bounded():
     bank = Bank.of([seen(seed=1), seen(seed=2)], most=50)
     assert bank.compared.shape == (50, COMPARED_CHANNELS)
-    assert bank.looks.shape == (50, LOOK_CHANNELS)
+    assert bank.upright.cells.shape == (50, LOOK_CHANNELS)
+    assert bank.turned.cells.shape == (0, LOOK_CHANNELS)
     assert len(Bank.of([seen(seed=1), seen(seed=2)]).compared) == 120
     assert bank.descriptors.shape == (2, 4)
 
@@ -122,6 +123,14 @@ def test_turned_copies_are_bounded():
     assert len(asked) == len(TURNS)
     assert embedding.turned.shape == (MOST_TURNED_CELLS, LOOK_CHANNELS)
     assert embedding.cells.shape == seen().cells.shape
+
+
+def test_many_references_measure_a_view_as_they_measure_one_another():
+    many = [seen(seed=seed) for seed in range(12)]
+    few, whole = Bank.of(many, most=200), Bank.of(many, most=1200)
+    views = [seen(seed=seed).looks for seed in range(20, 30)]
+    assert abs(np.median([few.excess(view) for view in views])) < 0.15
+    assert abs(np.median([whole.excess(view) for view in views])) < 0.15
 
 
 def test_distance_is_bounded_where_two_views_are_the_same():

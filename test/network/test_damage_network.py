@@ -11,10 +11,18 @@ from damage_perception.kinds import KINDS
 from damage_perception.network import (
     BackendError,
     DamageNetwork,
+    Embedding,
     ModelCard,
     ModelCardError,
 )
-from damage_perception.network.contract import CELLS, DESCRIPTOR, map_cells_along
+from damage_perception.network.bank import Bank
+from damage_perception.network.comparison import ReferenceCalibration
+from damage_perception.network.contract import (
+    CELLS,
+    COMPARED_CHANNELS,
+    DESCRIPTOR,
+    map_cells_along,
+)
 from damage_perception.network.damage_network import self_test_difference
 from damage_perception.network.model_card import GRAPHS
 from damage_perception.network.operating_point import find_operating_point_of_worlds
@@ -50,6 +58,40 @@ def blank_view(size, height=0.0):
         0.4,
         Window(0, 0, size),
     )
+
+
+def noisy_views(size, count):
+    rng = np.random.default_rng(0)
+    return [
+        replace(blank_view(size), color=rng.integers(0, 256, (size, size, 3), np.uint8))
+        for _ in range(count)
+    ]
+
+
+def test_what_the_encoder_sees_weighs_in_a_comparison(network):
+    seen, *references = network.embed(noisy_views(network.view_size, 4))
+    bank = Bank.of(references)
+    strange = replace(seen, cells=seen.cells.copy())
+    strange.cells[:, COMPARED_CHANNELS:] *= -1
+    differ = bank.excess(strange.looks) - bank.excess(seen.looks)
+    said = [network.compare(one, bank).log_odds for one in (seen, strange)]
+    assert differ > 0.1
+    weight = network.card.references.calibration.excess
+    assert said[1] - said[0] == pytest.approx(weight * differ, rel=1e-3)
+
+
+def test_references_of_another_model_are_named(network):
+    [seen] = network.embed(noisy_views(network.view_size, 1))
+    old = Embedding(seen.cells[:, :COMPARED_CHANNELS], seen.where, seen.descriptor)
+    with pytest.raises(BackendError, match=r"another model.*reembed"):
+        network.compare(seen, Bank.of([old]))
+
+
+def test_a_card_of_before_knows_the_comparer_alone():
+    old = ReferenceCalibration.parse({"scale": 0.9, "offset": 0.1})
+    assert old.log_odds(2.0, 5.0) == pytest.approx(1.9)
+    new = ReferenceCalibration.parse({"logit": 0.9, "excess": 0.5, "offset": 0.1})
+    assert new.log_odds(2.0, 5.0) == pytest.approx(4.4)
 
 
 def test_assessments_do_not_depend_on_the_batch(network):

@@ -1,6 +1,7 @@
 """From rendered views to a model that the node loads."""
 
 import copy
+from dataclasses import replace
 from functools import cache
 
 import cv2
@@ -438,6 +439,14 @@ def test_what_is_known_of_comparing_is_measured_as_production_compares():
     assert card["measured"]["views"] == len(simulated.views)
     # Of three references of 700 cells, as many as a bank holds.
     assert set(session.compared) == {(700, 1200)}
+
+
+def test_real_pictures_without_a_second_one_of_their_object_compare_nothing():
+    simulated, real = seen_views(), seen_views("real", 1)
+    alone = replace(real.views, product=np.full(len(real.views), -1, np.int32))
+    card = reference_card(Comparing(), simulated, replace(real, views=alone))
+    assert set(card["measured"]["auroc"]) == {SIMULATED}
+    assert card["measured"]["views"] == len(simulated.views)
 
 
 def test_joining_listens_to_whoever_knows():

@@ -12,7 +12,8 @@ from damage_perception.network.session import BackendError
 
 Progress = Callable[[str, float], None]
 
-WORKSPACE_BYTES: Final = 1 << 30
+# What a layer may use besides; sixteen views of 640 pixels in fp32 take more than half of it.
+WORKSPACE_BYTES: Final = 1 << 31
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ DESCRIPTOR_CHANNELS: Final = 128
 # Of one pass on a GPU; more are taken in several.
 MOST_VIEWS: Final = 16
 # Cells of the references that a view is compared with: of eight at 320 pixels three quarters. A
-# comparison takes as long as there are cells: 5 ms there, and longer at 640 pixels.
+# comparison takes as long as there are cells: 4 ms there, and longer at 640 pixels.
 MOST_REFERENCE_CELLS: Final = 1200
 
 COLOR: Final = "color"

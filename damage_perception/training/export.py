@@ -230,9 +230,16 @@ def _seen(
         inputs = _arrays(views, np.arange(start, min(start + MOST_VIEWS, len(views))))
         found = session.run(inputs)
         parts.append(found[ITEM_LOGIT])
-        seen = zip(found[CELLS], found[DESCRIPTOR], inputs[ITEM], strict=True)
-        embeddings += [Embedding.of(*one) for one in seen]
+        embeddings += _embeddings(found, inputs)
     return np.concatenate(parts), embeddings
+
+
+def _embeddings(
+    found: Mapping[str, NDArray[Any]], inputs: Mapping[str, NDArray[Any]]
+) -> list[Embedding]:
+    """Of the views that a pass was given."""
+    seen = zip(found[CELLS], found[DESCRIPTOR], inputs[ITEM], strict=True)
+    return [Embedding.of(*one) for one in seen]
 
 
 def _self_test(graphs: Mapping[str, _Measured], inputs: dict[str, NDArray[Any]]) -> dict[str, Any]:
@@ -373,9 +380,7 @@ def _write_comparer(
             name: np.stack([getattr(view, name) for view in turned]).astype(array.dtype)
             for name, array in INPUTS.items()
         }
-        found = exact.session.run(inputs)
-        seen = zip(found[CELLS], found[DESCRIPTOR], inputs[ITEM], strict=True)
-        return [Embedding.of(*one) for one in seen]
+        return _embeddings(exact.session.run(inputs), inputs)
 
     of_cell = np.full(len(exact.logits), SIMULATED)
     simulated = seen(views.simulated, of_cell, exact.logits, exact.embeddings)

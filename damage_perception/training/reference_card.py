@@ -145,8 +145,8 @@ def _fusion(
     """
     both_kinds = [name for name in np.unique(source) if len(set(truth[source == name])) == 2]
 
-    def measure(joined: NDArray[np.float64]) -> dict[str, dict[str, float]]:
-        signals = {"supervised": alone, "references": against, "joined": joined}
+    def measure(both: NDArray[np.float64]) -> dict[str, dict[str, float]]:
+        signals = {"supervised": alone, "references": against, "joined": both}
         return {
             str(name): {
                 signal: round(float(roc_auc_score(truth[source == name], odds[source == name])), 4)
@@ -163,13 +163,15 @@ def _fusion(
     likeliest = np.clip(fit_logistic(np.column_stack((alone, against)), truth, counts)[:2], 0, None)
     share = likeliest[0] / max(likeliest.sum(), 1e-9)
 
+    def joined(weight: float) -> NDArray[np.float64]:
+        return weight * alone + (1 - weight) * against
+
     def worth(weight: float) -> tuple[float, float]:
-        loss = lost(measure(weight * alone + (1 - weight) * against))
-        return round(loss, 3), abs(weight - share)
+        return round(lost(measure(joined(weight))), 3), abs(weight - share)
 
     weight = min(_WEIGHTS, key=worth)
-    scale, offset = fit_logistic((weight * alone + (1 - weight) * against)[:, None], truth, counts)
-    measured = measure(weight * alone + (1 - weight) * against)
+    scale, offset = fit_logistic(joined(weight)[:, None], truth, counts)
+    measured = measure(joined(weight))
     fusion = _rounded(
         {
             "supervised": scale * weight,

@@ -7,9 +7,11 @@ benchmarks/results/comparing.json.
 
 network   AUROC of the damage network alone
 taught    of the comparison that was learned in the simulated cell
-excess    of how much farther the view lies from the references than these from one another
+distance  of how far the view lies from the references, in the metric
 against   of both, which is what references say
 joined    of the network and the references
+
+With one wrong one: one reference more, the first of another product.
 """
 
 from __future__ import annotations
@@ -43,45 +45,61 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.comparing")
     parser.add_argument("folder", type=Path)
     network = DamageNetwork.load(default_model_card())
+    paths = sorted(parser.parse_args().folder.iterdir())
+    products = {path.name: ImageFolder(path) for path in paths if (path / "labels.csv").exists()}
+    known = {name: _references(product, network) for name, product in products.items()}
     found = {}
-    for path in sorted(parser.parse_args().folder.iterdir()):
-        if (path / "labels.csv").exists():
-            found[path.name] = measure(ImageFolder(path), network)
-            print(path.name, json.dumps(found[path.name], indent=1), flush=True)
+    for name, product in products.items():
+        strangers = [references[0] for other, references in known.items() if other != name]
+        found[name] = measure(product, known[name], strangers[:1], network)
+        print(name, json.dumps(found[name], indent=1), flush=True)
     result = {"model_id": network.card.model_id, "products": found}
     RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
-def measure(product: ImageFolder, network: DamageNetwork) -> dict[str, dict[str, float]]:
-    """AUROC of each signal, by how the queries lie and what they are held against."""
-    records = [record for record in product if record.label]
-    shown = {record.name: _view(record, network) for record in records}
-    labels = {record.name: record.label for record in records if record.label}
-    references = [r for r in records if labels[r.name].role == REFERENCE]
-    queries = [r for r in records if labels[r.name].role != REFERENCE]
+def measure(
+    product: ImageFolder,
+    known: Sequence[Embedding],
+    stranger: Sequence[Embedding],
+    network: DamageNetwork,
+) -> dict[str, dict[str, float]]:
+    """AUROC of each signal, by how the queries lie and what they are held against.
+
+    stranger  a reference of another product, if there is one
+    """
+    labels = {record.name: record.label for record in product if record.label}
+    queries = [r for r in product if r.name in labels and labels[r.name].role != REFERENCE]
     damaged = np.array([labels[r.name].damaged for r in queries])
-    kept = _assessed([shown[r.name] for r in references], network)
-    known = [
-        with_turned(shown[record.name], said.embedding, network.embed)
-        for record, said in zip(references, kept, strict=True)
-        if said.embedding
-    ]
     rng = np.random.default_rng(0)
     found = {}
     for lie in ("as taken", "turned at random"):
-        views = [shown[record.name] for record in queries]
+        views = [_view(record, network) for record in queries]
         if lie != "as taken":
             views = [view.turned(rng.uniform(0, 360)) for view in views]
         said = _assessed(views, network)
         for count in sorted({min(count, len(known)) for count in (*REFERENCES, len(known))}):
-            for copies in ("upright", "turned"):
-                bank = Bank.of([_copies(one, copies) for one in known[:count]])
-                name = f"{lie}, {count} references, {copies}"
-                found[name] = {
+            some = known[:count]
+            upright = [replace(one, turned=one.turned[:0]) for one in some]
+            banks = {
+                "upright": upright,
+                "turned": some,
+                "turned, and a wrong one": [*some, *stranger],
+            }
+            for copies, held in banks.items():
+                found[f"{lie}, {count} references, {copies}"] = {
                     signal: round(float(roc_auc_score(damaged, values)), 3)
-                    for signal, values in _signals(said, bank, network).items()
+                    for signal, values in _signals(said, Bank.of(held), network).items()
                 }
     return found
+
+
+def _references(product: ImageFolder, network: DamageNetwork) -> list[Embedding]:
+    views = [_view(r, network) for r in product if r.label and r.label.role == REFERENCE]
+    return [
+        with_turned(view, said.embedding, network.embed)
+        for view, said in zip(views, _assessed(views, network), strict=True)
+        if said.embedding
+    ]
 
 
 def _view(record: Record, network: DamageNetwork) -> View:
@@ -100,10 +118,6 @@ def _assessed(views: Sequence[View], network: DamageNetwork) -> list[Assessment]
     return said
 
 
-def _copies(reference: Embedding, which: str) -> Embedding:
-    return reference if which == "turned" else replace(reference, turned=reference.turned[:0])
-
-
 def _signals(
     said: Sequence[Assessment], bank: Bank, network: DamageNetwork
 ) -> Mapping[str, list[float]]:
@@ -115,11 +129,11 @@ def _signals(
         if one.embedding is None:
             raise SystemExit(f"model {network.card.model_id} compares nothing")
         against = network.compare(one.embedding, bank).log_odds
-        excess = bank.excess(one.embedding.looks)
+        distance = bank.distance(one.embedding.looks)
         values = {
             "network": one.logit,
-            "taught": against - card.calibration.excess * excess,
-            "excess": excess,
+            "taught": against - card.calibration.log_odds(0.0, distance, bank.typical),
+            "distance": distance,
             "against": against,
             "joined": card.fusion.join(one.logit, against),
         }

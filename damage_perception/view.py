@@ -16,6 +16,8 @@ from damage_perception.station.plane import slope
 
 # Height of a pixel whose depth is not known; far below anything real, so the graph can tell.
 UNKNOWN_HEIGHT_M: Final = -10.0
+# What a view spans where that is not known.
+USUAL_WIDTH_M: Final = 0.3
 # Spills lie beside the item, so the view is wider than the item by this share on every side.
 MARGIN: Final = 0.2
 

@@ -19,7 +19,7 @@ from damage_perception.station import Station
 from damage_perception.verdict.policy import VerdictPolicy
 
 CARD = ReferenceCard(
-    ReferenceCalibration(1.0, 0.0, 0.0),
+    ReferenceCalibration(1.0, 0.0, 0.0, 0.0, 0.0),
     Fusion(0.5, 0.5, 0.0, True),
     Identification(60.0, 20.0, -58.0),
     Sameness(1.0, 0.0, 0.0),

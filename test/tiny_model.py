@@ -20,6 +20,7 @@ from damage_perception.network.contract import (
     DESCRIPTOR_CHANNELS,
     EMBEDDINGS,
     INPUTS,
+    LOOK_CHANNELS,
     MAP_STRIDE,
     OUTPUTS,
 )
@@ -62,9 +63,18 @@ def write_model(folder, fewest=1, view_size=VIEW_SIZE, references=False, kinds=K
     if references:
         comparer = folder / "tiny_compare.onnx"
         onnx.save(_comparer(), str(comparer))
+        metric = folder / "tiny_metric.npy"
+        np.save(metric, np.eye(LOOK_CHANNELS, CELL_CHANNELS, dtype=np.float32))
         card["references"] = {
             "comparer": {"file": comparer.name, "sha256": _sha256(comparer)},
-            "calibration": {"logit": 1.0, "excess": 0.0, "offset": 0.0},
+            "metric": {"file": metric.name, "sha256": _sha256(metric)},
+            "calibration": {
+                "logit": 1.0,
+                "excess": 0.0,
+                "offset": 0.0,
+                "alone": 0.0,
+                "alone_offset": 0.0,
+            },
             "fusion": {"supervised": 1.0, "references": 2.4, "offset": 0.0, "used": True},
             "identification": {"cosine": 20.0, "lead": 10.0, "offset": -18.0},
             "same": {"logit": 1.0, "cosine": 0.0, "least": 0.0},

@@ -60,6 +60,7 @@ def enroll(
         raise Failure(f"no view of {sku} could be enrolled")
     console.print(f"enrolled {len(done.accepted)} views of {sku}", markup=False)
     console.print(f"undo with: damage-perception gallery undo {done.change.change_id}")
+    console.print(f"how well they serve: damage-perception gallery show '{sku}' --out sheet.jpg")
 
 
 @app.command()

@@ -11,6 +11,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from damage_perception.cli.grouped import grouped
+from damage_perception.cli.running import Running
 from damage_perception.cli.terminal import Failure, console
 
 if TYPE_CHECKING:
@@ -103,13 +105,19 @@ def list_skus(gallery: GalleryOption) -> None:
 
 
 @app.command()
+@grouped
 def show(
     sku: SkuArgument,
     out: Annotated[Path, typer.Option(help="Picture to write, .jpg or .png.")],
     gallery: GalleryOption,
     columns: Annotated[int, typer.Option(min=1, help="References side by side.")] = 4,
+    check: Annotated[
+        bool, typer.Option(help="Hold the references against one another, and say what is missing.")
+    ] = True,
+    *,
+    running: Running,
 ) -> None:
-    """Write a picture of all references of a product."""
+    """Write a picture of all references of a product, and say how well they serve."""
     from damage_perception.gallery.reference import State
     from damage_perception.overlay import contact_sheet, write_picture
 
@@ -121,8 +129,10 @@ def show(
         store.references(sku, tuple(State)), key=lambda each: list(State).index(each.state)
     )
     views = store.views([each.reference_id for each in references])
+    found = _checked(store, sku, running) if check else {}
     captions = [
-        f"{each.state.value} {each.reference_id[:8]} {_date(each.added_ns)} {each.source}"
+        f"{each.state.value} {each.reference_id[:8]} {found.get(each.reference_id, '')} "
+        f"{_date(each.added_ns)} {each.source}"
         for each in references
     ]
     images = [views[each.reference_id].color for each in references]
@@ -132,6 +142,32 @@ def show(
         line = f"{each.reference_id}  {each.state.value:9}  {_date(each.added_ns)}  {each.source}"
         console.print(line, markup=False)
     console.print(f"wrote {out}", markup=False)
+
+
+def _checked(store: "GalleryStore", sku: str, running: Running) -> dict[str, str]:
+    """Says how well the active references of a product serve; for each checked one, in a word."""
+    from damage_perception.cli.pipeline import load_inspector
+    from damage_perception.reference_check import check_references
+
+    inspector = load_inspector(running, ("camera",), None)
+    network = inspector.network
+    references = store.references(sku, model_id=network.card.model_id)
+    if not references:
+        console.print(f"no active reference of {sku} is of {network.card.model_id}", markup=False)
+        return {}
+    views = store.views([each.reference_id for each in references])
+    checked = check_references(
+        list(views.values()),
+        [each.embedding for each in references],
+        network,
+        inspector.policy.threshold_of(compared=True),
+    )
+    for line in checked.lines():
+        console.print(line, markup=False)
+    return {
+        each.reference_id: f"damage {confidence:.2f}"
+        for each, confidence in zip(references, checked.confidences, strict=False)
+    }
 
 
 @app.command()
@@ -217,10 +253,11 @@ def prune(
     keep: Annotated[int, typer.Option(min=1, help="Newest of each product that stay.")] = 8,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     purge: Annotated[
-        bool, typer.Option("--purge", help="Remove what was retired before now for good.")
+        bool,
+        typer.Option("--purge", help="Remove for good what was retired, or embedded anew, before."),
     ] = False,
     purge_older_than_days: Annotated[
-        float, typer.Option(min=0, help="With --purge: only what was retired longer ago.")
+        float, typer.Option(min=0, help="With --purge: only where that was longer ago.")
     ] = 30,
 ) -> None:
     """Retire active references that are old and have served no more for long."""
@@ -237,9 +274,13 @@ def prune(
         console.print(f"{sku}: {', '.join(names)}", markup=False)
     console.print(f"{'would retire' if dry_run else 'retired'} {len(going)} references")
     if purge and not dry_run:
-        change = store.purge(now_ns - round(purge_older_than_days * DAY_S * 1e9), user())
+        before_ns = now_ns - round(purge_older_than_days * DAY_S * 1e9)
+        change = store.purge(before_ns, user())
         count = len(change.reference_ids) if change else 0
         console.print(f"removed {count} retired references for good")
+        freed = store.free(before_ns, user())
+        if freed:
+            console.print(f"{freed.why}, of {len(freed.reference_ids)} references")
 
 
 def _decide(action: str, sku: str, references: list[str] | None, gallery: str, why: str) -> None:

@@ -53,6 +53,8 @@ class Kept:
 
     view        change_id of the record that brought the view
     embeddings  change_id of the record that brought the embedding, by model_id, newest last
+    replaced    change_ids of records that brought embeddings which others took the place of
+    freed       change_ids of records whose embeddings are gone for good
     retired_ns  when it was retired; 0 where it is not
     """
 
@@ -63,6 +65,8 @@ class Kept:
     added_ns: int
     view: str
     embeddings: Mapping[str, str]
+    replaced: frozenset[str] = frozenset()
+    freed: frozenset[str] = frozenset()
     uses: int = 0
     last_used_ns: int = 0
     retired_ns: int = 0
@@ -71,6 +75,11 @@ class Kept:
     def model_id(self) -> str:
         """Of the newest embedding."""
         return list(self.embeddings)[-1]
+
+    @property
+    def superseded(self) -> frozenset[str]:
+        """change_ids of records that brought embeddings for which there are newer ones."""
+        return self.replaced | frozenset(list(self.embeddings.values())[:-1])
 
 
 @dataclass(frozen=True)
@@ -135,10 +144,19 @@ def _apply(record: Record, references: dict[str, Kept]) -> None:
             retired_ns = record.time_ns if state is State.RETIRED else 0
             references[name] = replace(references[name], state=state, retired_ns=retired_ns)
         elif record.action is Action.REEMBED:
-            known = dict(references[name].embeddings)
-            known.pop(entry.model_id, None)
+            kept = references[name]
+            known = dict(kept.embeddings)
+            before = {known.pop(entry.model_id)} if entry.model_id in known else set()
             known[entry.model_id] = record.change_id
-            references[name] = replace(references[name], embeddings=known)
+            references[name] = replace(kept, embeddings=known, replaced=kept.replaced | before)
+        elif record.action is Action.FREE:
+            kept = references[name]
+            references[name] = replace(
+                kept,
+                embeddings={kept.model_id: kept.embeddings[kept.model_id]},
+                replaced=frozenset(),
+                freed=kept.freed | kept.superseded,
+            )
         elif record.action is Action.USED:
             kept = references[name]
             last_ns = max(kept.last_used_ns, entry.last_used_ns)
@@ -157,7 +175,7 @@ def _brought(record: Record, entry: Entry) -> Kept:
         entry.added_ns,
         record.change_id,
         {entry.model_id: record.change_id},
-        entry.uses,
-        entry.last_used_ns,
-        record.time_ns if state is State.RETIRED else 0,
+        uses=entry.uses,
+        last_used_ns=entry.last_used_ns,
+        retired_ns=record.time_ns if state is State.RETIRED else 0,
     )

@@ -33,7 +33,8 @@ def summaries(history: History) -> list[SkuSummary]:
 def garbage(
     pieces: Iterable[tuple[tuple[str, str], int]], history: History, before_ns: int
 ) -> list[tuple[str, str]]:
-    """Keys of those ``pieces`` that are of purged references, or that no change speaks of.
+    """Keys of those ``pieces`` that are of purged references, that hold nothing but a freed
+    embedding, or that no change speaks of.
 
     pieces     (change_id, reference_id) with the time of writing, nanoseconds since 1970
     before_ns  younger pieces without a change are kept: theirs may still come
@@ -48,10 +49,22 @@ def garbage(
             purged |= names
         else:
             spoken_of |= {(record.change_id, name) for name in names}
+    freed = {
+        (change, name)
+        for name, kept in history.references.items()
+        for change in kept.freed - {kept.view}
+    }
     return [
         key
         for key, time_ns in pieces
-        if key not in spoken_of and (key[1] in purged or time_ns < before_ns)
+        if key in freed or (key not in spoken_of and (key[1] in purged or time_ns < before_ns))
+    ]
+
+
+def bare_views(history: History) -> list[tuple[str, str]]:
+    """Keys of pieces whose view is kept and whose embedding is not."""
+    return [
+        (kept.view, name) for name, kept in history.references.items() if kept.view in kept.freed
     ]
 
 

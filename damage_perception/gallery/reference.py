@@ -43,6 +43,7 @@ class Action(str, Enum):
     USED = "used"
     UNDO = "undo"
     PURGE = "purge"
+    FREE = "free"
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from damage_perception.gallery.codec import EncodedEmbedding, EncodedView
 from damage_perception.gallery.journal import Entry, Record
 from damage_perception.gallery.reference import Action, GalleryError
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 JOURNAL: Final = "journal"
 PIECES: Final = "pieces"
 

@@ -18,7 +18,7 @@ from damage_perception.gallery.codec import (
     encode_view,
 )
 from damage_perception.gallery.journal import MOVES, Entry, History, Kept, Record, fold
-from damage_perception.gallery.log import changes, garbage, summaries
+from damage_perception.gallery.log import bare_views, changes, garbage, summaries
 from damage_perception.gallery.reference import (
     Action,
     Change,
@@ -153,7 +153,7 @@ class GalleryStore:
         return self._commit(action, sku, entries, by, why)
 
     def reembed(self, model_id: str, embeddings: Mapping[str, Embedding], by: str) -> Change:
-        """Adds what the network ``model_id`` says of references; older embeddings stay."""
+        """Adds what the network ``model_id`` says of references; older ones stay until `free`."""
         if not embeddings:
             raise GalleryError("there is no reference to embed")
         for name, embedding in embeddings.items():
@@ -251,10 +251,38 @@ class GalleryStore:
             entries = tuple(Entry(kept.reference_id) for kept in going)
             why = f"{len(going)} retired references removed for good"
             change = self._commit(Action.PURGE, "", entries, by, why)
+        self._sweep()
+        return change
+
+    def free(self, before_ns: int, by: str) -> Change | None:
+        """Removes embeddings for which there are newer ones since before; None: there are none.
+
+        before_ns  nanoseconds since 1970. A detector that still runs the older model loses the
+                   references: let it have all robots on the new one first.
+        """
+        history = self._history()
+        times = {record.change_id: record.time_ns for record in history.records}
+        going = [
+            kept
+            for kept in history.references.values()
+            if kept.superseded and times[kept.embeddings[kept.model_id]] < before_ns
+        ]
+        change = None
+        if going:
+            entries = tuple(Entry(kept.reference_id) for kept in going)
+            count = sum(len(kept.superseded) for kept in going)
+            why = f"{count} superseded embeddings removed for good"
+            change = self._commit(Action.FREE, "", entries, by, why)
+        self._sweep()
+        return change
+
+    def _sweep(self) -> None:
+        """Frees what no change speaks of any more."""
         # Before the journal, so that the change of every piece seen is in it, or will never be.
         pieces = self._tables.keys()
-        self._tables.remove(garbage(pieces, self._history(), time.time_ns() - _ORPHAN_NS))
-        return change
+        history = self._history()
+        self._tables.bare(bare_views(history))
+        self._tables.remove(garbage(pieces, history, time.time_ns() - _ORPHAN_NS))
 
     def _commit(
         self,

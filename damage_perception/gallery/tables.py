@@ -108,7 +108,12 @@ class Tables:
     def embeddings(self, keys: Iterable[Key]) -> dict[Key, EncodedEmbedding]:
         """By key; those that are not there are left out."""
         rows = self._rows(keys, _EMBEDDING)
-        return {key: EncodedEmbedding(*(row[name] for name in _EMBEDDING)) for key, row in rows}
+        return {
+            key: EncodedEmbedding(*(row[name] for name in _EMBEDDING))
+            for key, row in rows
+            # Freed where there is none.
+            if row["descriptor"]
+        }
 
     def views(self, keys: Iterable[Key]) -> dict[Key, EncodedView]:
         """By key; those that are not there are left out."""
@@ -121,12 +126,18 @@ class Tables:
         rows = self._read(self._pieces.search().select(columns))
         return [((row["change_id"], row["reference_id"]), row["time_ns"]) for row in rows]
 
+    def bare(self, keys: Sequence[Key]) -> None:
+        """Deletes the embeddings of pieces; their views stay."""
+        with _errors(self.uri, "changed"):
+            for batch in _batches(keys):
+                where = f"({_any_of(batch)}) AND descriptor IS NOT NULL"
+                self._pieces.update(where, dict.fromkeys(_EMBEDDING))
+
     def remove(self, keys: Sequence[Key]) -> None:
         """Deletes pieces and frees their space; readers at an older version of them fail."""
         with _errors(self.uri, "changed"):
             for batch in _batches(keys):
-                each = (f"(change_id = '{c}' AND reference_id = '{r}')" for c, r in batch)
-                self._pieces.delete(" OR ".join(each))
+                self._pieces.delete(_any_of(batch))
             self._journal.optimize(cleanup_older_than=KEEP_VERSIONS)
             with warnings.catch_warnings():
                 # That readers of older versions fail is meant: what was removed must be gone.
@@ -231,6 +242,12 @@ def _errors(uri: str, done: str) -> Iterator[None]:
         raise
     except (OSError, RuntimeError, ValueError) as error:
         raise GalleryError(f"gallery {uri} cannot be {done}: {in_words(error)}") from error
+
+
+def _any_of(keys: Iterable[Key]) -> str:
+    """That a row has one of ``keys``."""
+    each = (f"(change_id = '{change}' AND reference_id = '{name}')" for change, name in keys)
+    return " OR ".join(each)
 
 
 def _batches(keys: Iterable[Key]) -> Iterator[list[Key]]:

@@ -8,7 +8,7 @@ from typing import Final
 from damage_perception.gallery.journal import History, Record
 from damage_perception.gallery.reference import Action, GalleryError
 
-_FOR_GOOD: Final = (Action.USED, Action.PURGE)
+_FOR_GOOD: Final = (Action.USED, Action.PURGE, Action.FREE)
 
 
 def undoable(history: History, change_id: str | None) -> Record:
@@ -43,7 +43,10 @@ def _refusal(history: History, record: Record) -> str:
     for later in reversed(history.records[at + 1 :]):
         if not concerned & {entry.reference_id for entry in later.entries}:
             continue
-        if _builds(history, later, place, at) and not _only_embeds(history, record):
+        if later.action is Action.FREE:
+            if _only_embeds(history, record):
+                return f"change {later.change_id} freed the embeddings that were before it"
+        elif _builds(history, later, place, at) and not _only_embeds(history, record):
             if later.action is Action.PURGE:
                 return f"change {later.change_id} purged what it concerns"
             return (

@@ -22,12 +22,12 @@ _ORDER: Final = 4
 _LEAST_DISTANCE: Final = 1e-3
 # Pieces differ by as much under one camera. References that differ by less show one piece that
 # nobody moved, which says nothing of the next one.
-_LEAST_TYPICAL: Final = float(np.log(0.05))
+LEAST_TYPICAL: Final = float(np.log(0.03))
 
 
 @dataclass(frozen=True, eq=False)
 class Looks:
-    """What the colour encoder sees of some references.
+    """What some references look like, in the metric.
 
     cells  (L, LOOK_CHANNELS) float16
     owner  (L,) which of the references each cell is of
@@ -96,19 +96,14 @@ class Bank:
             if len(others[0]):
                 apart.append(_nearer(looks, others))
         # The median: a wrong one among three does not make the others look alike.
-        return max(float(np.median(apart)), _LEAST_TYPICAL) if apart else None
+        return max(float(np.median(apart)), LEAST_TYPICAL) if apart else None
 
-    def excess(self, looks: NDArray[np.float32]) -> float:
-        """How much farther a view lies from the references than these from one another.
+    def distance(self, looks: NDArray[np.float32]) -> float:
+        """How far a view lies from the references, a logarithm.
 
         looks  (n, LOOK_CHANNELS), n >= 1, of the view
-
-        A logarithm: 0 as far, 0.7 twice as far. 0 too where there is one reference, which says
-        nothing of how much good pieces differ.
         """
-        if self.typical is None:
-            return 0.0
-        return _nearer(looks, (self.upright.cells, self.turned.cells)) - self.typical
+        return _nearer(looks, (self.upright.cells, self.turned.cells))
 
 
 def _nearer(looks: NDArray[np.float32], sides: Iterable[NDArray[np.floating[Any]]]) -> float:

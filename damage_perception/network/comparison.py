@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -28,26 +28,47 @@ class Calibration:
 class ReferenceCalibration:
     """Log odds of damage from what the comparer says and from how far the view lies: a sum.
 
-    logit   weight of the comparer's
-    excess  weight of `Bank.excess`
+    logit         weight of the comparer's
+    excess        weight of how much farther the view lies from the references than these from one
+                  another: a difference of logarithms
+    offset
+    alone         weight of the distance from one reference, where there are no others to tell how
+                  much good pieces differ
+    alone_offset  beside ``offset``, where there is one
     """
 
     logit: float
     excess: float
     offset: float
+    alone: float
+    alone_offset: float
 
     @staticmethod
     def parse(content: Mapping[str, Any]) -> ReferenceCalibration:
-        """From a card. Older ones know the comparer alone; a training may begin from them."""
-        if "scale" in content:
-            return ReferenceCalibration(float(content["scale"]), 0.0, float(content["offset"]))
+        """From a card. Raises KeyError, TypeError, ValueError."""
         return ReferenceCalibration(
-            *(float(content[name]) for name in ("logit", "excess", "offset"))
+            *(float(content[field.name]) for field in fields(ReferenceCalibration))
         )
 
-    def log_odds(self, logit: float, excess: float) -> float:
-        """Calibrated log odds."""
-        return self.logit * logit + self.excess * excess + self.offset
+    @staticmethod
+    def signals(
+        logit: float, distance: float, typical: float | None
+    ) -> tuple[float, float, float, float]:
+        """What logit, excess, alone and alone_offset are weights of.
+
+        logit     of the comparer
+        distance  `Bank.distance`
+        typical   `Bank.typical`
+        """
+        if typical is None:
+            return logit, 0.0, distance, 1.0
+        return logit, distance - typical, 0.0, 0.0
+
+    def log_odds(self, logit: float, distance: float, typical: float | None) -> float:
+        """Calibrated log odds; the arguments are those of ``signals``."""
+        weights = (self.logit, self.excess, self.alone, self.alone_offset)
+        signals = self.signals(logit, distance, typical)
+        return self.offset + sum(w * x for w, x in zip(weights, signals, strict=True))
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,10 @@ CELL_STRIDE: Final = 16
 # product a cell shows; then what the colour encoder sees there.
 PART_CHANNELS: Final = 48
 COMPARED_CHANNELS: Final = 128
-LOOK_CHANNELS: Final = 128
-CELL_CHANNELS: Final = COMPARED_CHANNELS + LOOK_CHANNELS
+SEEN_CHANNELS: Final = 128
+CELL_CHANNELS: Final = COMPARED_CHANNELS + SEEN_CHANNELS
+# What the metric makes of all of them: distances of cells are taken there.
+LOOK_CHANNELS: Final = 64
 DESCRIPTOR_CHANNELS: Final = 128
 # Of one pass on a GPU; more are taken in several.
 MOST_VIEWS: Final = 16

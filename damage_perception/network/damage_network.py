@@ -40,6 +40,7 @@ from damage_perception.network.contract import (
 )
 from damage_perception.network.embedding import Embedding
 from damage_perception.network.finder import Finder
+from damage_perception.network.metric import Metric
 from damage_perception.network.model_card import INT8_SYMMETRIC, ModelCard, ModelCardError
 from damage_perception.network.session import (
     Arrays,
@@ -101,6 +102,7 @@ class DamageNetwork:
 
     precision  which of the card's graphs ``session`` runs
     comparer   session of the graph that compares with references; None: it compares nothing
+    metric     by which it compares; there where ``comparer`` is
     finder     finds the items of frames without depth; None: the model has none
     problem    why the newest assessment failed; empty where it did not, or there was none yet
     """
@@ -112,6 +114,7 @@ class DamageNetwork:
         precision: str = "fp32",
         comparer: Session | None = None,
         finder: Finder | None = None,
+        metric: Metric | None = None,
     ) -> None:
         self.card = card
         self.finder = finder
@@ -120,6 +123,7 @@ class DamageNetwork:
         self.problem = ""
         self._session = session
         self._comparer = comparer
+        self._metric = metric
 
     @staticmethod
     def load(
@@ -140,8 +144,9 @@ class DamageNetwork:
         with ExitStack() as opened:
             session = backend.session(card.graph(precision), dict.fromkeys(INPUTS, MOST_VIEWS))
             opened.callback(session.close)
-            comparer = None
-            if card.comparer:
+            comparer, metric = None, None
+            if card.comparer and card.metric:
+                metric = _metric(card.metric)
                 comparer = backend.session(card.comparer, most_compared(card.view_size))
                 opened.callback(comparer.close)
             finder = None
@@ -150,7 +155,7 @@ class DamageNetwork:
                 cpu = backend if isinstance(backend, OnnxRuntimeBackend) else OnnxRuntimeBackend()
                 finder = Finder.load(card.finder, cpu)
                 opened.callback(finder.close)
-            network = DamageNetwork(card, session, precision, comparer, finder)
+            network = DamageNetwork(card, session, precision, comparer, finder, metric)
             network._check_contract()
             network.self_test()
             opened.pop_all()
@@ -220,10 +225,11 @@ class DamageNetwork:
         maps = self.card.kinds.in_order(outputs[MAPS])
         kinds = self.card.kinds.in_order(probabilities(outputs[KIND_LOGITS]).astype(np.float32))
         embeddings: list[Embedding | None] = [None] * len(views)
-        if self._comparer is not None:
+        if self._metric is not None:
             cells, descriptors = outputs[CELLS], outputs[DESCRIPTOR]
             embeddings[:] = [
-                Embedding.of(cells[i], descriptors[i], view.item) for i, view in enumerate(views)
+                Embedding.of(cells[i], descriptors[i], view.item, self._metric)
+                for i, view in enumerate(views)
             ]
         return [
             Assessment(float(odds), probability(float(odds)), kinds[i], maps[i], embeddings[i])
@@ -253,7 +259,7 @@ class DamageNetwork:
             {VIEW: embedding.compared, REFERENCES: bank.compared.astype(np.float32)}
         )
         log_odds = self.card.references.calibration.log_odds(
-            float(found[ITEM_LOGIT][0]), bank.excess(embedding.looks)
+            float(found[ITEM_LOGIT][0]), bank.distance(embedding.looks), bank.typical
         )
         if not np.isfinite(log_odds):
             raise BackendError("comparing gave a confidence that is not a number")
@@ -312,6 +318,13 @@ class DamageNetwork:
             raise BackendError(
                 f"{graph} has no output {', '.join(sorted(missing))}; expected {', '.join(outputs)}"
             )
+
+
+def _metric(path: Path) -> Metric:
+    try:
+        return Metric.load(path)
+    except ValueError as error:
+        raise ModelCardError(str(error)) from error
 
 
 def digest(outputs: Arrays) -> Arrays:

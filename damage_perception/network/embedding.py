@@ -9,17 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.network.contract import COMPARED_CHANNELS, LOOK_CHANNELS
+from damage_perception.network.metric import Metric
 
 
 @dataclass(frozen=True, eq=False)
 class Embedding:
     """What the network says of a view for comparing it.
 
-    cells       (n, CELL_CHANNELS) float32, dense embeddings of the cells that lie on the item
+    cells       (n, COMPARED_CHANNELS + LOOK_CHANNELS) float32, of the cells that lie on the item:
+                what the comparer takes, then what the metric makes of them
     where       (n, 2) uint8, row and column of each cell in the grid of the view
     descriptor  (D,) float32, unit vector, alike for pieces of one product
-    turned      (t, LOOK_CHANNELS) float32, of a reference: what the colour encoder sees of it
-                where it is turned; empty of any other view
+    turned      (t, LOOK_CHANNELS) float32, of a reference: looks of it where it is turned; empty
+                of any other view
     """
 
     cells: NDArray[np.float32]
@@ -36,17 +38,31 @@ class Embedding:
 
     @property
     def looks(self) -> NDArray[np.float32]:
-        """(n, LOOK_CHANNELS) unit vectors, what the colour encoder sees in the cells."""
+        """(n, LOOK_CHANNELS) unit vectors: the farther two cells look apart, the wider."""
         return self.cells[:, COMPARED_CHANNELS:]
 
     @staticmethod
     def of(
-        cells: NDArray[np.float32], descriptor: NDArray[np.float32], item: NDArray[np.uint8]
+        cells: NDArray[np.float32],
+        descriptor: NDArray[np.float32],
+        item: NDArray[np.uint8],
+        metric: Metric,
     ) -> Embedding:
-        """From what the network gives of a view: cells (G, G, C), descriptor (D,), item (S, S)."""
-        where = np.argwhere(on_item(item, len(cells)))
+        """From what the graph gives of a view.
+
+        cells  (G, G, CELL_CHANNELS); descriptor (D,); item (S, S) uint8, 1 on the item
+        """
+        where = cells_on(item, len(cells))
         chosen = cells[where[:, 0], where[:, 1]].astype(np.float32)
-        return Embedding(chosen, where.astype(np.uint8), descriptor.astype(np.float32))
+        return Embedding(metric.embed(chosen), where, descriptor.astype(np.float32))
+
+
+def cells_on(item: NDArray[np.uint8], along: int) -> NDArray[np.uint8]:
+    """(n, 2) row and column of the cells that lie on the item.
+
+    item  (S, S) uint8, 1 on the item; along  cells along one side of the view
+    """
+    return np.argwhere(on_item(item, along)).astype(np.uint8)
 
 
 def on_item(item: NDArray[np.uint8], cells: int) -> NDArray[np.bool_]:

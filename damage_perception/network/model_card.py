@@ -37,6 +37,7 @@ class ModelCard:
     graphs       by name, some of GRAPHS
     good         how good validation items score, by calibrated confidence
     comparer     graph that compares views with references; None: the model compares nothing
+    metric       file of the metric by which it does; None where there is no comparer
     references   what is known of such comparisons; None where there is no comparer
     good_without_depth  how good items score that are seen without depth; None: as all others
     detail       how whole views and tiles are joined; None: the model judges no tiles
@@ -53,6 +54,7 @@ class ModelCard:
     calibration: Calibration
     good: GoodItems
     comparer: Path | None = None
+    metric: Path | None = None
     references: ReferenceCard | None = None
     good_without_depth: GoodItems | None = None
     detail: Detail | None = None
@@ -126,6 +128,7 @@ def _parse(path: Path, content: Any) -> ModelCard:
         calibration=Calibration(float(calibration["scale"]), float(calibration["offset"])),
         good=GoodItems.parse(content["good_items"], content.get("worlds")),
         comparer=_file(path, references["comparer"]) if references else None,
+        metric=_file(path, references["metric"]) if references else None,
         references=ReferenceCard.parse(references) if references else None,
         good_without_depth=GoodItems.parse(colour, colour.get("worlds")) if colour else None,
         detail=Detail.parse(content["detail"]) if content.get("detail") else None,

@@ -18,6 +18,7 @@ from damage_perception.kinds import CODES, CRUSH, HOLE, SPILLAGE, TEAR
 from damage_perception.simulation.mesh import Array, vector
 from damage_perception.simulation.outline import filled, outline, rough_noise, smooth_noise
 from damage_perception.simulation.split import Split
+from damage_perception.view import UNKNOWN_HEIGHT_M, USUAL_WIDTH_M, View
 
 # Smaller marks are below what the pixels of a usual camera show.
 _LEAST_RADIUS_PX: Final = 5.0
@@ -106,6 +107,22 @@ def write_damage(
         np.where(damaged, CODES[kind], 0).astype(np.uint8),
         severity,
     )
+
+
+def damage_view(view: View, kind: str, rng: np.random.Generator) -> View:
+    """``view`` with damage of ``kind`` written into its colours, and heights where there are any.
+
+    The view as it is where it shows nothing of an item.
+    """
+    if not view.item.any():
+        return view
+    unknown = view.height_m == UNKNOWN_HEIGHT_M
+    # Height falls where distance grows.
+    depth = np.where(unknown, np.nan, -view.height_m)
+    metre = (view.width_m or USUAL_WIDTH_M) / len(view.item)
+    written = write_damage(view.color, depth, view.item > 0, metre, kind, rng)
+    height = np.where(np.isnan(written.depth_m), UNKNOWN_HEIGHT_M, -written.depth_m)
+    return replace(view, color=written.color, height_m=height.astype(np.float32))
 
 
 def damage_frame(

@@ -20,7 +20,7 @@ from damage_perception.simulation.bent import bend
 from damage_perception.simulation.split import Split
 from damage_perception.simulation.written_damage import WRITABLE, write_damage
 from damage_perception.training.views import UNKNOWN_KIND, LabelledViews, Row, coarse
-from damage_perception.view import UNKNOWN_HEIGHT_M
+from damage_perception.view import UNKNOWN_HEIGHT_M, USUAL_WIDTH_M
 
 # Shares of the views; a camera that loses its depth must not cost the verdict.
 NO_DEPTH_SHARE = 0.35
@@ -37,8 +37,6 @@ PRINTED_SHARE = 0.12
 BENT_SHARE = 0.45
 # A smaller item has no facets that a camera tells apart.
 LEAST_BENT_PX = 400
-# What a view spans where that is not known.
-USUAL_WIDTH_M = 0.3
 GREY_SHARE = 0.04
 SWAPPED_SHARE = 0.08
 SOFT_SHARE = 0.12
@@ -107,7 +105,7 @@ def draw(
     if len(images[0]) == size:
         *whole, place = images
         return Drawn((*whole, _cells(place)))
-    return Drawn(_warped(images, size, np.eye(2), np.zeros(2)))
+    return Drawn(warped(images, size, np.eye(2), np.zeros(2)))
 
 
 def _varied(images: Images, size: int, variation: Variation, views: LabelledViews) -> Drawn:
@@ -131,7 +129,7 @@ def _varied(images: Images, size: int, variation: Variation, views: LabelledView
         if not views.damaged[other]:
             color, printed = _print_on(color, item, views.color[other], rng), True
     images = (color, height, item, width, codes, place)
-    color, height, item, width, codes, place = _warped(images, size, turn, shift)
+    color, height, item, width, codes, place = warped(images, size, turn, shift)
     recolored = _recolor(color, rng, shared, variation.swapped)
     if rng.random() < GROUND_SHARE:
         ground = _lit(color, rng)
@@ -166,24 +164,33 @@ def _stored(views: LabelledViews, row: int) -> Images:
     return views.color[row], height, views.item[row], views.width_m[row], views.kinds[row], place
 
 
-def _warped(
-    images: Images, size: int, turn: NDArray[np.float64], shift: NDArray[np.float64]
+def warped(
+    images: Images,
+    size: int,
+    turn: NDArray[np.float64],
+    shift: NDArray[np.float64],
+    edge: int = cv2.BORDER_CONSTANT,
 ) -> Images:
-    """Turned about the centre, and shifted by a share of the view."""
+    """Turned about the centre, and shifted by a share of the view.
+
+    edge  of OpenCV's border modes, what the colours are beyond it
+    """
     color, height, item, width, codes, place = images
 
-    def warp(image: NDArray[Any], out: int, how: int, fill: Any) -> NDArray[Any]:
+    def warp(
+        image: NDArray[Any], out: int, how: int, fill: Any, border: int = cv2.BORDER_CONSTANT
+    ) -> NDArray[Any]:
         # About the centres of both images, pixel centres at whole numbers.
         scale = turn * (out / image.shape[0])
         middle_in, middle_out = (image.shape[0] - 1) / 2, (out - 1) / 2
         offset = middle_out + shift * out - scale @ np.full(2, middle_in)
         matrix = np.column_stack((scale, offset))
         return cv2.warpAffine(
-            image, matrix, (out, out), flags=how, borderMode=cv2.BORDER_CONSTANT, borderValue=fill
+            image, matrix, (out, out), flags=how, borderMode=border, borderValue=fill
         )
 
     return (
-        warp(color, size, cv2.INTER_LINEAR, 0),
+        warp(color, size, cv2.INTER_LINEAR, 0, edge),
         # Nearest, because a mean across an edge is a height that nothing has.
         warp(height, size, cv2.INTER_NEAREST, UNKNOWN_HEIGHT_M),
         warp(item, size, cv2.INTER_NEAREST, 0),

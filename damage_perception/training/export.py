@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -18,45 +18,37 @@ import yaml
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from damage_perception.network import DamageNetwork, Embedding, OnnxRuntimeSession
-from damage_perception.network.contract import (
-    CELLS,
-    DESCRIPTOR,
-    INPUTS,
-    ITEM,
-    ITEM_LOGIT,
-    MOST_VIEWS,
-    card_sections,
-)
+from damage_perception.network import DamageNetwork, OnnxRuntimeSession
+from damage_perception.network.contract import ITEM_LOGIT, MOST_VIEWS, card_sections
 from damage_perception.network.damage_network import (
     digest,
     stored_name,
 )
 from damage_perception.network.model_card import GRAPHS, INT8_SYMMETRIC
-from damage_perception.network.turning import with_turned
 from damage_perception.odds import probabilities
 from damage_perception.training.batch import draw_batch
+from damage_perception.training.comparing import (
+    FILES,
+    CalibrationViews,
+    Known,
+    sha256_of,
+    write_comparing,
+)
 from damage_perception.training.config import TrainingConfig
 from damage_perception.training.encoder import LICENSE, ORIGIN
 from damage_perception.training.finder import keep_finder
 from damage_perception.training.graphs import (
     OPSET,
     Exported,
-    write_comparer,
     write_graph,
     write_int8,
 )
+from damage_perception.training.metric import fit_metric
 from damage_perception.training.model import DamageNet
 from damage_perception.training.real_views import READERS, RealViews
-from damage_perception.training.reference_card import (
-    SIMULATED,
-    SeenViews,
-    reference_card,
-    reference_rows,
-)
-from damage_perception.training.views import LabelledViews, without_depth
+from damage_perception.training.views import LabelledViews, inputs_of, without_depth
 from damage_perception.training.worlds import Calibrations
-from damage_perception.view import UNKNOWN_HEIGHT_M, View, Window
+from damage_perception.view import UNKNOWN_HEIGHT_M
 
 NAME = "damage_net"
 PARITY_VIEWS = 100
@@ -67,16 +59,14 @@ MOST_AUROC_LOST = 0.005
 
 
 @dataclass(frozen=True)
-class CalibrationViews:
-    """Views that neither training nor the choice of anything has seen.
+class LearnedViews:
+    """Views that training has seen, by which the metric is learned, too.
 
-    simulated  of the simulated cell, damaged and not
-    world      (N,) of each of these: the form of its product
+    simulated  in pairs, before and after their damage
     real       pictures made elsewhere; None: there are none
     """
 
     simulated: LabelledViews
-    world: NDArray[np.str_]
     real: RealViews | None = None
 
 
@@ -85,14 +75,12 @@ class _Measured:
     """A written graph and what it says of the calibration views.
 
     logits      (N,) of the item
-    embeddings  of all views
     difference  largest of the item probability from PyTorch's, on PARITY_VIEWS
     """
 
     path: Path
     session: OnnxRuntimeSession
     logits: NDArray[np.float32]
-    embeddings: list[Embedding]
     auroc: float
     difference: float
 
@@ -100,6 +88,7 @@ class _Measured:
 def export(
     model: DamageNet,
     config: TrainingConfig,
+    learned: LearnedViews,
     calibration: CalibrationViews,
     models: Path,
     start: str,
@@ -116,7 +105,7 @@ def export(
     models.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=models) as folder:
         training = _training(config, start, validation)
-        card = _write_model(model, config, calibration, training, Path(folder))
+        card = _write_model(model, config, learned, calibration, training, Path(folder))
         DamageNetwork.load(card)
         keep_finder(models / card.name, card)
         made = sorted(Path(folder).iterdir(), key=lambda path: path == card)
@@ -131,6 +120,7 @@ def export(
 def _write_model(
     model: DamageNet,
     config: TrainingConfig,
+    learned: LearnedViews,
     calibration: CalibrationViews,
     training: dict[str, Any],
     models: Path,
@@ -138,7 +128,7 @@ def _write_model(
     views = calibration.simulated
     graphs = _write_graphs(model, config, views, models)
     exact = graphs["fp32"]
-    inputs = _arrays(views, np.arange(SELF_TEST_VIEWS))
+    inputs = inputs_of(views, np.arange(SELF_TEST_VIEWS))
     left_out = {}
     for name, graph in list(graphs.items()):
         if problem := _problem(graph, exact):
@@ -147,12 +137,14 @@ def _write_model(
     self_test = models / f"{NAME}_selftest.npz"
     np.savez_compressed(self_test, **_self_test(graphs, inputs))
     calibrated = _calibrated(exact, calibration)
-    compared = _write_comparer(model, exact, calibration, calibrated["calibration"], models)
+    metric = fit_metric(exact.session, learned.simulated, learned.real, config.seed)
+    known = Known(exact.session, metric, calibrated["calibration"])
+    compared = write_comparing(model, known, calibration, config.seed, models)
     card = {
-        **_identity(exact.path),
+        **_identity(exact.path, *(models / compared[name]["file"] for name in FILES)),
         "graphs": {name: _entry(graph) for name, graph in graphs.items()},
         "left_out": left_out,
-        "self_test": {"file": self_test.name, "sha256": _sha256(self_test)},
+        "self_test": {"file": self_test.name, "sha256": sha256_of(self_test)},
         **card_sections(config.view_size),
         "architecture": {
             "name": "DamageNet",
@@ -200,7 +192,7 @@ def _write_graphs(
     write_graph(copy.deepcopy(model).half(), size, paths["fp16"])
     count = min(RANGE_VIEWS, len(views))
     for name in ("int8", INT8_SYMMETRIC):
-        ranges = (_arrays(views, np.array([row])) for row in range(count))
+        ranges = (inputs_of(views, np.array([row])) for row in range(count))
         write_int8(paths["fp32"], ranges, paths[name], symmetric=name == INT8_SYMMETRIC)
     return {"fp32": exact, **{name: measured(name) for name in GRAPHS[1:]}}
 
@@ -209,37 +201,15 @@ def _measure(
     path: Path, threads: int, views: LabelledViews, expected: NDArray[np.float32]
 ) -> _Measured:
     session = OnnxRuntimeSession(path, threads)
-    logits, embeddings = _seen(session, views)
+    logits = _logits(session, views)
     said = probabilities(logits[: len(expected)])
     return _Measured(
         path,
         session,
         logits,
-        embeddings,
         float(roc_auc_score(views.damaged, logits)) if np.isfinite(logits).all() else math.nan,
         float(np.abs(said - expected).max()),
     )
-
-
-def _seen(
-    session: OnnxRuntimeSession, views: LabelledViews
-) -> tuple[NDArray[np.float32], list[Embedding]]:
-    """Logits of the items in all ``views``, and their embeddings."""
-    parts, embeddings = [], []
-    for start in range(0, len(views), MOST_VIEWS):
-        inputs = _arrays(views, np.arange(start, min(start + MOST_VIEWS, len(views))))
-        found = session.run(inputs)
-        parts.append(found[ITEM_LOGIT])
-        embeddings += _embeddings(found, inputs)
-    return np.concatenate(parts), embeddings
-
-
-def _embeddings(
-    found: Mapping[str, NDArray[Any]], inputs: Mapping[str, NDArray[Any]]
-) -> list[Embedding]:
-    """Of the views that a pass was given."""
-    seen = zip(found[CELLS], found[DESCRIPTOR], inputs[ITEM], strict=True)
-    return [Embedding.of(*one) for one in seen]
 
 
 def _self_test(graphs: Mapping[str, _Measured], inputs: dict[str, NDArray[Any]]) -> dict[str, Any]:
@@ -258,9 +228,11 @@ def _problem(graph: _Measured, exact: _Measured) -> str:
     return ""
 
 
-def _identity(graph: Path) -> dict[str, Any]:
+def _identity(*files: Path) -> dict[str, Any]:
+    """What ``files`` decide: references of one model are not compared by another."""
+    digest = hashlib.sha256("".join(map(sha256_of, files)).encode()).hexdigest()
     return {
-        "model_id": f"{NAME}-{_sha256(graph)[:8]}",
+        "model_id": f"{NAME}-{digest[:8]}",
         "made": _today(),
         "license": "Apache-2.0",
         "opset": OPSET,
@@ -270,7 +242,7 @@ def _identity(graph: Path) -> dict[str, Any]:
 def _entry(graph: _Measured) -> dict[str, Any]:
     return {
         "file": graph.path.name,
-        "sha256": _sha256(graph.path),
+        "sha256": sha256_of(graph.path),
         "auroc": round(graph.auroc, 4),
         "max_probability_difference": round(graph.difference, 6),
     }
@@ -309,7 +281,7 @@ def _calibrated(exact: _Measured, views: CalibrationViews) -> dict[str, Any]:
     of_color = _logits(exact.session, without_depth(views.simulated))
     return {
         "calibration": {
-            "id": f"simulated-{_today()}-{_sha256(exact.path)[:8]}",
+            "id": f"simulated-{_today()}-{sha256_of(exact.path)[:8]}",
             "method": "Platt scaling",
             "data": f"{len(damaged)} simulated views, split validation, seeds of their own",
             "scale": round(scale, 6),
@@ -348,52 +320,8 @@ def _logits(session: OnnxRuntimeSession, views: LabelledViews) -> NDArray[np.flo
     parts = []
     for start in range(0, len(views), MOST_VIEWS):
         rows = np.arange(start, min(start + MOST_VIEWS, len(views)))
-        parts.append(session.run(_arrays(views, rows))[ITEM_LOGIT])
+        parts.append(session.run(inputs_of(views, rows))[ITEM_LOGIT])
     return np.concatenate(parts)
-
-
-def _write_comparer(
-    model: DamageNet,
-    exact: _Measured,
-    views: CalibrationViews,
-    calibration: dict[str, Any],
-    models: Path,
-) -> dict[str, Any]:
-    """Writes the graph that compares with references; the section ``references`` of the card."""
-    path = models / f"{NAME}_compare.onnx"
-    write_comparer(model.comparer, path)
-
-    def seen(
-        shown: LabelledViews,
-        source: NDArray[np.str_],
-        logits: NDArray[np.float32],
-        embeddings: list[Embedding],
-    ) -> SeenViews:
-        log_odds = calibration["scale"] * logits.astype(np.float64) + calibration["offset"]
-        turned = list(embeddings)
-        for row in reference_rows(shown):
-            turned[row] = with_turned(_view(shown, row), embeddings[row], embed)
-        return SeenViews(shown, source, turned, log_odds)
-
-    def embed(turned: Sequence[View]) -> list[Embedding]:
-        inputs = {
-            name: np.stack([getattr(view, name) for view in turned]).astype(array.dtype)
-            for name, array in INPUTS.items()
-        }
-        return _embeddings(exact.session.run(inputs), inputs)
-
-    of_cell = np.full(len(exact.logits), SIMULATED)
-    simulated = seen(views.simulated, of_cell, exact.logits, exact.embeddings)
-    real = None
-    if views.real is not None:
-        shown = views.real.by_object()
-        sets = np.char.rstrip(views.real.dataset, "+")
-        real = seen(shown, sets, *_seen(exact.session, shown))
-    session = OnnxRuntimeSession(path, 2)
-    return {
-        "comparer": {"file": path.name, "sha256": _sha256(path)},
-        **reference_card(session, simulated, real),
-    }
 
 
 def _today() -> str:
@@ -402,17 +330,3 @@ def _today() -> str:
 
 def _graph_name(name: str) -> str:
     return f"{NAME}.onnx" if name == "fp32" else f"{NAME}_{name}.onnx"
-
-
-def _arrays(views: LabelledViews, rows: NDArray[np.integer]) -> dict[str, NDArray[Any]]:
-    return {name: getattr(views, name)[rows].astype(array.dtype) for name, array in INPUTS.items()}
-
-
-def _view(views: LabelledViews, row: int) -> View:
-    height = views.height_m[row].astype(np.float32)
-    window = Window(0, 0, len(height))
-    return View(views.color[row], height, views.item[row], float(views.width_m[row]), window)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import torch
 
-from damage_perception.network.contract import LOOK_CHANNELS
+from damage_perception.network.contract import SEEN_CHANNELS
 from damage_perception.training.model import DamageNet
 from damage_perception.training.views import LabelledViews
 
@@ -35,6 +35,6 @@ def fit_looks(model: DamageNet, sets: Sequence[LabelledViews], seed: int = 0) ->
             total += (seen.T @ seen).double().cpu()
     # Ascending.
     lengths, directions = torch.linalg.eigh(total)
-    kept = directions[:, -LOOK_CHANNELS:].flip(1).T
+    kept = directions[:, -SEEN_CHANNELS:].flip(1).T
     model.looks.weight.copy_(kept.float().reshape(model.looks.weight.shape))
-    return float(lengths[-LOOK_CHANNELS:].sum() / lengths.sum())
+    return float(lengths[-SEEN_CHANNELS:].sum() / lengths.sum())

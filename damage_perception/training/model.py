@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from damage_perception.kinds import KINDS
-from damage_perception.network.contract import COMPARED_CHANNELS, LOOK_CHANNELS
+from damage_perception.network.contract import COMPARED_CHANNELS, SEEN_CHANNELS
 from damage_perception.training.comparer import Comparer
 from damage_perception.training.describer import Describer
 from damage_perception.training.encoder import CHANNELS, ColorEncoder
@@ -41,7 +41,7 @@ class Outputs(NamedTuple):
     item   (N,) logits
     kinds  (N, kinds) logits
     cells  (N, S/16, S/16, COMPARED_CHANNELS) what the comparer takes of views and references
-    looks  (N, S/16, S/16, LOOK_CHANNELS) unit vectors, what the colour encoder sees
+    looks  (N, S/16, S/16, SEEN_CHANNELS) unit vectors, what the colour encoder sees
     """
 
     maps: Tensor
@@ -159,7 +159,7 @@ class DamageNet(nn.Module):
             nn.Conv2d(wide, COMPARED_CHANNELS, 1, bias=False), nn.BatchNorm2d(COMPARED_CHANNELS)
         )
         # Not learned but fitted: see `fit_looks`.
-        self.looks = nn.Conv2d(c8 + c16 + c32, LOOK_CHANNELS, 1, bias=False).requires_grad_(False)
+        self.looks = nn.Conv2d(c8 + c16 + c32, SEEN_CHANNELS, 1, bias=False).requires_grad_(False)
         # Learned together with what it compares, but a graph of its own.
         self.comparer = Comparer()
         # Learned apart, and part of the same graph: it sees the same views.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,19 +12,25 @@ from sklearn.metrics import roc_auc_score
 
 from damage_perception.network import Embedding, OnnxRuntimeSession
 from damage_perception.network.bank import Bank
-from damage_perception.network.comparison import Sameness
+from damage_perception.network.comparison import ReferenceCalibration, Sameness
 from damage_perception.network.contract import ITEM_LOGIT, REFERENCES, SAME_LOGIT, VIEW
 from damage_perception.training.calibration import fit_logistic, good_items
 from damage_perception.training.views import LabelledViews
 
 MOST_REFERENCES = 3
+# Views are held against so many: one alone says less, and is to be worth no more than it says.
+COUNTS = (1, MOST_REFERENCES)
 # Share of the good views that may be told to show another product than their references.
 SAME_LOST = 0.01
-# Joined, both signals may lose so much AUROC against the better one, on each set: the sets of real
-# pictures are small.
-FUSION_LOSS = 0.02
+# Fewer are, where so many views of other products are told all the same.
+OTHERS_TOLD = 0.995
+# Joined, both signals may lose so much AUROC against the better one, on each set: that of the
+# smallest, of 70 views, is known no better.
+FUSION_LOSS = 0.03
 # What is said of the simulated views in the card.
 SIMULATED = "simulated"
+# How much real sets count in all, where simulated views count 1.
+_REAL = 2.0
 # Weights that are tried for the damage network beside the references.
 _WEIGHTS = np.linspace(0, 1, 11)
 
@@ -33,7 +39,7 @@ _WEIGHTS = np.linspace(0, 1, 11)
 class SeenViews:
     """Calibration views with what the damage network says of them.
 
-    embeddings  of those that are references turned copies, too
+    embeddings  of those that are references turned copies, too, where they may lie anyhow
     source      (N,) the set that each is of
     log_odds    (N,) calibrated
     """
@@ -49,7 +55,7 @@ class _Compared:
     """Views that have references.
 
     rows      (V,) of the views
-    signals   (V, 2) logit of the comparer and excess, against references of their product
+    signals   (V, 4) of `ReferenceCalibration`, against references of their product
     same      (V, 2) logit of the references being of their product, and cosine of descriptors
     mistaken  (V, 2) the same, with references of another product
     """
@@ -61,53 +67,54 @@ class _Compared:
 
 
 def reference_card(
-    session: OnnxRuntimeSession, simulated: SeenViews, real: SeenViews | None
+    session: OnnxRuntimeSession, simulated: SeenViews, real: Sequence[SeenViews]
 ) -> dict[str, Any]:
-    """The section ``references`` of a card, without the file of the graph.
+    """The section ``references`` of a card, without the files that it names.
 
     session  of the graph that compares
-    real     pictures made elsewhere; None: there are none
+    real     pictures made elsewhere
 
-    Simulated views and real ones count alike for how damage is told: references have to help where
-    the simulated cell was not.
+    Real views count twice as much as simulated ones for how damage is told: references have to help
+    where the simulated cell was not.
     """
-    found = _compare(session, simulated)
-    parts = [(simulated, found)]
-    if real is not None:
-        parts.append((real, _compare(session, real)))
+    against = [
+        (seen, count, _compare(session, seen, count))
+        for seen in (simulated, *real)
+        for count in COUNTS
+    ]
     truth, source, alone, signals = (
         np.concatenate(part)
         for part in zip(
             *(
                 (
                     np.asarray(seen.views.damaged)[one.rows],
-                    seen.source[one.rows],
+                    np.char.add(seen.source[one.rows], f", {count} reference{'s' * (count > 1)}"),
                     seen.log_odds[one.rows],
                     one.signals,
                 )
-                for seen, one in parts
+                for seen, count, one in against
             ),
             strict=True,
         )
     )
     counts = _counts(source, truth)
-    weights = fit_logistic(signals, truth, counts)
-    against = signals @ weights[:2] + weights[2]
-    fusion, measured = _fusion(alone, against, truth, source, counts)
-    joined = fusion["supervised"] * alone + fusion["references"] * against + fusion["offset"]
-    same = _same(found, truth[: len(found.rows)])
+    *weights, offset = fit_logistic(signals, truth, counts)
+    calibration = ReferenceCalibration(weights[0], weights[1], offset, weights[2], weights[3])
+    referred = signals @ weights + offset
+    fusion, measured = _fusion(alone, referred, truth, source, counts)
+    joined = fusion["supervised"] * alone + fusion["references"] * referred + fusion["offset"]
+    found = against[len(COUNTS) - 1][2]
+    same = _same(found, np.asarray(simulated.views.damaged)[found.rows])
     mistaken = [same.margin(*one) >= 0 for one in found.mistaken]
     identification, top1 = _identification(simulated.views, simulated.embeddings)
-    names = ("logit", "excess", "offset")
     return {
-        "calibration": _rounded(dict(zip(names, weights, strict=True))),
+        "calibration": _rounded(vars(calibration)),
         "fusion": fusion,
         "identification": identification,
         "same": _rounded(vars(same)),
         "good_items": good_items(joined, truth),
         "measured": {
             "views": len(truth),
-            "most_references": MOST_REFERENCES,
             "auroc": measured,
             "other_product_taken_for_same": round(float(np.mean(mistaken)), 4),
             "top1_of_all_products": round(top1, 4),
@@ -120,11 +127,12 @@ def _rounded(weights: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _counts(source: NDArray[np.str_], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """(N,) how often each view counts: as many damaged as good, simulated as real, of each set."""
+    """(N,) how often each view counts: as many damaged as good, and of each real set as many."""
     counts = np.zeros(len(truth))
-    elsewhere = set(source) - {SIMULATED}
-    for name in set(source):
-        share = 1.0 if name == SIMULATED else 1 / len(elsewhere)
+    names = set(source)
+    cell = {name for name in names if name.startswith(SIMULATED)}
+    for name in names:
+        share = 1 / len(cell) if name in cell else _REAL / len(names - cell)
         for damaged in (False, True):
             rows = (source == name) & (truth == damaged)
             counts[rows] = share / max(1, int(rows.sum()))
@@ -182,7 +190,7 @@ def _fusion(
     return {**fusion, "used": bool(scale > 0 and lost(measured) <= FUSION_LOSS)}, measured
 
 
-def _references(views: LabelledViews) -> Iterator[tuple[int, NDArray[np.intp]]]:
+def _references(views: LabelledViews, most: int) -> Iterator[tuple[int, NDArray[np.intp]]]:
     """Each view with the rows of its references: undamaged views of its product, other scenes."""
     product, scene = np.asarray(views.product), np.asarray(views.scene)
     good = ~np.asarray(views.damaged)
@@ -195,19 +203,20 @@ def _references(views: LabelledViews) -> Iterator[tuple[int, NDArray[np.intp]]]:
             & (product[near] == product[row])
             & (scene[near] != scene[row])
         )
-        yield row, near[usable][:MOST_REFERENCES]
+        yield row, near[usable][:most]
 
 
 def reference_rows(views: LabelledViews) -> NDArray[np.intp]:
     """Those that are references of others."""
-    return np.unique(np.concatenate([np.empty(0, np.intp), *(r for _, r in _references(views))]))
+    found = (rows for _, rows in _references(views, MOST_REFERENCES))
+    return np.unique(np.concatenate([np.empty(0, np.intp), *found]))
 
 
-def _compare(session: OnnxRuntimeSession, seen: SeenViews) -> _Compared:
+def _compare(session: OnnxRuntimeSession, seen: SeenViews, most: int) -> _Compared:
     embeddings = seen.embeddings
     known = [
         (row, refs)
-        for row, refs in _references(seen.views)
+        for row, refs in _references(seen.views, most)
         if len(refs) and len(embeddings[row].cells) and any(len(embeddings[r].cells) for r in refs)
     ]
     # Views of one product share their references, and thinning them out takes long.
@@ -219,12 +228,15 @@ def _compare(session: OnnxRuntimeSession, seen: SeenViews) -> _Compared:
         # Half of all views on, there is another product.
         others = known[place - len(known) // 2][1]
         other = _run(session, one, made[tuple(others)])
-        signals.append((float(found[ITEM_LOGIT][0]), bank.excess(one.looks)))
+        distance = bank.distance(one.looks)
+        signals.append(
+            ReferenceCalibration.signals(float(found[ITEM_LOGIT][0]), distance, bank.typical)
+        )
         same.append((found[SAME_LOGIT][0], _cosine(one, refs, embeddings)))
         mistaken.append((other[SAME_LOGIT][0], _cosine(one, others, embeddings)))
     rows = np.array([row for row, _ in known], np.intp)
-    pairs = (np.array(part, np.float64).reshape(-1, 2) for part in (signals, same, mistaken))
-    return _Compared(rows, *pairs)
+    arrays = (np.array(part, np.float64) for part in (signals, same, mistaken))
+    return _Compared(rows, *arrays)
 
 
 def _run(session: OnnxRuntimeSession, seen: Embedding, bank: Bank) -> Mapping[str, NDArray[Any]]:
@@ -240,8 +252,9 @@ def _same(found: _Compared, damaged: NDArray[np.bool_]) -> Sameness:
     """Fitted on views against references of their product and of another one."""
     features = np.concatenate((found.same, found.mistaken))
     weights = fit_logistic(features, np.arange(len(features)) < len(found.same))
-    odds = found.same[~damaged] @ weights[:2]
-    return Sameness(float(weights[0]), float(weights[1]), float(np.quantile(odds, SAME_LOST)))
+    right, others = found.same[~damaged] @ weights[:2], found.mistaken @ weights[:2]
+    least = min(np.quantile(right, SAME_LOST), np.quantile(others, OTHERS_TOLD))
+    return Sameness(float(weights[0]), float(weights[1]), float(least))
 
 
 def _identification(

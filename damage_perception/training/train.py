@@ -24,6 +24,7 @@ from damage_perception.network.finder import Finder
 from damage_perception.simulation.split import Split
 from damage_perception.station import FindForeground
 from damage_perception.training.batch import Batch, draw_batch
+from damage_perception.training.comparing import CalibrationViews
 from damage_perception.training.config import (
     SCENES,
     VALIDATION_SCENES,
@@ -33,7 +34,7 @@ from damage_perception.training.curves import draw_curves
 from damage_perception.training.describing import fit_describer
 from damage_perception.training.drawing import Drawing
 from damage_perception.training.encoder import LOWER_BLOCKS
-from damage_perception.training.export import CalibrationViews, export
+from damage_perception.training.export import LearnedViews, export
 from damage_perception.training.looks import fit_looks
 from damage_perception.training.losses import (
     cells_of,
@@ -84,7 +85,8 @@ def train(config_path: Path, work: Path, models: Path) -> Path:
         render("train", Split.TRAIN, config.train_views, config.seed, twins=True)
         render("validation", Split.VALIDATION, config.validation_views, config.seed)
         fit(run, config, work, real, own, progress)
-        sets = [LabelledViews.load(work / "train"), *([real.training.views] if real else [])]
+        learned = LearnedViews(LabelledViews.load(work / "train"), real.training if real else None)
+        sets = [learned.simulated, *([learned.real.views] if learned.real else [])]
         kept = fit_looks(run.averaged, sets, config.seed)
         progress.print(f"{kept:.3f} of what the encoder sees is kept to compare by")
         described = fit_describer(run.averaged.describer, config, work, progress)
@@ -94,7 +96,7 @@ def train(config_path: Path, work: Path, models: Path) -> Path:
     views = LabelledViews.load(work / "calibration")
     forms = forms_of(views, Split.VALIDATION, seed)
     calibration = CalibrationViews(views, forms, real.validation if real else None)
-    return export(run.averaged.cpu(), config, calibration, models, run.start, measured)
+    return export(run.averaged.cpu(), config, learned, calibration, models, run.start, measured)
 
 
 def _render(

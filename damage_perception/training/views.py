@@ -15,7 +15,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from damage_perception.frame import Frame
-from damage_perception.network.contract import MAP_STRIDE, map_cells_along
+from damage_perception.network.contract import INPUTS, MAP_STRIDE, map_cells_along
 from damage_perception.simulation.labelled_view import LabelledView, sample_view
 from damage_perception.simulation.photographs import pictures_in, use
 from damage_perception.simulation.product import sample_product
@@ -101,6 +101,11 @@ def render_views(
     with multiprocessing.get_context("spawn").Pool(workers, _set_up, photographs) as pool:
         for done in pool.imap_unordered(_render_chunk, waiting):
             progress(done)
+
+
+def inputs_of(views: LabelledViews, rows: NDArray[np.integer]) -> dict[str, NDArray[Any]]:
+    """Some views as the graph takes them."""
+    return {name: getattr(views, name)[rows].astype(array.dtype) for name, array in INPUTS.items()}
 
 
 def without_depth(views: LabelledViews) -> LabelledViews:

@@ -15,6 +15,7 @@ from damage_perception.gallery.reference import (
 )
 from damage_perception.gallery.store import GalleryStore
 from damage_perception.gallery.tables import COMPACT_JOURNAL_AT
+from damage_perception.network import Embedding
 
 
 def ids(store, *states, **asked):
@@ -194,19 +195,60 @@ def test_a_purge_removes_what_was_retired_before(store, tmp_path):
     ]
 
 
+def _bytes_in(folder):
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
 def test_a_purge_frees_space(store, tmp_path):
     noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
     large = replace(view(side=200), color=noise)
     names = store.enroll("tea", "net", [NewReference(large, embedding(), "")] * 5, "ann", "")
     store.change(Action.RETIRE, "tea", names.reference_ids, "ann", "")
 
-    def used():
-        return sum(f.stat().st_size for f in (tmp_path / "gallery").rglob("*") if f.is_file())
-
-    before = used()
+    before = _bytes_in(tmp_path / "gallery")
     purge = store.purge(store.changes()[0].time_ns + 1, "ann")
     assert len(purge.reference_ids) == 5
-    assert used() < before / 3
+    assert _bytes_in(tmp_path / "gallery") < before / 3
+
+
+def test_superseded_embeddings_are_freed(store, tmp_path):
+    wide = Embedding(
+        np.random.default_rng(0).normal(size=(400, 256)).astype(np.float32),
+        np.zeros((400, 2), np.uint8),
+        embedding().descriptor,
+    )
+    a, b = store.enroll("tea", "old", [NewReference(view(), wide, "")] * 2, "ann", "").reference_ids
+    store.reembed("middle", {a: wide}, "update")
+    newest = store.reembed("new", {a: embedding(7)}, "update")
+    assert store.free(newest.time_ns, "ann") is None
+    before = _bytes_in(tmp_path / "gallery")
+    freed = store.free(newest.time_ns + 1, "ann")
+    assert freed.reference_ids == (a,)
+    assert freed.action is Action.FREE
+    assert _bytes_in(tmp_path / "gallery") < before - 300_000
+    assert store.free(newest.time_ns + 1, "ann") is None
+
+    reopened = GalleryStore.open(tmp_path / "gallery", create=False)
+    assert ids(reopened, model_id="old") == [b]
+    assert ids(reopened, model_id="middle") == []
+    assert ids(reopened, model_id="new") == [a]
+    assert set(reopened.views([a, b])) == {a, b}
+    with pytest.raises(GalleryError, match="freed the embeddings that were before it"):
+        reopened.undo(newest.change_id, "ann", "")
+    with pytest.raises(GalleryError, match="for good"):
+        reopened.undo(freed.change_id, "ann", "")
+    undo = reopened.undo(reopened.changes()[-1].change_id, "ann", "")
+    assert reopened.references() == []
+    reopened.undo(undo.change_id, "ann", "")
+    assert ids(reopened, model_id="new") == [a]
+
+
+def test_an_embedding_made_again_by_the_same_network_frees_the_one_before(store):
+    (a,) = store.enroll("tea", "net", new(), "ann", "").reference_ids
+    again = store.reembed("net", {a: embedding(7)}, "ann")
+    assert store.free(again.time_ns + 1, "ann").reference_ids == (a,)
+    (left,) = GalleryStore.open(store.uri, create=False).references()
+    np.testing.assert_allclose(left.embedding.cells, embedding(7).cells, rtol=1e-3)
 
 
 @pytest.mark.slow

@@ -73,7 +73,7 @@ def test_what_the_encoder_sees_weighs_in_a_comparison(network):
     bank = Bank.of(references)
     strange = replace(seen, cells=seen.cells.copy())
     strange.cells[:, COMPARED_CHANNELS:] *= -1
-    differ = bank.excess(strange.looks) - bank.excess(seen.looks)
+    differ = bank.distance(strange.looks) - bank.distance(seen.looks)
     said = [network.compare(one, bank).log_odds for one in (seen, strange)]
     assert differ > 0.1
     weight = network.card.references.calibration.excess
@@ -87,11 +87,13 @@ def test_references_of_another_model_are_named(network):
         network.compare(seen, Bank.of([old]))
 
 
-def test_a_card_of_before_knows_the_comparer_alone():
-    old = ReferenceCalibration.parse({"scale": 0.9, "offset": 0.1})
-    assert old.log_odds(2.0, 5.0) == pytest.approx(1.9)
-    new = ReferenceCalibration.parse({"logit": 0.9, "excess": 0.5, "offset": 0.1})
-    assert new.log_odds(2.0, 5.0) == pytest.approx(4.4)
+def test_one_reference_is_weighed_otherwise_than_several():
+    card = {"logit": 0.9, "excess": 0.5, "offset": 0.1, "alone": 0.2, "alone_offset": 1.0}
+    calibration = ReferenceCalibration.parse(card)
+    assert calibration.log_odds(2.0, -1.0, -3.0) == pytest.approx(2.9)
+    assert calibration.log_odds(2.0, -1.0, None) == pytest.approx(2.7)
+    with pytest.raises(KeyError, match="alone"):
+        ReferenceCalibration.parse({"logit": 0.9, "excess": 0.5, "offset": 0.1})
 
 
 def test_assessments_do_not_depend_on_the_batch(network):

@@ -24,7 +24,6 @@ from damage_perception.network import (  # noqa: E402
     OnnxRuntimeSession,
 )
 from damage_perception.network.contract import (  # noqa: E402
-    CELL_CHANNELS,
     COMPARED_CHANNELS,
     EMBEDDINGS,
     INPUTS,
@@ -35,6 +34,7 @@ from damage_perception.network.contract import (  # noqa: E402
     OUTPUTS,
     REFERENCES,
     SAME_LOGIT,
+    SEEN_CHANNELS,
     SMALLEST_VIEW,
     VIEW,
     VIEW_STEP,
@@ -199,7 +199,7 @@ def test_the_network_answers_at_every_size_it_is_trained_at():
     for size in VIEW_SIZES:
         maps, item, kinds, cells, looks = model(*inputs(size))
         assert cells.shape == (2, cells_along(size), cells_along(size), COMPARED_CHANNELS)
-        assert looks.shape == (2, cells_along(size), cells_along(size), LOOK_CHANNELS)
+        assert looks.shape == (2, cells_along(size), cells_along(size), SEEN_CHANNELS)
         torch.testing.assert_close(looks.norm(dim=3), torch.ones(looks.shape[:3]))
         assert maps.shape == (2, len(KINDS), map_cells_along(size), map_cells_along(size))
         assert item.shape == (2,) and kinds.shape == (2, len(KINDS))
@@ -423,7 +423,7 @@ def seen_views(source=SIMULATED, seed=0, cells=20, sure=0.0):
     descriptors = rng.normal(size=(len(views), 8)).astype(np.float32)
     embeddings = [
         Embedding(
-            rng.normal(size=(cells, CELL_CHANNELS)).astype("f4"),
+            rng.normal(size=(cells, COMPARED_CHANNELS + LOOK_CHANNELS)).astype("f4"),
             np.zeros((cells, 2), "u1"),
             descriptor,
         )
@@ -433,28 +433,31 @@ def seen_views(source=SIMULATED, seed=0, cells=20, sure=0.0):
     return SeenViews(views, np.full(len(views), source), embeddings, log_odds)
 
 
+AGAINST = ("1 reference", "3 references")
+
+
 def test_what_is_known_of_comparing_is_measured_as_production_compares():
     session, simulated = Comparing(), seen_views(cells=700)
-    card = reference_card(session, simulated, None)
-    assert card["measured"]["views"] == len(simulated.views)
-    # Of three references of 700 cells, as many as a bank holds.
-    assert set(session.compared) == {(700, 1200)}
+    card = reference_card(session, simulated, [])
+    # Each against one reference and against three; of the three, as many cells as a bank holds.
+    assert card["measured"]["views"] == 2 * len(simulated.views)
+    assert set(session.compared) == {(700, 700), (700, 1200)}
 
 
 def test_real_pictures_without_a_second_one_of_their_object_compare_nothing():
     simulated, real = seen_views(), seen_views("real", 1)
     alone = replace(real.views, product=np.full(len(real.views), -1, np.int32))
-    card = reference_card(Comparing(), simulated, replace(real, views=alone))
-    assert set(card["measured"]["auroc"]) == {SIMULATED}
-    assert card["measured"]["views"] == len(simulated.views)
+    card = reference_card(Comparing(), simulated, [replace(real, views=alone)])
+    assert set(card["measured"]["auroc"]) == {f"{SIMULATED}, {each}" for each in AGAINST}
+    assert card["measured"]["views"] == 2 * len(simulated.views)
 
 
 def test_joining_listens_to_whoever_knows():
     simulated, real = seen_views(sure=4.0), seen_views("real", 1, sure=4.0)
-    alone = reference_card(Comparing(), simulated, real)
+    alone = reference_card(Comparing(), simulated, [real])
     assert alone["fusion"]["references"] < 0.2 * alone["fusion"]["supervised"]
     simulated, real = seen_views(), seen_views("real", 1)
-    against = reference_card(Comparing(simulated, real), simulated, real)
+    against = reference_card(Comparing(simulated, real), simulated, [real])
     assert against["fusion"]["supervised"] < 0.2 * against["fusion"]["references"]
     for card in (alone, against):
         assert card["fusion"]["used"]
@@ -463,9 +466,11 @@ def test_joining_listens_to_whoever_knows():
 
 def test_joining_is_off_where_it_costs_one_of_the_sets_too_much():
     simulated, real = seen_views(), seen_views("real", 1, sure=1.0)
-    card = reference_card(Comparing(simulated, sure=1.0), simulated, real)
+    card = reference_card(Comparing(simulated, sure=1.0), simulated, [real])
     measured = card["measured"]["auroc"]
-    assert measured[SIMULATED]["references"] > 0.8 < measured["real"]["supervised"]
+    for each in AGAINST:
+        assert measured[f"{SIMULATED}, {each}"]["references"] > 0.8
+        assert measured[f"real, {each}"]["supervised"] > 0.8
     lost = max(
         max(one["supervised"], one["references"]) - one["joined"] for one in measured.values()
     )

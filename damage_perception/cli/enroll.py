@@ -1,6 +1,7 @@
 """Commands that put references into a gallery: enroll, reembed."""
 
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -31,6 +32,9 @@ def enroll(
     ] = False,
     camera: CameraOption = None,
     station: StationOption = None,
+    no_depth: Annotated[
+        bool, typer.Option("--no-depth", help="By colour alone, as where cameras give no depth.")
+    ] = False,
     *,
     running: Running,
     topics: TopicOptions,
@@ -40,17 +44,21 @@ def enroll(
     from damage_perception.enrolment import enrol, show
     from damage_perception.gallery.reference import NoGalleryError, check_sku
     from damage_perception.source import open_source
+    from damage_perception.verdict.quality import QualityLimits
 
     check_sku(sku)
     frames = open_source(source, camera, topics.topics())
-    inspector = load_inspector(running, frames.cameras, station)
+    limits = QualityLimits(require_depth=not no_depth)
+    inspector = load_inspector(running, frames.cameras, station, limits=limits)
     # Whatever else is wrong with the gallery is said before the views are read.
     with suppress(NoGalleryError):
         open_gallery(gallery)
     views, unread = [], {}
     for record in shown(frames, "looking", len(frames)):
         try:
-            views.append(show(record.name, record.frame(), inspector))
+            frame = record.frame()
+            seen = replace(frame, depth_m=None) if no_depth else frame
+            views.append(show(record.name, seen, inspector))
         except (DatasetError, ValueError) as error:
             unread[record.name] = str(error)
     done = enrol(partial(open_gallery, gallery), sku, views, inspector, user(), why, force)

@@ -12,6 +12,7 @@ from damage_perception.cli.terminal import Failure, console
 
 if TYPE_CHECKING:
     from damage_perception.inspector import Inspector
+    from damage_perception.verdict.quality import QualityLimits
 
 StationOption = Annotated[
     Optional[Path],
@@ -40,8 +41,11 @@ def load_inspector(
     cameras: Sequence[str],
     station: Path | None,
     point: OperatingPoint = OperatingPoint(),
+    limits: "QualityLimits | None" = None,
 ) -> "Inspector":
     """An inspector for frames of these cameras.
+
+    limits  that views have to keep; None: the defaults
 
     Raises what its parts raise where a file is wrong, and Failure where the operating point is none
     or the model card cannot show it.
@@ -49,6 +53,7 @@ def load_inspector(
     from damage_perception.inspector import Inspector, MountedCamera
     from damage_perception.station import Station, load_station
     from damage_perception.verdict.policy import VerdictPolicy
+    from damage_perception.verdict.quality import QualityLimits
 
     network = running.load()
     stations = {name: load_station(station, name) if station else Station() for name in cameras}
@@ -68,7 +73,9 @@ def load_inspector(
         )
     except ValueError as error:
         raise Failure(str(error)) from error
-    inspector = Inspector(network, mounted, policy, detail=running.detail.value)
+    inspector = Inspector(
+        network, mounted, policy, limits or QualityLimits(), detail=running.detail.value
+    )
     if inspector.detail_problem:
         console.print(inspector.detail_problem, style="yellow", markup=False)
     return inspector

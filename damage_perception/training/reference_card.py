@@ -235,8 +235,11 @@ def _compare(session: OnnxRuntimeSession, seen: SeenViews, most: int) -> _Compar
         same.append((found[SAME_LOGIT][0], _cosine(one, refs, embeddings)))
         mistaken.append((other[SAME_LOGIT][0], _cosine(one, others, embeddings)))
     rows = np.array([row for row, _ in known], np.intp)
-    arrays = (np.array(part, np.float64) for part in (signals, same, mistaken))
-    return _Compared(rows, *arrays)
+    return _Compared(
+        rows,
+        np.array(signals, np.float64).reshape(-1, 4),
+        *(np.array(part, np.float64).reshape(-1, 2) for part in (same, mistaken)),
+    )
 
 
 def _run(session: OnnxRuntimeSession, seen: Embedding, bank: Bank) -> Mapping[str, NDArray[Any]]:

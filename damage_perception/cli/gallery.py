@@ -153,7 +153,11 @@ def _checked(store: "GalleryStore", sku: str, running: Running) -> dict[str, str
     network = inspector.network
     references = store.references(sku, model_id=network.card.model_id)
     if not references:
-        console.print(f"no active reference of {sku} is of {network.card.model_id}", markup=False)
+        console.print(
+            f"not checked: the references are of other models than {network.card.model_id}; see "
+            "`gallery reembed`",
+            markup=False,
+        )
         return {}
     views = store.views([each.reference_id for each in references])
     checked = check_references(

@@ -51,8 +51,9 @@ def model(request, shipped_card, tmp_path_factory):
     )
     card = yaml.safe_load(shipped_card.read_text())
     del card["finder"]
-    comparer = shipped_card.parent / card["references"]["comparer"]["file"]
-    (folder / comparer.name).write_bytes(comparer.read_bytes())
+    for name in ("comparer", "metric"):
+        file = shipped_card.parent / card["references"][name]["file"]
+        (folder / file.name).write_bytes(file.read_bytes())
     card["graphs"] = {"fp32": named(folder / "net.onnx")}
     card["self_test"] = named(folder / "test.npz")
     card["input"]["view_size"] = size

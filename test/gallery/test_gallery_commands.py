@@ -5,13 +5,17 @@ import sys
 import time
 
 import cv2
+import numpy as np
 import pytest
 from made_references import new
 
 from damage_perception.cli import main
 from damage_perception.cli.gallery import default_gallery
-from damage_perception.gallery.reference import State
+from damage_perception.gallery.reference import NewReference, State
 from damage_perception.gallery.store import GalleryStore
+from damage_perception.network import DamageNetwork
+from damage_perception.network.turning import with_turned
+from damage_perception.view import UNKNOWN_HEIGHT_M, View, Window
 
 
 @pytest.fixture
@@ -57,6 +61,42 @@ def test_show_draws_every_reference(run, store, tmp_path):
     assert text.count("active") == 3
     sheet = cv2.imread(str(tmp_path / "sheets" / "tea.jpg"))
     assert sheet.shape[1] == 3 * 320
+
+
+def test_show_says_how_well_references_serve(run, store, tmp_path, shipped_card):
+    network = DamageNetwork.load(shipped_card)
+    rng = np.random.default_rng(0)
+    size = network.view_size
+    item = np.zeros((size, size), np.uint8)
+    item[80:240, 90:230] = 1
+    print_ = np.full((size, size, 3), 150, np.uint8)
+    print_[item > 0] = (30, 90, 160)
+    print_[120:150, 110:210] = 230
+    views = [
+        View(
+            np.clip(print_ + rng.normal(0, 3, print_.shape), 0, 255).astype(np.uint8),
+            np.full((size, size), UNKNOWN_HEIGHT_M, np.float32),
+            item,
+            0.0,
+            Window(0, 0, size),
+        )
+        for _ in range(3)
+    ]
+    references = [
+        NewReference(one, with_turned(one, seen, network.embed), "camera")
+        for one, seen in zip(views, network.embed(views), strict=True)
+    ]
+    store.enroll("tea", network.card.model_id, references, "ann", "")
+    status, text, _ = run("show", "tea", "--out", tmp_path / "tea.jpg")
+    assert status == 0
+    said = " ".join(text.split())
+    assert "damage written into them is told in" in said and "of 9 copies" in said
+    assert "held against one another they get a confidence of damage of" in said
+    assert "show one side" in said
+    # These are one piece that nobody moved, and the command says so.
+    assert "nobody moved" in said
+    status, text, _ = run("show", "tea", "--no-check", "--out", tmp_path / "tea.jpg")
+    assert status == 0 and "copies" not in text
 
 
 def test_what_is_wrong_is_said_in_one_line(run, store, tmp_path):

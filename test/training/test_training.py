@@ -574,7 +574,8 @@ def test_a_site_goes_on_from_a_shipped_model_with_its_own_pictures(tmp_path, cap
     assert DamageNetwork.load(card).card.model_id != began_from
     assert "int8" not in content["graphs"] and "AUROC" in content["left_out"]["int8"]
     left = {path.name for path in card.parent.iterdir()}
-    entries = (*content["graphs"].values(), content["self_test"], content["references"]["comparer"])
+    compared = [content["references"][name] for name in ("comparer", "metric")]
+    entries = (*content["graphs"].values(), content["self_test"], *compared)
     named = {entry["file"] for entry in entries}
     assert left == {card.name, *named}
 

@@ -43,8 +43,8 @@ from damage_perception.training.views import LabelledViews, inputs_of, stacked
 _STEPS: Final = 600
 _BATCH: Final = 8
 _RATE: Final = 3e-3
-# Draws the projection back to where it began, what the encoder sees: there it is told from damage
-# that nobody wrote. With a third of that, or ten times as much, a set that was left out loses.
+# Draws the projection back to where it began, what the encoder sees: there damage is told that
+# nobody wrote. With three times as much, anomalies of a set that was left out are told less well.
 _HOLD: Final = 1e-2
 # What is kept is the mean over so many steps at the end.
 _AVERAGED: Final = 300

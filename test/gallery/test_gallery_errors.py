@@ -52,9 +52,9 @@ def test_a_table_of_another_program(tmp_path):
 
 
 def test_a_gallery_of_a_newer_format(tmp_path):
-    table = schemas()["journal"].with_metadata({"damage_perception.gallery": "2"})
+    table = schemas()["journal"].with_metadata({"damage_perception.gallery": "3"})
     lancedb.connect(tmp_path).create_table("journal", schema=table)
-    assert "has format 2; this version reads up to 1: update" in reason(tmp_path)
+    assert "has format 3; this version reads up to 2: update" in reason(tmp_path)
 
 
 def test_a_creation_that_was_killed_is_finished(tmp_path):

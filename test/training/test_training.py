@@ -506,6 +506,14 @@ def test_a_wrong_configuration_is_named(tmp_path, change, complaint):
 
 
 @pytest.mark.slow
+@pytest.fixture
+def short_lesson(monkeypatch):
+    """The metric learns for a few steps only."""
+    monkeypatch.setattr("damage_perception.training.metric._STEPS", 20)
+    monkeypatch.setattr("damage_perception.training.metric._AVERAGED", 10)
+
+
+@pytest.mark.usefixtures("short_lesson")
 def test_training_goes_on_where_it_stopped_and_ends_in_a_model(tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text(CONFIG)
@@ -548,6 +556,7 @@ def test_training_goes_on_where_it_stopped_and_ends_in_a_model(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("short_lesson")
 def test_a_site_goes_on_from_a_shipped_model_with_its_own_pictures(tmp_path, capsys, monkeypatch):
     path = tmp_path / "config.yaml"
     path.write_text(CONFIG)

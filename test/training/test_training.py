@@ -433,6 +433,13 @@ def seen_views(source=SIMULATED, seed=0, cells=20, sure=0.0):
     return SeenViews(views, np.full(len(views), source), embeddings, log_odds)
 
 
+@pytest.fixture
+def short_lesson(monkeypatch):
+    """The metric learns for a few steps only."""
+    monkeypatch.setattr("damage_perception.training.metric._STEPS", 20)
+    monkeypatch.setattr("damage_perception.training.metric._AVERAGED", 10)
+
+
 AGAINST = ("1 reference", "3 references")
 
 
@@ -506,13 +513,6 @@ def test_a_wrong_configuration_is_named(tmp_path, change, complaint):
 
 
 @pytest.mark.slow
-@pytest.fixture
-def short_lesson(monkeypatch):
-    """The metric learns for a few steps only."""
-    monkeypatch.setattr("damage_perception.training.metric._STEPS", 20)
-    monkeypatch.setattr("damage_perception.training.metric._AVERAGED", 10)
-
-
 @pytest.mark.usefixtures("short_lesson")
 def test_training_goes_on_where_it_stopped_and_ends_in_a_model(tmp_path):
     path = tmp_path / "config.yaml"

@@ -112,6 +112,24 @@ def test_a_threshold_of_ones_own_is_the_operating_point(folder, tmp_path, shippe
     assert line["reports"][0]["threshold"] == 0.123
 
 
+def test_colour_alone_is_enrolled_where_that_is_asked_for(tmp_path, shipped_card, capsys):
+    pytest.importorskip("lancedb", reason="a gallery needs lancedb: pip install lancedb")
+    path = tmp_path / "tea"
+    path.mkdir()
+    write_camera(path)
+    color, _ = box_scene()
+    color[80:150, 110:200] = (40, 90, 170)
+    color[100:115, 120:190] = 230
+    for name in "abc":
+        write_image(path, name, color)
+    command = ("enroll", "tea", path, "--gallery", tmp_path / "gallery", "--model", shipped_card)
+    assert ended(*command) != 0
+    assert capsys.readouterr().out.count("no_depth") == 3
+    assert ended(*command, "--no-depth") == 0
+    text = capsys.readouterr().out
+    assert "enrolled 3 views of tea" in text and "no_depth" not in text
+
+
 def test_evaluate_writes_figures_and_predictions(folder, tmp_path, shipped_card, capsys):
     out = tmp_path / "out"
     assert ended("evaluate", folder, "--out", out, "--model", shipped_card) == 0

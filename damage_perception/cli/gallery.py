@@ -4,6 +4,7 @@ import difflib
 import getpass
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Optional
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from damage_perception.gallery.reference import Change
     from damage_perception.gallery.store import GalleryStore
     from damage_perception.network import DamageNetwork
+    from damage_perception.view import View
 
 DAY_S: Final = 24 * 3600
 VARIABLE: Final = "DAMAGE_PERCEPTION_GALLERY"
@@ -129,7 +131,7 @@ def show(
         store.references(sku, tuple(State)), key=lambda each: list(State).index(each.state)
     )
     views = store.views([each.reference_id for each in references])
-    found = _checked(store, sku, running) if check else {}
+    found = _checked(store, sku, views, running) if check else {}
     captions = [
         f"{each.state.value} {each.reference_id[:8]} {found.get(each.reference_id, '')} "
         f"{_date(each.added_ns)} {each.source}"
@@ -144,7 +146,9 @@ def show(
     console.print(f"wrote {out}", markup=False)
 
 
-def _checked(store: "GalleryStore", sku: str, running: Running) -> dict[str, str]:
+def _checked(
+    store: "GalleryStore", sku: str, views: "Mapping[str, View]", running: Running
+) -> dict[str, str]:
     """Says how well the active references of a product serve; for each checked one, in a word."""
     from damage_perception.cli.pipeline import load_inspector
     from damage_perception.reference_check import check_references
@@ -159,9 +163,8 @@ def _checked(store: "GalleryStore", sku: str, running: Running) -> dict[str, str
             markup=False,
         )
         return {}
-    views = store.views([each.reference_id for each in references])
     checked = check_references(
-        list(views.values()),
+        [views[each.reference_id] for each in references],
         [each.embedding for each in references],
         network,
         inspector.policy.threshold_of(compared=True),

@@ -273,7 +273,7 @@ class GalleryStore:
             count = sum(len(kept.superseded) for kept in going)
             why = f"{count} superseded embeddings removed for good"
             change = self._commit(Action.FREE, "", entries, by, why)
-        self._sweep()
+            self._sweep()
         return change
 
     def _sweep(self) -> None:

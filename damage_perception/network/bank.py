@@ -17,9 +17,9 @@ from damage_perception.network.embedding import Embedding
 # References that are held against the others to see how much they differ.
 _HELD_AGAINST: Final = 8
 # Between a mean, which a small dent does not move, and a maximum, which one bad cell does.
-_ORDER: Final = 4
+ORDER: Final = 4
 # Two pictures of one thing differ by more.
-_LEAST_DISTANCE: Final = 1e-3
+LEAST_DISTANCE: Final = 1e-3
 # Pieces differ by as much under one camera. References that differ by less show one piece that
 # nobody moved, which says nothing of the next one.
 LEAST_TYPICAL: Final = float(np.log(0.03))
@@ -119,5 +119,5 @@ def distance(looks: NDArray[np.float32], references: NDArray[np.float32]) -> flo
 
     looks, references  (n, C) and (K, C) unit vectors
     """
-    far = np.clip(1 - (looks @ references.T).max(axis=1), _LEAST_DISTANCE, None)
-    return float(np.log(np.mean(far**_ORDER)) / _ORDER)
+    far = np.clip(1 - (looks @ references.T).max(axis=1), LEAST_DISTANCE, None)
+    return float(np.log(np.mean(far**ORDER)) / ORDER)

@@ -22,9 +22,10 @@ from damage_perception.network.contract import (
 )
 from damage_perception.network.metric import Metric
 from damage_perception.network.turning import with_turned
+from damage_perception.training.augment import spoilt_row
 from damage_perception.training.graphs import write_comparer
 from damage_perception.training.model import DamageNet
-from damage_perception.training.one_camera import Spoil, one_camera, unheard_of, written
+from damage_perception.training.one_camera import Spoil, one_camera, unheard_of
 from damage_perception.training.real_views import RealViews
 from damage_perception.training.reference_card import (
     SIMULATED,
@@ -35,12 +36,15 @@ from damage_perception.training.reference_card import (
 from damage_perception.training.views import LabelledViews, inputs_of
 from damage_perception.view import View, Window
 
-# Files of the section ``references`` of a card.
-FILES = ("comparer", "metric")
+# Of the section ``references`` of a card.
+FILES: Final[Mapping[str, str]] = {
+    "comparer": "damage_net_compare.onnx",
+    "metric": "damage_net_metric.npy",
+}
 # By what the card says of them: pieces before one camera that joining is fitted and measured on.
 ONE_CAMERA: Final[Mapping[str, Spoil]] = {
-    "damage as learned": written,
-    "of kinds not learned": unheard_of,
+    "damage as learned": spoilt_row,
+    "of kinds that the metric alone learned": unheard_of,
 }
 
 
@@ -100,10 +104,9 @@ def write_comparing(
     model: DamageNet, known: Known, views: CalibrationViews, seed: int, models: Path
 ) -> dict[str, Any]:
     """Writes the graph and the metric that compare; the section ``references`` of the card."""
-    files = dict(zip(FILES, ("damage_net_compare.onnx", "damage_net_metric.npy"), strict=True))
-    comparer, metric = (models / name for name in files.values())
+    comparer = models / FILES["comparer"]
     write_comparer(model.comparer, comparer)
-    np.save(metric, known.metric.weights)
+    np.save(models / FILES["metric"], known.metric.weights)
     simulated = known.seen(views.simulated, np.full(len(views.simulated), SIMULATED))
     real = []
     if views.real is not None:
@@ -114,7 +117,7 @@ def write_comparing(
             names = np.char.add(np.char.rstrip(pieces.dataset, "+"), f" before one camera, {what}")
             real.append(known.seen(pieces.by_object(), names, turn=False))
     entries = {
-        name: {"file": file, "sha256": sha256_of(models / file)} for name, file in files.items()
+        name: {"file": file, "sha256": sha256_of(models / file)} for name, file in FILES.items()
     }
     return {**entries, **reference_card(OnnxRuntimeSession(comparer, 2), simulated, real)}
 

@@ -141,7 +141,7 @@ def _write_model(
     known = Known(exact.session, metric, calibrated["calibration"])
     compared = write_comparing(model, known, calibration, config.seed, models)
     card = {
-        **_identity(exact.path, *(models / compared[name]["file"] for name in FILES)),
+        **_identity(exact.path, *(models / file for file in FILES.values())),
         "graphs": {name: _entry(graph) for name, graph in graphs.items()},
         "left_out": left_out,
         "self_test": {"file": self_test.name, "sha256": sha256_of(self_test)},

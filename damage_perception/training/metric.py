@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from damage_perception.network import OnnxRuntimeSession
+from damage_perception.network.bank import LEAST_DISTANCE, ORDER
 from damage_perception.network.contract import (
     CELL_CHANNELS,
     CELL_STRIDE,
@@ -30,13 +31,8 @@ from damage_perception.network.contract import (
 )
 from damage_perception.network.embedding import cells_on
 from damage_perception.network.metric import Metric, as_learned
-from damage_perception.training.one_camera import (
-    REFERENCES,
-    pieces,
-    unheard_of,
-    whole_pictures,
-    written,
-)
+from damage_perception.training.augment import spoilt_row
+from damage_perception.training.one_camera import REFERENCES, pieces, unheard_of, whole_pictures
 from damage_perception.training.real_views import RealViews
 from damage_perception.training.views import LabelledViews, inputs_of, stacked
 
@@ -57,9 +53,6 @@ _TURNED_EVERY: Final = 2
 _SIMULATED: Final = 2400
 # A cell is damaged where so much of it is, and whole where hardly any is.
 _DAMAGED, _WHOLE = 0.12, 0.01
-# As in `Bank`: between the mean and the worst cell.
-_ORDER: Final = 4
-_LEAST: Final = 1e-3
 
 Cells = NDArray[np.float16]
 
@@ -128,7 +121,7 @@ def _of_pictures(
     for place, (number, row) in enumerate(whole_pictures(real)):
         if turned and place % _TURNED_EVERY:
             continue
-        views = stacked(pieces(row, (written, unheard_of), rng, turned))
+        views = stacked(pieces(row, (spoilt_row, unheard_of), rng, turned))
         found.append((str(real.shown[number]), _look(session, views, np.arange(len(views)))))
     lessons = []
     for place, (name, seen) in enumerate(found):
@@ -227,8 +220,8 @@ def _project(weights: Tensor, cells: Cells) -> Tensor:
 
 def _far(cells: Tensor, bank: Tensor) -> Tensor:
     """(n,) logarithm of the distance of each cell from the nearest of the bank."""
-    return (1 - (cells @ bank.T).amax(dim=1)).clamp(min=_LEAST).log()
+    return (1 - (cells @ bank.T).amax(dim=1)).clamp(min=LEAST_DISTANCE).log()
 
 
 def _pooled(far: Tensor) -> Tensor:
-    return (torch.logsumexp(_ORDER * far, dim=0) - math.log(len(far))) / _ORDER
+    return (torch.logsumexp(ORDER * far, dim=0) - math.log(len(far))) / ORDER

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from damage_perception.training.augment import spoilt_row, warped
+from damage_perception.training.augment import warped
 from damage_perception.training.real_views import RealViews
 from damage_perception.training.strange import strange
 from damage_perception.training.views import UNKNOWN_KIND, Row, coarse, stacked
@@ -28,13 +28,8 @@ _ZOOM: Final = (0.95, 1.05)
 Spoil = Callable[[Row, np.random.Generator], Row]
 
 
-def written(row: Row, rng: np.random.Generator) -> Row:
-    """Damage of the kinds that the network learns."""
-    return spoilt_row(row, rng)
-
-
 def unheard_of(row: Row, rng: np.random.Generator) -> Row:
-    """An anomaly of a kind that it does not."""
+    """A row with an anomaly of a kind that the damage network never learns."""
     color = strange(row["color"], row["item"], rng)
     changed = (color != row["color"]).any(axis=2)
     kinds = coarse(np.where(changed, UNKNOWN_KIND, 0).astype(np.uint8))

@@ -104,6 +104,7 @@ def reference_card(
     referred = signals @ weights + offset
     fusion, measured = _fusion(alone, referred, truth, source, counts)
     joined = fusion["supervised"] * alone + fusion["references"] * referred + fusion["offset"]
+    # Of the simulated views, against as many references as there may be.
     found = against[len(COUNTS) - 1][2]
     same = _same(found, np.asarray(simulated.views.damaged)[found.rows])
     mistaken = [same.margin(*one) >= 0 for one in found.mistaken]

@@ -1,7 +1,7 @@
-"""Anomalies of kinds that no network here learns: what comparing has to tell all by itself.
+"""Anomalies of kinds that the damage network never learns: what comparing has to tell by itself.
 
-They are for calibration. A comparison that was taught on written damage tells written damage well,
-which says nothing of the damage that nobody thought of.
+The metric learns from them, and how signals are joined is fitted on them. A comparison that was
+taught on written damage alone tells that well, which says nothing of damage that nobody thought of.
 """
 
 from __future__ import annotations

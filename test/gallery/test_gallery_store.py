@@ -212,13 +212,13 @@ def test_a_purge_frees_space(store, tmp_path):
 
 
 def test_superseded_embeddings_are_freed(store, tmp_path):
-    wide = Embedding(
-        np.random.default_rng(0).normal(size=(400, 256)).astype(np.float32),
-        np.zeros((400, 2), np.uint8),
-        embedding().descriptor,
-    )
-    a, b = store.enroll("tea", "old", [NewReference(view(), wide, "")] * 2, "ann", "").reference_ids
-    store.reembed("middle", {a: wide}, "update")
+    def wide(seed):
+        cells = np.random.default_rng(seed).normal(size=(400, 256)).astype(np.float32)
+        return Embedding(cells, np.zeros((400, 2), np.uint8), embedding().descriptor)
+
+    both = [NewReference(view(), wide(seed), "") for seed in (0, 1)]
+    a, b = store.enroll("tea", "old", both, "ann", "").reference_ids
+    store.reembed("middle", {a: wide(2)}, "update")
     newest = store.reembed("new", {a: embedding(7)}, "update")
     assert store.free(newest.time_ns, "ann") is None
     before = _bytes_in(tmp_path / "gallery")

@@ -1,4 +1,4 @@
-"""Pieces before one camera, anomalies of unknown kinds, and the metric learned of both."""
+"""Pieces before one camera, anomalies that the damage network never learns, and the metric."""
 
 import itertools
 from pathlib import Path
@@ -22,6 +22,7 @@ from damage_perception.network.contract import (
 )
 from damage_perception.network.metric import Metric
 from damage_perception.training import metric as metric_learning
+from damage_perception.training.augment import spoilt_row
 from damage_perception.training.metric import fit_metric
 from damage_perception.training.one_camera import (
     REFERENCES,
@@ -29,7 +30,6 @@ from damage_perception.training.one_camera import (
     pieces,
     unheard_of,
     whole_pictures,
-    written,
 )
 from damage_perception.training.real_split import RealSplit
 from damage_perception.training.real_views import RealViews, load_real_views
@@ -84,7 +84,7 @@ def test_nothing_is_written_on_an_item_without_pixels():
 
 
 def test_pieces_differ_and_only_those_that_are_spoilt_are_damaged():
-    rows = pieces(picture(0), (written, unheard_of), np.random.default_rng(0))
+    rows = pieces(picture(0), (spoilt_row, unheard_of), np.random.default_rng(0))
     assert [bool(row["damaged"]) for row in rows] == [False] * (REFERENCES + 1) + [True] * 2
     assert not any((row["kinds"] > 0).any() for row in rows[: REFERENCES + 1])
     assert set(np.unique(rows[-1]["kinds"])) == {0, UNKNOWN_KIND}
@@ -98,7 +98,7 @@ def test_each_whole_picture_is_a_product_of_its_own():
     real = real_views(4)
     real.views.damaged[3] = True
     assert [number for number, _ in whole_pictures(real)] == [0, 1, 2]
-    made = one_camera(real, written, 0)
+    made = one_camera(real, spoilt_row, 0)
     assert len(made.views) == 3 * (REFERENCES + 2)
     products = made.by_object()
     assert len(set(products.product)) == 3

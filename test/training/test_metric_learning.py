@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+pytest.importorskip("torch", reason="training needs PyTorch: make training")
+
 from damage_perception.kinds import KINDS
 from damage_perception.network import Embedding, ModelCard, OnnxRuntimeSession
 from damage_perception.network.bank import Bank

@@ -189,7 +189,7 @@ def measure_tick() -> dict[str, float]:
     """Milliseconds of announcing and of a tick; medians of 50 and the longest."""
     network = DamageNetwork.load(default_model_card())
     cameras = {"camera": MountedCamera(Station())}
-    inspector = Inspector(network, cameras, VerdictPolicy(threshold=0.5))
+    inspector = Inspector(network, cameras, VerdictPolicy.at(0.5))
     announced = [Announcement(f"{PREFIX}{n}", "sku", 1 + n) for n in range(MOST_ANNOUNCED)]
     start_s = time.perf_counter()
     for announcement in announced:

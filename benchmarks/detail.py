@@ -93,7 +93,7 @@ def main() -> None:
     shares = [damaged_share(record) for record in records]
     results: dict[str, Any] = {"model_id": network.card.model_id, "backend": network.backend}
     for detail in (OFF, ALWAYS):
-        inspector = Inspector(network, cameras, VerdictPolicy(threshold), detail=detail)
+        inspector = Inspector(network, cameras, VerdictPolicy.at(threshold), detail=detail)
         if inspector.detail_problem:
             parser.exit(1, f"{inspector.detail_problem}\n")
         found = [predict(record, record.label, inspector) for record in records if record.label]

@@ -20,6 +20,7 @@ from damage_perception.network import Assessment, DamageNetwork, Embedding
 from damage_perception.network.bank import Bank
 from damage_perception.network.turning import with_turned
 from damage_perception.station import StationError
+from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.quality import faults
 from damage_perception.verdict.report import Reason
 from damage_perception.view import View
@@ -75,17 +76,17 @@ def select(
     shown: Sequence[Shown],
     known: Sequence[Embedding],
     network: DamageNetwork,
-    threshold: float,
+    policy: VerdictPolicy,
 ) -> Selection:
     """Sorts out what is damaged, unfit or of another product.
 
     known      references that the sku has already; where it has none, the views vouch for one
                another
-    threshold  confidence of damage at or above which a view is refused
+    policy     says from which confidence of damage on a view is refused
     """
     accepted, refused = [], {}
     for one in shown:
-        if problem := _problem(one, threshold):
+        if problem := _problem(one, policy):
             refused[one.name] = problem
         else:
             accepted.append(one)
@@ -107,14 +108,14 @@ def same_product(
     return network.compare(embedding, Bank.of(references)).same >= 0
 
 
-def _problem(shown: Shown, threshold: float) -> str:
+def _problem(shown: Shown, policy: VerdictPolicy) -> str:
     """Why a view by itself may not become a reference; empty where it may."""
     if shown.faults:
         return f"it is unfit to judge by: {', '.join(shown.faults.words())}"
     if not len(shown.embedding.cells):
         return _TOO_SMALL
     confidence = shown.assessment.probability
-    if confidence >= threshold:
+    if policy.diverts(confidence):
         return f"it looks damaged, with a confidence of {confidence:.2f}"
     return ""
 
@@ -157,7 +158,7 @@ def enrol(
         chosen = Selection(usable, dict.fromkeys(names, _TOO_SMALL))
     else:
         embeddings = [reference.embedding for reference in known]
-        chosen = select(shown, embeddings, network, inspector.policy.threshold)
+        chosen = select(shown, embeddings, network, inspector.policy)
     if not chosen.accepted:
         return Enrolled(None, (), chosen.refused)
     new = [

@@ -20,6 +20,7 @@ from damage_perception.source import Source
 from damage_perception.station import Item, StationError
 from damage_perception.verdict.regions import Region
 from damage_perception.verdict.report import Report, Verdict
+from damage_perception.verdict.severity import Extent
 
 REPORTS_FILE: Final = "reports.jsonl"
 
@@ -84,6 +85,8 @@ def report_json(report: Report) -> dict[str, Any]:
         "identified_sku": report.identity.sku,
         "identification_confidence": _number(report.identity.confidence),
         "regions": [_region_json(region) for region in report.regions],
+        "severity": report.severity.name.lower(),
+        "damage": _extent_json(report.extent),
         "position_m": _vector(report.position_m),
         "cameras": list(report.cameras),
         "frames_used": report.frames_used,
@@ -115,12 +118,18 @@ def _item_json(item: Item) -> dict[str, Any]:
     }
 
 
+def _extent_json(extent: Extent) -> dict[str, Any]:
+    return {name: _number(value) for name, value in vars(extent).items()}
+
+
 def _region_json(region: Region) -> dict[str, Any]:
     return {
         "kind": region.kind,
         "confidence": _number(region.confidence),
         "camera": region.camera,
         "box": [int(value) for value in region.box],
+        "severity": region.severity.name.lower(),
+        **_extent_json(region.extent),
         "polygon": [[float(x), float(y)] for x, y in region.polygon],
         "position_m": _vector(region.position_m),
         "size_m": _vector(region.size_m),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from damage_perception.assessing import Assessing
 from damage_perception.frame import Frame
+from damage_perception.gallery.gallery import Gallery
 from damage_perception.gallery.references import References
 from damage_perception.kinds import KINDS
 from damage_perception.network.damage_network import Assessment, DamageNetwork
@@ -54,13 +55,14 @@ class FrameResult:
 
     An assessment stands also where the view is unfit to judge by and the report says unknown; it is
     None where the backend failed. So does the difference from references, None where the item was
-    not compared.
+    not compared. Evidence is what the report came from.
     """
 
     items: tuple[Item, ...]
     views: tuple[View, ...]
     assessments: tuple[Assessment | None, ...]
     differences: tuple[Difference | None, ...]
+    evidence: tuple[Evidence, ...]
     reports: tuple[Report, ...]
 
     @property
@@ -83,29 +85,31 @@ class _Look:
 class Inspector:
     """Finds items, assesses them, follows them and decides.
 
-    Not thread-safe: one thread calls it. Times are nanoseconds of a steady clock of the caller's,
-    stamps those of the cameras'. Where the stamps of a camera jump back, what it saw is answered,
-    and the inspector begins anew with it.
+    Not thread-safe: one thread calls it, and sets no attribute of it. Times are nanoseconds of a
+    steady clock of the caller's, stamps those of the cameras'. Where the stamps of a camera jump
+    back, what it saw is answered, and the inspector begins anew with it.
 
-    camera_faults    what is wrong with a camera as a whole (stale, malformed images); the caller
-                     keeps it, and reports that lack evidence carry it
-    reported         is told what every report comes from; None: nobody asks, and no view is kept
-    detail           when items larger than the network's view are judged by tiles, too: one of
-                     network.detail.DETAILS; where the model's card has no such section, never
-    references       what items are compared with; nothing until it is given a gallery
+    gallery   references to compare items with; None: nothing is compared
+    identify  whether an item without an announced sku is compared with what it looks like
+    detail    when items larger than the network's view are judged by tiles, too: one of
+              network.detail.DETAILS; where the model's card has no such section, never
+    reported  is told what every report comes from; None: nobody asks, and no view is kept
+
+    camera_faults is what is wrong with cameras as a whole, as it was told last.
     """
 
     network: DamageNetwork
     cameras: Mapping[str, MountedCamera]
     policy: VerdictPolicy
     quality: QualityLimits = field(default_factory=QualityLimits)
-    camera_faults: dict[str, Reason] = field(default_factory=dict)
-    reported: Callable[[Report, Evidence], None] | None = None
+    gallery: Gallery | None = None
+    identify: bool = True
     detail: str = OFF
-    references: References = field(init=False)
+    reported: Callable[[Report, Evidence], None] | None = None
 
     def __post_init__(self) -> None:
-        self.references = References(self.network)
+        self._references = References(self.network, self.gallery, self.identify)
+        self.camera_faults: Mapping[str, Reason] = {}
         self._assessing = Assessing(self.network)
         self._tracker = ItemTracker(self.policy)
         self._watches = {name: CameraWatch() for name in self.cameras}
@@ -113,18 +117,49 @@ class Inspector:
         # Reports that go out with the next ones, whatever becomes of the frame.
         self._begun_anew: list[Report] = []
 
-    def configure(self, policy: VerdictPolicy, quality: QualityLimits) -> None:
-        """Takes new limits from the next frame on; items keep the evidence they have."""
-        self.policy = self._tracker.policy = policy
-        self.quality = quality
+    def configure(
+        self,
+        policy: VerdictPolicy | None = None,
+        quality: QualityLimits | None = None,
+        *,
+        cameras: Mapping[str, MountedCamera] | None = None,
+        identify: bool | None = None,
+        detail: str | None = None,
+    ) -> None:
+        """Takes new settings from the next frame on; items keep the evidence they have.
 
-    def observe(self, frame: Frame, now_ns: int) -> list[Report]:
+        cameras  the same ones, by name, with other stations
+
+        What is None stays as it is.
+        """
+        self.policy = self._tracker.policy = policy or self.policy
+        self.quality = quality or self.quality
+        self.cameras = self.cameras if cameras is None else cameras
+        self.detail = self.detail if detail is None else detail
+        if identify is not None:
+            self.identify = self._references.identify = identify
+
+    def use_gallery(self, gallery: Gallery | None) -> None:
+        """Compares items with other references from the next frame on; None: with none."""
+        self.gallery = self._references.gallery = gallery
+
+    @property
+    def comparison_problem(self) -> str:
+        """Why the newest comparison with references failed; empty where it did not."""
+        return self._references.problem
+
+    def observe(
+        self, frame: Frame, now_ns: int, faults: Mapping[str, Reason] | None = None
+    ) -> list[Report]:
         """Takes in a frame; the reports that are due.
+
+        faults  see `tick`
 
         Items that wait for their report are assessed. One that has been reported is followed, so
         that it is known not to have left. Raises StationError where the station's plane is to be
         fitted in the frame and there is none.
         """
+        self.camera_faults = dict(faults or {})
         self._follow_stamps(frame)
         name, mounted = frame.camera_name, self.cameras[frame.camera_name]
         watch = self._watches[name]
@@ -137,12 +172,17 @@ class Inspector:
         looks = self._look(frame, [item for item, _ in waiting], watch, self._budget_s)
         for (_, track), look in zip(waiting, looks, strict=True):
             self._tracker.add(track, look.sighting)
-            self.references.consult(track.evidence, track.sku, self.policy)
+            self._references.compare(track.evidence, track.sku, self.policy)
             track.evidence.keep_pictures()
-        return self.tick(now_ns)
+        return self.tick(now_ns, faults)
 
-    def tick(self, now_ns: int) -> list[Report]:
-        """The reports that are due by now, whether or not frames came."""
+    def tick(self, now_ns: int, faults: Mapping[str, Reason] | None = None) -> list[Report]:
+        """The reports that are due by now, whether or not frames came.
+
+        faults  what is wrong with cameras as a whole (stale, malformed images), by name; reports
+                that lack evidence carry it
+        """
+        self.camera_faults = dict(faults or {})
         names = {self.station_of(name) for name in self.cameras}
         stations = {name: self._cameras_of(name) for name in names}
         return self._answered() + [self._report(d) for d in self._tracker.due(now_ns, stations)]
@@ -163,7 +203,7 @@ class Inspector:
             verdict=Verdict.UNKNOWN,
             reasons=Reason.REFUSED,
             confidence=float("nan"),
-            threshold=self.policy.threshold,
+            threshold=self.policy.threshold(sku=sku),
             kinds=dict.fromkeys(self.network.kinds, 0.0),
             regions=(),
             cameras=(),
@@ -189,26 +229,39 @@ class Inspector:
 
         sku  of the items, where it is known
         """
-        policy = replace(self.policy, frames_per_camera=1)
-        cameras = frozenset((frame.camera_name,))
         station = self.cameras[frame.camera_name].station
         watch = CameraWatch()
         watch.take(frame, station, self.quality)
         items = station.locate(frame, watch.support.plane, self.network.finder)
         looks = self._look(frame, items, watch)
-        reports, differences = [], []
-        for index, look in enumerate(looks):
-            evidence = Evidence([look.sighting])
-            self.references.consult(evidence, sku, policy)
-            differences.append(evidence.sightings[0].difference)
-            due = Due(f"item-{index + 1}", sku, None, evidence, Reason.NONE)
-            reports.append(self._decide(due, policy, cameras))
-        return FrameResult(
+        evidence = [Evidence([look.sighting]) for look in looks]
+        for one in evidence:
+            self._references.compare(one, sku, self.policy)
+        result = FrameResult(
             tuple(look.item for look in looks),
             tuple(look.view for look in looks),
             tuple(look.assessment for look in looks),
-            tuple(differences),
-            tuple(reports),
+            tuple(one.sightings[0].difference for one in evidence),
+            tuple(evidence),
+            (),
+        )
+        return replace(result, reports=self.decide(frame.camera_name, result, sku, self.policy))
+
+    def decide(
+        self, camera: str, result: FrameResult, sku: str, policy: VerdictPolicy
+    ) -> tuple[Report, ...]:
+        """What ``policy`` makes of the items that ``judge`` found in a frame of a camera.
+
+        sku  as it was told to ``judge``
+        """
+        policy = replace(policy, frames_per_camera=1)
+        return tuple(
+            self._decide(
+                Due(f"item-{number}", sku, None, evidence, Reason.NONE),
+                policy,
+                frozenset((camera,)),
+            )
+            for number, evidence in enumerate(result.evidence, start=1)
         )
 
     def station_of(self, camera: str) -> str:
@@ -317,10 +370,12 @@ class Inspector:
         found = watch.faults | faults(view, item, self.quality)
         has_depth = item.depth_share >= self.quality.min_depth_share
         regions: tuple[Region, ...] = ()
-        geometry = ViewGeometry.of(frame, view.window)
+        geometry = ViewGeometry.of(frame, item, view.window)
         if assessment is None:
             found |= Reason.BACKEND_FAULT
-        elif assessment.probability >= self.policy.threshold_of(False, not has_depth):
+        elif self.policy.may_divert(
+            assessment.probability, camera=frame.camera_name, without_depth=not has_depth
+        ):
             regions = find_regions(assessment.maps, geometry)
         watch.judged(found)
         sighting = Sighting(
@@ -365,19 +420,23 @@ class Inspector:
     def _decide(self, due: Due, policy: VerdictPolicy, cameras: frozenset[str]) -> Report:
         evidence = due.evidence
         # What was announced late, or only now has a name, was not yet compared.
-        sku, identity = self.references.consult(evidence, due.sku, policy)
-        verdict, reasons, confidence = policy.decide(evidence, cameras, due.missing)
+        self._references.compare(evidence, due.sku, policy)
+        of = self._references.identified(evidence, due.sku)
+        decision = policy.decide(evidence, of.sku, bool(due.sku), cameras, due.missing)
+        damaged = bool(decision.regions) or decision.verdict is Verdict.DIVERT
         usable = [sighting for sighting in evidence.sightings if sighting.usable]
         newest = max(usable or evidence.sightings, key=lambda s: s.stamp_ns, default=None)
         return Report(
             item_id=due.item_id,
             sku=due.sku,
-            verdict=verdict,
-            reasons=reasons,
-            confidence=confidence,
-            threshold=policy.threshold_of(evidence.compared, evidence.without_depth),
+            verdict=decision.verdict,
+            reasons=decision.reasons,
+            confidence=decision.confidence,
+            threshold=decision.threshold,
             kinds=self._by_name(evidence.kinds()),
-            regions=evidence.regions() if verdict is Verdict.DIVERT else (),
+            regions=decision.regions,
+            extent=decision.extent,
+            severity=decision.severity,
             cameras=tuple(sorted(evidence.of_cameras())),
             frames_used=len(usable),
             stamp_ns=newest.stamp_ns if newest else 0,
@@ -387,11 +446,11 @@ class Inspector:
             model_id=self.network.card.model_id,
             calibration_id=self.network.card.calibration_id,
             backend=self.network.backend,
-            backend_reason=self._backend_reason(reasons, evidence),
+            backend_reason=self._backend_reason(decision.reasons, evidence),
             anomaly_score=evidence.anomaly(),
-            references=self.references.status(evidence, sku),
-            identity=identity,
-            detail=self._detail(reasons, evidence, cameras),
-            pictures=evidence.pictures(verdict is Verdict.DIVERT) or self._unseen(cameras),
+            references=of.status,
+            identity=of.identity,
+            detail=self._detail(decision.reasons, evidence, cameras),
+            pictures=evidence.pictures(damaged) or self._unseen(cameras),
             without_depth=evidence.without_depth,
         )

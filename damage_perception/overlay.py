@@ -15,6 +15,7 @@ from damage_perception.kinds import COLORS as KIND_COLORS
 from damage_perception.verdict.picture import Picture
 from damage_perception.verdict.regions import Region
 from damage_perception.verdict.report import Report, Verdict
+from damage_perception.verdict.severity import Severity
 
 Color = tuple[int, int, int]
 Box = tuple[int, int, int, int]
@@ -64,11 +65,13 @@ def draw_overlay(
 
 
 def verdict_text(report: Report) -> str:
-    """One line: the verdict, the confidence of damage, and the reasons of an unknown."""
+    """One line: the verdict, the confidence of damage, how bad it is, and reasons."""
     text = report.verdict.name.lower()
     if not np.isnan(report.confidence):
         text += f" {report.confidence:.2f}"
-    if report.verdict is Verdict.UNKNOWN and report.reasons:
+    if report.severity is not Severity.UNKNOWN:
+        text += f" {report.severity.name.lower()}"
+    if report.verdict is not Verdict.DIVERT and report.reasons:
         text += f" ({', '.join(report.reasons.words()).replace('_', ' ')})"
     return text
 

@@ -13,6 +13,7 @@ from damage_perception.network.bank import LEAST_TYPICAL, Bank
 from damage_perception.network.damage_network import DamageNetwork
 from damage_perception.odds import probability
 from damage_perception.simulation.written_damage import WRITABLE, damage_view
+from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.view import View
 
 # References that are checked, and copies of each with damage written in: a second or two on a CPU.
@@ -60,17 +61,25 @@ class ReferenceCheck:
 
 
 def check_references(
-    views: Sequence[View], embeddings: Sequence[Embedding], network: DamageNetwork, threshold: float
+    views: Sequence[View],
+    embeddings: Sequence[Embedding],
+    network: DamageNetwork,
+    policy: VerdictPolicy,
+    sku: str = "",
 ) -> ReferenceCheck:
     """Holds each reference, whole and with damage written in, against the others.
 
     views       (R,) of one product, R >= 1; the first MOST_CHECKED are checked
     embeddings  (R,) of these, by ``network``, with turned copies
-    threshold   confidence at or above which an item that was compared is diverted
+    policy      says which items of ``sku`` that were compared are diverted
 
     A reference without others is held against itself, which tells more than production will. Raises
     BackendError, also where the model compares nothing.
     """
+
+    def diverts(confidence: float) -> bool:
+        return policy.diverts(confidence, sku=sku, compared=True)
+
     sized = [view.resized(network.view_size) for view in views[:MOST_CHECKED]]
     rng = np.random.default_rng(0)
     confidences, apart, told = [], [], 0
@@ -80,20 +89,21 @@ def check_references(
         kinds = rng.permutation(WRITABLE)[:_COPIES]
         copies = [damage_view(view, str(kind), rng) for kind in kinds]
         whole, *damaged = network.assess([view, *copies])
-        told += sum(_confidence(one, bank, network) >= threshold for one in damaged)
+        told += sum(diverts(_confidence(one, bank, network)) for one in damaged)
         confidences.append(_confidence(whole, bank, network) if others else float("nan"))
         apart.append(_lies_apart(embeddings[place], bank))
     written = _COPIES * len(sized)
-    advice = _advice(len(views), apart, confidences, told / written, threshold, embeddings)
+    bad = [diverts(confidence) for confidence in confidences]
+    advice = _advice(len(views), apart, bad, told / written, embeddings)
+    threshold = policy.threshold(sku=sku, compared=True)
     return ReferenceCheck(tuple(confidences), tuple(apart), told, written, threshold, tuple(advice))
 
 
 def _advice(
     count: int,
     apart: Sequence[bool],
-    confidences: Sequence[float],
+    diverted: Sequence[bool],
     told: float,
-    threshold: float,
     embeddings: Sequence[Embedding],
 ) -> list[str]:
     advice = []
@@ -110,8 +120,8 @@ def _advice(
     typical = Bank.of(embeddings).typical if any(len(one.cells) for one in embeddings) else None
     if typical is not None and typical <= LEAST_TYPICAL:
         advice.append("they show one piece that nobody moved: enrol other pieces, moved and turned")
-    for place, (far, confidence) in enumerate(zip(apart, confidences, strict=True), start=1):
-        if confidence >= threshold:
+    for place, (far, bad) in enumerate(zip(apart, diverted, strict=True), start=1):
+        if bad:
             advice.append(
                 f"reference {place} would be diverted: retire it if it is damaged; enrol two more "
                 "like it if it shows another side"

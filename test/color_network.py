@@ -79,4 +79,4 @@ def gallery(**colors):
 def color_inspector(threshold=0.8):
     """An inspector of one camera above PLANE, without references."""
     cameras = {"camera": MountedCamera(Station(PLANE))}
-    return Inspector(ColorNetwork(), cameras, VerdictPolicy(threshold, frames_per_camera=1))
+    return Inspector(ColorNetwork(), cameras, VerdictPolicy.at(threshold, frames_per_camera=1))

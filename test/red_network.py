@@ -53,4 +53,4 @@ class RedNetwork:
 
 def red_inspector(camera="camera", threshold=0.8, plane=PLANE):
     cameras = {camera: MountedCamera(Station(plane=plane))}
-    return Inspector(RedNetwork(), cameras, VerdictPolicy(threshold=threshold))
+    return Inspector(RedNetwork(), cameras, VerdictPolicy.at(threshold))

@@ -12,6 +12,7 @@ from damage_perception.frame import CameraModel, Frame
 from damage_perception.gallery.store import GalleryStore
 from damage_perception.network import BackendError
 from damage_perception.network.turning import TURNS
+from damage_perception.verdict.policy import VerdictPolicy
 
 BOX = (110, 80, 90, 70)
 GREEN, BLUE, RED = (60, 150, 60), (60, 60, 150), (190, 60, 60)
@@ -36,7 +37,7 @@ def shown(*named):
 
 def test_pristine_views_of_one_product_are_taken_and_the_others_named():
     views = shown(("a", GREEN), ("b", GREEN), ("c", RED), ("d", GREEN, True), ("e", BLUE))
-    chosen = select(views, [], color_inspector().network, 0.8)
+    chosen = select(views, [], color_inspector().network, VerdictPolicy.at(0.8))
     assert [view.name for view in chosen.accepted] == ["a", "b"]
     assert "looks damaged" in chosen.refused["c"]
     assert "blur" in chosen.refused["d"]
@@ -45,7 +46,7 @@ def test_pristine_views_of_one_product_are_taken_and_the_others_named():
 
 def test_what_is_known_of_a_sku_decides_what_else_may_be_it():
     views = shown(("a", GREEN), ("b", BLUE))
-    chosen = select(views, [embedding(BLUE, 16)], color_inspector().network, 0.8)
+    chosen = select(views, [embedding(BLUE, 16)], color_inspector().network, VerdictPolicy.at(0.8))
     assert [view.name for view in chosen.accepted] == ["b"]
     assert "the references of this sku" in chosen.refused["a"]
 
@@ -73,7 +74,10 @@ def test_enrolled_views_are_in_the_store_and_can_be_taken_back(tmp_path):
 def test_an_item_without_a_cell_is_too_small_to_be_a_reference():
     [view] = shown(("a", GREEN))
     tiny = Shown("a", view.view, view.assessment, embedding(GREEN, 0), view.faults)
-    assert "too small" in select([tiny], [], color_inspector().network, 0.8).refused["a"]
+    assert (
+        "too small"
+        in select([tiny], [], color_inspector().network, VerdictPolicy.at(0.8)).refused["a"]
+    )
 
 
 def test_kept_views_are_embedded_by_another_model(tmp_path):

@@ -15,12 +15,13 @@ from damage_perception.station import Plane, Station, StationError
 from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.quality import QualityLimits
 from damage_perception.verdict.report import Reason, Verdict
+from damage_perception.verdict.site import Thresholds
 from damage_perception.verdict.tracker import Announcement
 
 MS = 1_000_000
 CAMERA = CameraModel(320, 240, 300.0, 300.0, 159.5, 119.5)
 PLANE = Plane(np.array([0.0, 0.0, -1.0]), 0.8)
-POLICY = VerdictPolicy(threshold=0.5, frames_per_camera=2)
+POLICY = VerdictPolicy.at(0.5, frames_per_camera=2)
 
 
 class ScriptedNetwork:
@@ -182,8 +183,7 @@ def test_two_cameras_with_poses_judge_one_item_by_its_worst_side():
 def test_a_fault_of_the_camera_is_in_the_report_of_what_waited_for_it():
     subject = inspector()
     assert feed(subject, [frame_with_box()]) == []
-    subject.camera_faults["top"] = Reason.STALE_CAMERA
-    (report,) = subject.tick(2_000 * MS)
+    (report,) = subject.tick(2_000 * MS, {"top": Reason.STALE_CAMERA})
     assert report.verdict is Verdict.UNKNOWN
     assert Reason.STALE_CAMERA in report.reasons
 
@@ -334,15 +334,16 @@ def test_a_single_frame_of_a_station_that_moved_says_by_how_much_and_passes_noth
 
 
 def test_an_item_that_colour_alone_shows_has_a_threshold_of_its_own():
-    policy = replace(POLICY, frames_per_camera=1, without_depth_threshold=0.2)
+    thresholds = Thresholds(alone=0.5, compared=0.5, without_depth=0.2)
+    policy = replace(POLICY, frames_per_camera=1, thresholds=thresholds)
     # exp(-1) / (1 + exp(-1)) = 0.27 lies between both.
     judge = inspector(ScriptedNetwork(-1.0), require_depth=False)
-    judge.policy = policy
+    judge.configure(policy)
     (with_depth,) = judge.judge(frame_with_box()).reports
     assert with_depth.verdict is Verdict.PASS and with_depth.threshold == 0.5
     (without,) = judge.judge(frame_with_box(depth=False)).reports
     assert without.verdict is Verdict.DIVERT and without.threshold == 0.2
     assert without.regions
-    judge.policy = replace(policy, without_depth_threshold=0.0)
+    judge.configure(replace(policy, thresholds=Thresholds.same(0.5)))
     (as_others,) = judge.judge(frame_with_box(depth=False)).reports
     assert as_others.verdict is Verdict.PASS and as_others.threshold == 0.5

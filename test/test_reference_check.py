@@ -9,6 +9,7 @@ from color_network import ColorNetwork, embedding
 from damage_perception.network import Embedding
 from damage_perception.network.contract import LOOK_CHANNELS
 from damage_perception.reference_check import MOST_CHECKED, check_references
+from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.view import View, Window
 
 GREEN, BLUE, RED = (60, 150, 60), (60, 60, 150), (190, 60, 60)
@@ -40,7 +41,9 @@ def looking(color, way):
 def check(*colors, ways=None):
     ways = ways or [(0, number) for number in range(len(colors))]
     embeddings = [looking(color, way) for color, way in zip(colors, ways, strict=True)]
-    return check_references([view(color) for color in colors], embeddings, Network(), 0.8)
+    return check_references(
+        [view(color) for color in colors], embeddings, Network(), VerdictPolicy.at(0.8)
+    )
 
 
 def test_one_reference_is_too_few():
@@ -85,7 +88,9 @@ def test_damage_that_is_not_told_is_said():
         def _assess(self, view):
             return replace(super()._assess(view), logit=-9.0)
 
-    found = check_references([view(GREEN)] * 3, [looking(GREEN, (0, 0))] * 3, Blind(), 0.8)
+    found = check_references(
+        [view(GREEN)] * 3, [looking(GREEN, (0, 0))] * 3, Blind(), VerdictPolicy.at(0.8)
+    )
     assert found.told == 0
     assert any("hardly told" in line for line in found.advice)
 
@@ -100,5 +105,5 @@ def test_many_references_are_checked_in_part(count):
 def test_a_reference_without_cells_counts_for_nothing():
     bare = Embedding(np.empty((0, 192), "f4"), np.empty((0, 2), "u1"), np.ones(4, "f4") / 2)
     seen = [looking(GREEN, (0, 0)), bare, looking(GREEN, (0, 1))]
-    found = check_references([view(GREEN)] * 3, seen, Network(), 0.8)
+    found = check_references([view(GREEN)] * 3, seen, Network(), VerdictPolicy.at(0.8))
     assert len(found.confidences) == 3

@@ -44,7 +44,7 @@ depth_m = np.full((240, 320), 0.8, np.float32)
 depth_m[80:150, 100:190] = 0.7
 camera = CameraModel(320, 240, 300.0, 300.0, 159.5, 119.5)
 inspector = Inspector(
-    network, {{"camera": MountedCamera(Station(PLANE))}}, VerdictPolicy(threshold=0.5)
+    network, {{"camera": MountedCamera(Station(PLANE))}}, VerdictPolicy.at(0.5)
 )
 frame = Frame(color, depth_m, camera, "camera", "optical", 0)
 result = inspector.judge(frame)

@@ -80,7 +80,7 @@ class SharpNetwork:
 def judge(detail, frame=None, card=DETAIL):
     subject = SharpNetwork(card)
     cameras = {"camera": MountedCamera(Station(PLANE))}
-    inspector = Inspector(subject, cameras, VerdictPolicy(0.5), detail=detail)
+    inspector = Inspector(subject, cameras, VerdictPolicy.at(0.5), detail=detail)
     return subject, inspector.judge(frame or large_item())
 
 
@@ -166,7 +166,7 @@ def test_auto_takes_tiles_where_the_time_allows():
         network.on_gpu = on_gpu
         cameras = {"camera": MountedCamera(Station(PLANE))}
         # A frame may take 1000 ms / 5 frames / 2.
-        policy = VerdictPolicy(0.99, frames_per_camera=5, deadline_ns=10**9)
+        policy = VerdictPolicy.at(0.99, frames_per_camera=5, deadline_ns=10**9)
         inspector = Inspector(network, cameras, policy, detail=AUTO)
         inspector._assessing._clock = lambda: next(now)
         for i in range(frames):

@@ -167,7 +167,8 @@ def _checked(
         [views[each.reference_id] for each in references],
         [each.embedding for each in references],
         network,
-        inspector.policy.threshold_of(compared=True),
+        inspector.policy,
+        sku,
     )
     for line in checked.lines():
         console.print(line, markup=False)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from damage_perception import __version__
-from damage_perception.cli import engine, enroll, gallery, live, recorded, workshop
+from damage_perception.cli import engine, enroll, gallery, live, recorded, site, workshop
 from damage_perception.cli.grouped import grouped
 from damage_perception.cli.terminal import Failure, fail, held
 
@@ -23,6 +23,7 @@ for commands in (live.COMMANDS, recorded.COMMANDS, enroll.COMMANDS, workshop.COM
         app.command()(grouped(command))
 app.add_typer(engine.app)
 app.add_typer(gallery.app)
+app.add_typer(site.app)
 
 
 def _print_version(wanted: bool) -> None:
@@ -64,6 +65,7 @@ def _is_expected(error: Exception) -> bool:
     from damage_perception.gallery.reference import GalleryError
     from damage_perception.network import BackendError, ModelCardError
     from damage_perception.station import StationError
+    from damage_perception.verdict.site_file import SiteError
 
     expected = (
         Failure,
@@ -72,6 +74,7 @@ def _is_expected(error: Exception) -> bool:
         BackendError,
         ModelCardError,
         StationError,
+        SiteError,
         OSError,
     )
     return isinstance(error, expected)

@@ -42,10 +42,12 @@ def load_inspector(
     station: Path | None,
     point: OperatingPoint = OperatingPoint(),
     limits: "QualityLimits | None" = None,
+    site_file: Path | None = None,
 ) -> "Inspector":
     """An inspector for frames of these cameras.
 
-    limits  that views have to keep; None: the defaults
+    limits     that views have to keep; None: the defaults
+    site_file  rules of the site; None: there are none
 
     Raises what its parts raise where a file is wrong, and Failure where the operating point is none
     or the model card cannot show it.
@@ -54,22 +56,18 @@ def load_inspector(
     from damage_perception.station import Station, load_station
     from damage_perception.verdict.policy import VerdictPolicy
     from damage_perception.verdict.quality import QualityLimits
+    from damage_perception.verdict.site_file import read_site
 
     network = running.load()
     stations = {name: load_station(station, name) if station else Station() for name in cameras}
     mounted = {name: MountedCamera(where) for name, where in stations.items()}
     rate = point.false_diverts_per_1000
     try:
-        threshold = compared = without_depth = point.threshold
-        if threshold is None:
-            rate = _rate_of_the_node() if rate is None else rate
-            threshold = network.card.operating_point(rate).threshold
-            compared = network.card.operating_point(rate, compared=True).threshold
-            without_depth = network.card.operating_point(rate, without_depth=True).threshold
-        policy = VerdictPolicy(
-            threshold=threshold,
-            compared_threshold=compared or 0.0,
-            without_depth_threshold=without_depth or 0.0,
+        policy = VerdictPolicy.build(
+            network.card,
+            threshold=point.threshold,
+            false_diverts_per_1000=_rate_of_the_node() if rate is None else rate,
+            site=read_site(site_file, network.card) if site_file is not None else None,
         )
     except ValueError as error:
         raise Failure(str(error)) from error

@@ -34,6 +34,9 @@ def inspect(
     sku: Annotated[
         str, typer.Option(help="Of all items; without it they are identified by the gallery.")
     ] = "",
+    site_file: Annotated[
+        Optional[Path], typer.Option(help="Rules of the site, as the node's parameter.")
+    ] = None,
     camera: CameraOption = None,
     station: StationOption = None,
     *,
@@ -45,9 +48,9 @@ def inspect(
     from damage_perception.inspection import REPORTS_FILE, inspect_source
 
     frames = open_frames(source, out, camera, topics)
-    inspector = load_inspector(running, frames.cameras, station, point)
+    inspector = load_inspector(running, frames.cameras, station, point, site_file=site_file)
     if gallery is not None:
-        inspector.references.gallery = load_gallery(gallery, inspector.network)
+        inspector.use_gallery(load_gallery(gallery, inspector.network))
     verdicts: Counter[str] = Counter()
     failed = []
     for inspected in shown(inspect_source(frames, inspector, out, sku), "inspecting", len(frames)):

@@ -70,7 +70,7 @@ def enrol(
         for sku, embeddings in found.items()
         for number, embedding in enumerate(embeddings)
     ]
-    inspector.references.gallery = Gallery(references, card.references.identification)
+    inspector.use_gallery(Gallery(references, card.references.identification))
     return Enrolled(skus, len(references), refused)
 
 

@@ -72,7 +72,9 @@ def evaluate(
     enrolled = None
     if references or wrong_references:
         enrolled = enrol(dataset, inspector, progress, with_depth, wrong_references)
-    threshold = inspector.policy.threshold_of(enrolled is not None, not with_depth)
+    threshold = inspector.policy.threshold(
+        compared=enrolled is not None, without_depth=not with_depth
+    )
     predictions = [
         predict(record, record.label, inspector, with_depth)
         for record in progress(queries)
@@ -109,7 +111,7 @@ def _of_each_signal(
 ) -> dict[str, Any]:
     """The figures of the network alone, of the references alone, and of both."""
     policy = inspector.policy
-    compared = policy.threshold_of(compared=True)
+    compared = policy.threshold(compared=True)
     named = [p for p in predictions if p.identity is not None]
     right = [p.identity.nearest == enrolled.sku_of(p.label.sku) for p in named if p.identity]
     rejected = [not p.identity.sku for p in named if p.identity]
@@ -118,7 +120,7 @@ def _of_each_signal(
     return {
         "supervised": measure(
             [replace(p, confidence=p.supervised) for p in predictions],
-            policy.threshold_of(False, not with_depth),
+            policy.threshold(without_depth=not with_depth),
         ),
         "references": measure(by_references, compared) if used else None,
         "joined": measure(predictions, compared),

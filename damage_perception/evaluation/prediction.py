@@ -80,7 +80,7 @@ def predict(
         frame, items, mask = read_frame(record, with_depth), record.items(), record.mask()
     except DatasetError as error:
         return _failure(record, label, UNREADABLE, str(error))
-    gallery = inspector.references.gallery
+    gallery = inspector.gallery
     start = time.perf_counter()
     try:
         result = inspector.judge(frame, label.sku if gallery is not None else "")
@@ -102,7 +102,7 @@ def predict(
     compared = difference is not None and difference.same >= 0
     confidence = probability(difference.joined) if difference and compared else alone
     without_depth = result.items[target].depth_share < inspector.quality.min_depth_share
-    damaged = confidence >= inspector.policy.threshold_of(compared, without_depth)
+    damaged = inspector.policy.diverts(confidence, compared=compared, without_depth=without_depth)
     return Prediction(
         record.name,
         label,

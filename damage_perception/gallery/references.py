@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.gallery.gallery import Gallery
+from damage_perception.network.bank import Bank
 from damage_perception.network.contract import CELL_STRIDE, MAP_STRIDE, cells_along
 from damage_perception.network.damage_network import DamageNetwork
 from damage_perception.network.embedding import Embedding
@@ -22,6 +23,20 @@ from damage_perception.verdict.regions import Region, find_regions
 
 # Cells of the network's maps along one of the dense embeddings.
 _MAP_CELLS: Final = CELL_STRIDE // MAP_STRIDE
+
+
+@dataclass(frozen=True)
+class Identified:
+    """Which references an item was held against, and what came of it.
+
+    sku       announced, or of the references that it looks like; empty where neither is known
+    identity  what it looks like, where that matters: nothing was announced, or something else
+    status    of the comparison
+    """
+
+    sku: str
+    identity: Identity
+    status: ReferenceStatus
 
 
 @dataclass
@@ -38,66 +53,66 @@ class References:
     identify: bool = True
     problem: str = ""
 
-    def consult(
-        self,
-        evidence: Evidence,
-        announced: str,
-        policy: VerdictPolicy,
-    ) -> tuple[str, Identity]:
-        """Compares what was seen of an item with the references of its sku.
+    def compare(self, evidence: Evidence, announced: str, policy: VerdictPolicy) -> None:
+        """Compares what was not yet compared with the references of an item's sku.
 
         announced  its sku; empty: that of the references it looks like
+        """
+        sku = announced or self._identity(evidence).sku
+        bank = self.gallery.bank(sku) if self.gallery is not None and sku else None
+        if bank is None or self.network.card.references is None:
+            evidence.forget_differences()
+            return
+        evidence.compare(sku, lambda seen, by: self._compared(seen, by, bank, sku, policy))
 
-        Returns the sku, empty where none is known, and what the item looks like, where that
-        matters: nothing was announced, or something else.
+    def identified(self, evidence: Evidence, announced: str) -> Identified:
+        """What the comparisons say of an item; compares nothing itself.
+
+        announced  its sku; empty: none was
         """
         if announced:
-            self._compare(evidence, announced, policy)
-            identity = self.identity(evidence) if evidence.mismatch else Identity()
+            identity = self._identity(evidence) if evidence.mismatch else Identity()
             if identity.nearest == announced:
                 # Its picture is that of the sku, its surface is not: then it is of none.
                 identity = replace(identity, confidence=0.0)
-            return announced, identity
-        identity = self.identity(evidence)
-        self._compare(evidence, identity.sku, policy)
+            return Identified(announced, identity, self._status(evidence, announced))
+        identity = self._identity(evidence)
         if evidence.mismatch:
             # Nobody said that it was of this sku: where the comparison denies it, it is of none.
-            evidence.forget_differences()
             identity = replace(identity, confidence=0.0)
-        return identity.sku, identity
+        return Identified(identity.sku, identity, self._status(evidence, identity.sku))
 
-    def _compare(self, evidence: Evidence, sku: str, policy: VerdictPolicy) -> None:
-        bank = self.gallery.bank(sku) if self.gallery is not None and sku else None
-        if bank is None or (card := self.network.card.references) is None:
-            return
-        threshold = policy.threshold_of(compared=True)
+    def _compared(
+        self, seen: Sighting, embedding: Embedding, bank: Bank, sku: str, policy: VerdictPolicy
+    ) -> Sighting:
+        """A sighting with its difference from references."""
+        card = self.network.card.references
+        assert card is not None
+        try:
+            found = self.network.compare(embedding, bank)
+        except BackendError as error:
+            self.problem = str(error)
+            return seen
+        self.problem = ""
+        joined = card.fusion.join(seen.logit, found.log_odds)
+        regions = seen.regions
+        differs = found.same >= 0 and policy.diverts(
+            probability(joined), sku=sku, camera=seen.camera, compared=True
+        )
+        if differs and not regions and seen.geometry is not None:
+            side = cells_along(self.network.view_size)
+            regions = _regions(found.change, embedding, seen, seen.geometry, side)
+        difference = Difference(sku, found.log_odds, joined, found.same)
+        return replace(seen, difference=difference, regions=regions)
 
-        def compared(sighting: Sighting, embedding: Embedding) -> Sighting:
-            try:
-                found = self.network.compare(embedding, bank)
-            except BackendError as error:
-                self.problem = str(error)
-                return sighting
-            self.problem = ""
-            joined = card.fusion.join(sighting.logit, found.log_odds)
-            regions = sighting.regions
-            differs = found.same >= 0 and probability(joined) >= threshold
-            if differs and not regions and sighting.geometry is not None:
-                side = cells_along(self.network.view_size)
-                regions = _regions(found.change, embedding, sighting, sighting.geometry, side)
-            difference = Difference(sku, found.log_odds, joined, found.same)
-            return replace(sighting, difference=difference, regions=regions)
-
-        evidence.compare(sku, compared)
-
-    def identity(self, evidence: Evidence) -> Identity:
+    def _identity(self, evidence: Evidence) -> Identity:
         """The sku that an item looks like."""
         descriptor = evidence.descriptor() if self.gallery is not None and self.identify else None
         if self.gallery is None or descriptor is None:
             return Identity()
         return self.gallery.identify(descriptor)
 
-    def status(self, evidence: Evidence, sku: str) -> ReferenceStatus:
+    def _status(self, evidence: Evidence, sku: str) -> ReferenceStatus:
         """What became of comparing an item with the references of ``sku``; empty: not known."""
         if not sku:
             return ReferenceStatus.NO_SKU
@@ -124,6 +139,6 @@ def _regions(
     maps = np.zeros((len(sighting.kinds), cells, cells), np.float32)
     kind = int(np.argmax(sighting.kinds))
     maps[kind, embedding.where[:, 0], embedding.where[:, 1]] = change
-    # At the resolution of the network's own maps, for which regions have a least size.
+    # As wide as the cells that changed, which are coarse; at the resolution of the network's own maps, for which regions have a least size.
     fine = maps.repeat(_MAP_CELLS, axis=1).repeat(_MAP_CELLS, axis=2)
-    return find_regions(fine, view)
+    return find_regions(fine, view, edge_share=0.0)

@@ -96,10 +96,11 @@ class Calibration:
         except ValueError as error:
             self.abandon(str(error))
             return
-        inspector.cameras = {
+        cameras = {
             name: replace(mounted, station=stations.get(name, mounted.station))
             for name, mounted in inspector.cameras.items()
         }
+        inspector.configure(cameras=cameras)
         self._done(learned, f"kept in {self._file}" if self._file else _NOT_KEPT)
 
 

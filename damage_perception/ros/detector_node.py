@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from damage_perception.engines.loading import Loading
 from damage_perception.gallery.gallery import Gallery
 from damage_perception.inspector import Inspector
+from damage_perception.network.damage_network import DamageNetwork
 from damage_perception.network.detail import ALWAYS
 from damage_perception.ros.answers import answer_every_request
 from damage_perception.ros.clocks import Clocks, ClockWatch
@@ -41,14 +43,17 @@ from damage_perception.ros.settings import (
     mounted_cameras,
     policy_of,
     quality_of,
+    site_of,
 )
 from damage_perception.ros.transitions import explained, refuse_impossible_transitions
 from damage_perception.ros.transport import image_transport
 from damage_perception.ros.worker import Worker
 from damage_perception.share import default_model_card
+from damage_perception.verdict.evidence import Evidence
 from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.report import Report
 from damage_perception.verdict.score_watch import ScoreWatch
+from damage_perception.verdict.site import Site
 
 # Items are compared from the first on, unless the gallery takes longer than this to be read.
 _GALLERY_PATIENCE_S: Final = 10.0
@@ -107,20 +112,30 @@ class DetectorNode(LifecycleNode):
         logger = self.get_logger()
         loading = self._loading = load(card, values, logger.info, logger.error)
         network = loading.network
-        policy = policy_of(values, network.card)
-        self._inspector = inspector = Inspector(network, cameras, policy, quality_of(values))
-        inspector.references.identify = values["identify"]
-        inspector.detail = values["detail"]
+        policy = policy_of(values, network.card, site_of(values, network.card))
+        self._inspector = inspector = Inspector(
+            network,
+            cameras,
+            policy,
+            quality_of(values),
+            identify=values["identify"],
+            detail=values["detail"],
+            reported=self._keep_reported if values["gallery"] else None,
+        )
         self._health = Health()
         self._outputs = Outputs(self, self._clocks.ros_ns, self._health)
         self._requests = Services(
-            self, self._clocks, lambda: self._settings.values, lambda: self._worker
+            self,
+            self._clocks,
+            lambda: self._settings.values,
+            lambda: self._worker,
+            self._reload_site,
         )
         self._scores = ScoreWatch()
         self._proposals = Proposals(
             self, self._scores, lambda: self._settings.values, lambda: inspector.policy
         )
-        self._keeper = self._keep_gallery(values["gallery"], inspector, self._outputs)
+        self._keeper = self._keep_gallery(values["gallery"], network, self._outputs)
         self._gallery_requests = GalleryServices(
             self,
             self._clocks.steady_ns,
@@ -130,7 +145,7 @@ class DetectorNode(LifecycleNode):
         )
         self.get_logger().info(
             f"model {network.card.model_id} on {network.backend} ({network.backend_reason}), "
-            f"threshold {policy.threshold:.4f}, cameras {', '.join(cameras)}"
+            f"threshold {policy.threshold():.4f}, cameras {', '.join(cameras)}"
         )
         if network.card.kinds.warning:
             logger.warning(f"model {network.card.model_id}: {network.card.kinds.warning}")
@@ -156,7 +171,7 @@ class DetectorNode(LifecycleNode):
         result = super().on_activate(state)
         if self._keeper is not None:
             # What it read while nothing listened.
-            self._inspector.references.gallery = self._keeper.gallery
+            self._inspector.use_gallery(self._keeper.gallery)
         self._listening = Listening(
             self, self._inspector, values, self._clocks, self._deliver, self._health
         )
@@ -207,7 +222,7 @@ class DetectorNode(LifecycleNode):
             self._scores.take(report)
 
     def _keep_gallery(
-        self, uri: str, inspector: Inspector, outputs: Outputs
+        self, uri: str, network: DamageNetwork, outputs: Outputs
     ) -> GalleryKeeper | None:
         """The keeper of the gallery at ``uri``, at work; None where that is empty."""
         if not uri:
@@ -215,25 +230,36 @@ class DetectorNode(LifecycleNode):
         logger = self.get_logger()
         keeper = GalleryKeeper(
             uri,
-            inspector.network,
+            network,
             self._use_gallery,
             outputs.publish_packaging_change,
             logger.info,
             logger.warning,
         )
-        inspector.reported = lambda report, evidence: keeper.report(
-            ReportedItem.of(
-                report, evidence, inspector.policy.threshold_of(False, evidence.without_depth)
-            )
-        )
         keeper.start(_GALLERY_PATIENCE_S)
         return keeper
+
+    def _keep_reported(self, report: Report, evidence: Evidence) -> None:
+        """Lets the gallery know of a report; from the thread that runs the inspector."""
+        assert self._keeper is not None and self._inspector is not None
+        self._keeper.report(ReportedItem.of(report, evidence, self._inspector.policy))
+
+    def _reload_site(self) -> Site:
+        """Judges by the site file as it is now, from the next frame on. Raises SiteError."""
+        assert self._inspector is not None
+        site = site_of(self._settings.values, self._inspector.network.card)
+
+        def use(inspector: Inspector) -> None:
+            inspector.configure(replace(inspector.policy, site=site))
+
+        self._between_frames(use)
+        return site
 
     def _use_gallery(self, gallery: Gallery | None) -> None:
         """Compares with ``gallery`` from the next frame on; from any thread."""
 
         def use(inspector: Inspector) -> None:
-            inspector.references.gallery = gallery
+            inspector.use_gallery(gallery)
 
         self._between_frames(use)
 
@@ -253,7 +279,7 @@ class DetectorNode(LifecycleNode):
     def _require(self, values: dict[str, Value]) -> None:
         """Raises ParameterError where the model that runs cannot keep ``values``."""
         if self._inspector is not None:
-            policy_of(values, self._inspector.network.card)
+            policy_of(values, self._inspector.network.card, self._inspector.policy.site)
 
     def _apply(self, values: dict[str, Value]) -> None:
         """Takes parameters that changed into the running parts."""
@@ -284,11 +310,11 @@ class DetectorNode(LifecycleNode):
             network.backend,
             network.card.model_id,
             network.card.calibration_id,
-            self._inspector.policy.threshold,
+            self._inspector.policy.threshold(),
             self._health.snapshot(),
             [self._camera_state(name) for name in self._inspector.cameras],
             self._keeper.state if self._keeper is not None else None,
-            self._inspector.references.problem,
+            self._inspector.comparison_problem,
             BackendState(
                 network.backend_reason,
                 self._loading.state,

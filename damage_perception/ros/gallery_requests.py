@@ -150,7 +150,7 @@ def _problem(item: ReportedItem) -> str:
         return "has no sku, and looks like none that is enrolled: announce its sku"
     if item.references is ReferenceStatus.MISMATCH:
         return f"does not look like its sku {item.sku!r}"
-    if not item.passes_alone:
+    if not item.good_alone:
         return f"looks damaged to the damage network, with a confidence of {item.alone:.2f}"
     return ""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
 from damage_perception.inspector import Inspector
 from damage_perception.ros.worker import Capture
-from damage_perception.verdict.report import Report, Verdict
+from damage_perception.verdict.report import Reason, Report, Verdict
 from damage_perception.verdict.tracker import Announcement
 
 # Only the request's own deadline ends an attempt: no time of an item is due before, all are then.
@@ -48,21 +48,22 @@ class Inspection:
     def advance(self, inspector: Inspector, capture: Capture | None, now_ns: int) -> bool:
         """Takes the newest frame; whether the request is answered."""
         attempt = self._attempt or self._begin(inspector, now_ns)
-        # A station may have been calibrated meanwhile.
-        attempt.cameras = inspector.cameras
+        # A station may have been calibrated meanwhile, and references may have changed.
+        attempt.configure(cameras=inspector.cameras)
+        attempt.use_gallery(inspector.gallery)
         if capture is not None and capture.handled and capture.taken_ns >= self._requested_ns:
             self._frames[capture.frame.camera_name] += 1
-            self._reports += attempt.observe(capture.frame, now_ns)
+            self._reports += attempt.observe(capture.frame, now_ns, inspector.camera_faults)
         needed = attempt.policy.frames_per_camera
         if all(self._frames[name] >= needed for name in attempt.cameras):
-            self._last = self._reports + attempt.tick(_END_NS)
+            self._last = self._reports + attempt.tick(_END_NS, inspector.camera_faults)
             if self._last and all(r.verdict is not Verdict.UNKNOWN for r in self._last):
                 return self._answer(self._last)
             attempt = self._begin(inspector, now_ns)
         if now_ns < self._deadline_ns:
             return False
-        reports = self._last or self._reports + attempt.tick(_END_NS)
-        return self._answer(reports or self._nothing(attempt, now_ns))
+        reports = self._last or self._reports + attempt.tick(_END_NS, inspector.camera_faults)
+        return self._answer(reports or self._nothing(attempt, inspector.camera_faults, now_ns))
 
     def abandon(self, why: str) -> None:
         """Answers with an error."""
@@ -75,10 +76,9 @@ class Inspection:
             inspector.cameras,
             replace(inspector.policy, deadline_ns=_NEVER_NS),
             inspector.quality,
-            inspector.camera_faults,
+            inspector.gallery,
+            inspector.identify,
         )
-        # The same object, so that references that change meanwhile count.
-        self._attempt.references = inspector.references
         if self._sku:
             self._attempt.announce(Announcement(self._name, self._sku), now_ns)
         self._frames.clear()
@@ -93,7 +93,9 @@ class Inspection:
         self._done(named, "")
         return True
 
-    def _nothing(self, attempt: Inspector, now_ns: int) -> list[Report]:
+    def _nothing(
+        self, attempt: Inspector, faults: Mapping[str, Reason], now_ns: int
+    ) -> list[Report]:
         """The report on an item that was asked for and not found."""
         attempt.announce(Announcement(self._name), now_ns)
-        return attempt.tick(_END_NS)
+        return attempt.tick(_END_NS, faults)

@@ -82,6 +82,10 @@ def report_message(report: Report, now_ns: int) -> DamageReport:
         identified_sku=report.identity.sku,
         identification_confidence=float(report.identity.confidence),
         regions=[_region_message(region) for region in report.regions],
+        severity=int(report.severity),
+        damage_area_m2=report.extent.area_cm2 / 1e4,
+        damage_depth_m=report.extent.depth_mm / 1e3,
+        damage_item_share=report.extent.item_share,
         cameras=list(report.cameras),
         frames_used=report.frames_used,
         first_seen=stamp_of(report.first_seen_ns),
@@ -197,6 +201,9 @@ def _region_message(region: Region) -> DamageRegion:
             width=max(0, x + width - left),
             height=max(0, y + height - top),
         ),
+        severity=int(region.severity),
+        item_share=float(region.item_share),
+        depth_m=float(region.depth_m),
         polygon=Polygon(points=[Point32(x=float(u), y=float(v)) for u, v in region.polygon]),
     )
     if region.position_m is not None and region.size_m is not None:

@@ -41,7 +41,7 @@ class PackagingChanges:
 
     def add(self, item: ReportedItem) -> Noticed | None:
         """Takes in an item; the change of packaging that it completes. Raises BackendError."""
-        if not (item.announced and item.passes_alone) or item.sku in self.pending:
+        if not (item.announced and item.good_alone) or item.sku in self.pending:
             return None
         if item.differs is None or item.view is None or item.embedding is None:
             return None

@@ -50,7 +50,7 @@ class Proposals(Offered):
         if self._proposing:
             response.message = _BUSY
             return response
-        scores = self._scores.scores(request.camera, request.compared, request.items)
+        scores = self._scores.scores(request.camera, request.compared, policy, request.items)
         # A number of the message has single precision.
         rate = round(request.false_diverts_per_1000, 6) or float(values["false_diverts_per_1000"])
         current = _threshold_of_most(scores, request.compared, policy)
@@ -105,4 +105,4 @@ def _fill(
 def _threshold_of_most(scores: Scores, compared: bool, policy: VerdictPolicy) -> float:
     """The threshold that most of these items have."""
     colour = 2 * int(scores.without_depth.sum()) > len(scores.without_depth)
-    return policy.threshold_of(compared, colour)
+    return policy.threshold(compared=compared, without_depth=colour)

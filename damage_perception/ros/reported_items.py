@@ -6,6 +6,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
+
 from damage_perception.gallery.codec import (
     EncodedEmbedding,
     EncodedView,
@@ -19,7 +21,8 @@ from damage_perception.network import Embedding
 from damage_perception.odds import probability
 from damage_perception.verdict.difference import ReferenceStatus
 from damage_perception.verdict.evidence import Evidence
-from damage_perception.verdict.report import Report, Verdict
+from damage_perception.verdict.policy import VerdictPolicy
+from damage_perception.verdict.report import Reason, Report, Verdict
 from damage_perception.view import View
 
 KEPT: Final = 200
@@ -31,7 +34,7 @@ class ReportedItem:
 
     sku         as announced, otherwise of what it looks like; empty: neither
     alone       probability of damage by the damage network alone, 0..1; NaN without evidence
-    threshold   at or above which the damage network alone would have diverted it
+    good_alone  whether the damage network alone would have let it pass
     differs     from the references of its sku, or is none of it; None where it was not compared
     view        None where nothing was seen that counts; so is the embedding
     """
@@ -42,13 +45,13 @@ class ReportedItem:
     verdict: Verdict
     references: ReferenceStatus
     alone: float
-    threshold: float
+    good_alone: bool
     differs: bool | None
     view: View | None
     embedding: Embedding | None
 
     @staticmethod
-    def of(report: Report, evidence: Evidence, threshold: float) -> ReportedItem:
+    def of(report: Report, evidence: Evidence, policy: VerdictPolicy) -> ReportedItem:
         """What ``report`` came from."""
         seen = [s for s in evidence.sightings if s.usable and s.embedding and s.view]
         newest = max(seen, key=lambda s: s.stamp_ns, default=None)
@@ -57,23 +60,22 @@ class ReportedItem:
             differs = True
         elif report.references is ReferenceStatus.USED:
             differs = report.anomaly_score >= DIFFERS
+        sku, alone = report.sku or report.identity.sku, probability(evidence.logit_alone())
+        # Damage that the site tolerates is damage: it must not become what good ones look like.
+        diverts = policy.diverts(alone, sku=sku, without_depth=evidence.without_depth)
+        good_alone = np.isfinite(alone) and not diverts and Reason.TOLERATED not in report.reasons
         return ReportedItem(
             report.item_id,
-            report.sku or report.identity.sku,
+            sku,
             bool(report.sku),
             report.verdict,
             report.references,
-            probability(evidence.logit_alone()),
-            threshold,
+            alone,
+            bool(good_alone),
             differs,
             newest.view if newest else None,
             newest.embedding if newest else None,
         )
-
-    @property
-    def passes_alone(self) -> bool:
-        """Whether the damage network alone would have passed it."""
-        return self.alone < self.threshold
 
 
 class ReportedItems:

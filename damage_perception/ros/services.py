@@ -17,7 +17,9 @@ from damage_perception.ros.messages import nanoseconds_of, report_message
 from damage_perception.ros.settings import nanoseconds, station_file
 from damage_perception.ros.worker import Job, Worker
 from damage_perception.verdict.report import Report
-from damage_perception_msgs.srv import CalibrateStation, Inspect
+from damage_perception.verdict.site import Site
+from damage_perception.verdict.site_file import SiteError
+from damage_perception_msgs.srv import CalibrateStation, Inspect, ReloadSite
 
 # A camera at 2 Hz delivers the images of a calibration in this time.
 _CALIBRATION_NS: Final = 5_000_000_000
@@ -29,10 +31,11 @@ _numbers = count(1)
 
 
 class Services(Offered):
-    """``~/inspect`` and ``~/calibrate_station`` from creation to ``destroy``.
+    """``~/inspect``, ``~/calibrate_station``, ``~/reload_site``, from creation to ``destroy``.
 
-    values  the node's parameters as they are now
-    worker  the running worker; None while the node is not active
+    values       the node's parameters as they are now
+    worker       the running worker; None while the node is not active
+    reload_site  reads the site file and judges by it; raises SiteError
     """
 
     def __init__(
@@ -41,16 +44,34 @@ class Services(Offered):
         clocks: Clocks,
         values: Callable[[], Mapping[str, Any]],
         worker: Callable[[], Worker | None],
+        reload_site: Callable[[], Site],
     ) -> None:
         self._clocks = clocks
         self._values = values
         self._worker = worker
+        self._reload_site = reload_site
         self._inspecting = False
         super().__init__(
             node,
             (Inspect, "~/inspect", self._inspect),
             (CalibrateStation, "~/calibrate_station", self._calibrate),
+            (ReloadSite, "~/reload_site", self._reload),
         )
+
+    def _reload(
+        self, request: ReloadSite.Request, response: ReloadSite.Response
+    ) -> ReloadSite.Response:
+        if not self._values()["site_file"]:
+            response.message = "no site file: set the parameter site_file and configure anew"
+            return response
+        try:
+            site = self._reload_site()
+        except SiteError as error:
+            response.message = str(error)
+            return response
+        response.success = True
+        response.message = f"{len(site.rules)} rules of {self._values()['site_file']}"
+        return response
 
     async def _inspect(
         self, request: Inspect.Request, response: Inspect.Response

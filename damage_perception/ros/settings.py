@@ -13,6 +13,8 @@ from damage_perception.ros.parameters.check import ParameterError, plane_of, pos
 from damage_perception.station import RegionOfInterest, Station, load_stations
 from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.quality import QualityLimits
+from damage_perception.verdict.site import Site
+from damage_perception.verdict.site_file import read_site
 
 NANOSECONDS_PER_MS = 1_000_000
 
@@ -24,28 +26,30 @@ def nanoseconds(values: Values, name: str) -> int:
     return round(float(values[name]) * NANOSECONDS_PER_MS)
 
 
-def policy_of(values: Values, card: ModelCard) -> VerdictPolicy:
+def site_of(values: Values, card: ModelCard) -> Site:
+    """The rules of the site; none where no file is named. Raises SiteError."""
+    if not values["site_file"]:
+        return Site()
+    return read_site(Path(values["site_file"]).expanduser(), card)
+
+
+def policy_of(values: Values, card: ModelCard, site: Site) -> VerdictPolicy:
     """The verdict policy. Raises ParameterError where the card cannot show the rate asked for."""
-    threshold, compared, without_depth = values["damage_threshold"], 0.0, 0.0
-    if threshold == 0:
-        rate = values["false_diverts_per_1000"]
-        try:
-            threshold = card.operating_point(rate).threshold
-            compared = card.operating_point(rate, compared=True).threshold
-            without_depth = card.operating_point(rate, without_depth=True).threshold
-        except ValueError as error:
-            raise ParameterError(f"parameter false_diverts_per_1000: {error}") from error
-    return VerdictPolicy(
-        threshold=threshold,
-        frames_per_camera=values["frames_per_camera"],
-        deadline_ns=nanoseconds(values, "decision_deadline_ms"),
-        leave_ns=nanoseconds(values, "leave_after_ms"),
-        join_radius_m=values["join_radius_m"],
-        compared_threshold=compared,
-        without_depth_threshold=without_depth,
-        require_sku=values["require_sku"],
-        pieces_within_m=values["pieces_within_m"],
-    )
+    try:
+        return VerdictPolicy.build(
+            card,
+            threshold=values["damage_threshold"] or None,
+            false_diverts_per_1000=values["false_diverts_per_1000"],
+            site=site,
+            frames_per_camera=values["frames_per_camera"],
+            deadline_ns=nanoseconds(values, "decision_deadline_ms"),
+            leave_ns=nanoseconds(values, "leave_after_ms"),
+            join_radius_m=values["join_radius_m"],
+            require_sku=values["require_sku"],
+            pieces_within_m=values["pieces_within_m"],
+        )
+    except ValueError as error:
+        raise ParameterError(f"parameter false_diverts_per_1000: {error}") from error
 
 
 def quality_of(values: Values) -> QualityLimits:
@@ -64,13 +68,16 @@ def quality_of(values: Values) -> QualityLimits:
 
 def configure(values: Values, inspector: Inspector) -> None:
     """Gives a running inspector the limits that ``values`` hold."""
-    inspector.configure(policy_of(values, inspector.network.card), quality_of(values))
-    inspector.references.identify = values["identify"]
-    inspector.detail = values["detail"]
-    inspector.cameras = {
-        name: replace(camera, station=with_limits(camera.station, values, name))
-        for name, camera in inspector.cameras.items()
-    }
+    inspector.configure(
+        policy_of(values, inspector.network.card, inspector.policy.site),
+        quality_of(values),
+        cameras={
+            name: replace(camera, station=with_limits(camera.station, values, name))
+            for name, camera in inspector.cameras.items()
+        },
+        identify=values["identify"],
+        detail=values["detail"],
+    )
 
 
 def mounted_cameras(values: Values) -> dict[str, MountedCamera]:

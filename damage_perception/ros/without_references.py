@@ -8,6 +8,7 @@ from typing import Any, Final
 from damage_perception.network.model_card import ModelCard
 from damage_perception.odds import log_odds_of, probability
 from damage_perception.ros.parameters import parameters_of
+from damage_perception.verdict.policy import VerdictPolicy
 
 # A report has confidences in single precision; nearer to 0 or 1 they say nothing.
 _LEAST: Final = 1e-7
@@ -25,14 +26,14 @@ class WithoutReferences:
         assert card.references is not None
         self._fusion = card.references.fusion
         rate: Any = parameters_of(())["false_diverts_per_1000"].default
-        self._threshold = card.operating_point(rate).threshold
+        self._policy = VerdictPolicy.build(card, threshold=None, false_diverts_per_1000=rate)
 
     def answer(self, answer: Mapping[str, Any]) -> dict[str, Any]:
         """The controller's answer as it would have been, by its confidence and its verdict."""
         confidence, verdict = self._confidence(answer), answer["verdict"]
         unseen = verdict == "unknown" and answer["reasons"] != [_MISMATCH]
         if confidence is not None and not unseen:
-            verdict = "divert" if confidence >= self._threshold else "pass"
+            verdict = "divert" if self._policy.diverts(confidence) else "pass"
         return {"confidence": confidence, "verdict": verdict}
 
     def _confidence(self, answer: Mapping[str, Any]) -> float | None:

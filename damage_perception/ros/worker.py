@@ -101,6 +101,7 @@ class Worker:
         # Cameras whose newest image has a stamp of another clock than ROS time.
         self._other_clocks: set[str] = set()
         self._image_faults: dict[str, Reason] = {}
+        self._camera_faults: dict[str, Reason] = {}
         self._problems = Problems(log_error)
         self._conditions = Conditions(log_error)
         self._backend_problem = ""
@@ -178,7 +179,7 @@ class Worker:
         # Said of what goes unseen; before an observation, a past problem says nothing of it.
         broken = self._inspector.network.problem
         self._note_faults(Reason.BACKEND_FAULT if broken else Reason.NONE)
-        self._deliver(self._inspector.tick(self._now_ns()))
+        self._deliver(self._inspector.tick(self._now_ns(), self._camera_faults))
 
     def _run_calls(self, most_s: float = _CALLS_S) -> None:
         end_s = time.monotonic() + most_s
@@ -243,7 +244,7 @@ class Worker:
                 fault |= self._inspector.faults_of(name)
             if self._pairing.is_stale(name, now_ns):
                 fault |= Reason.STALE_CAMERA
-            self._inspector.camera_faults[name] = fault
+            self._camera_faults[name] = fault
 
     def _note_backend(self) -> None:
         problem = self._inspector.network.problem
@@ -256,7 +257,7 @@ class Worker:
     def _observe(self, capture: Capture) -> Capture:
         """Reports on what ``capture`` shows; it comes back as handled or not."""
         try:
-            reports = self._inspector.observe(capture.frame, self._now_ns())
+            reports = self._inspector.observe(capture.frame, self._now_ns(), self._camera_faults)
         except Exception as error:
             self._refuse(capture.frame.camera_name, error)
             return replace(capture, handled=False)

@@ -31,7 +31,8 @@ class LabelledView:
     kinds and items (H, W) uint8 as in `Rendering`; normal (3,) and offset_m are the ground's plane
     in the optical frame: height of a point is normal . point + offset_m. surface_m (H, W, 3) is
     where on the product each pixel of the item lies, in axes that all pieces of it share; NaN
-    elsewhere. twin is the view of the same scene without the damage; None where there is none.
+    elsewhere. depth_true_m (H, W) is the depth image without any fault of the sensor. twin is the
+    view of the same scene without the damage; None where there is none.
     """
 
     frame: Frame
@@ -42,6 +43,7 @@ class LabelledView:
     offset_m: float
     sensor: str
     surface_m: Array
+    depth_true_m: Array
     twin: LabelledView | None = None
 
 
@@ -176,6 +178,7 @@ def _labelled(taken: Exposure, scene: Scene, pose: Pose, truth: Truth, sensor: s
         drawn.offset_m,
         sensor,
         surface,
+        drawn.depth_true_m,
     )
 
 

@@ -104,16 +104,18 @@ class Evidence:
 
     def compare(self, sku: str, compared: Callable[[Sighting, Embedding], Sighting]) -> None:
         """Replaces the sightings that were not yet compared with references of ``sku``."""
+        self.forget_differences(but=sku)
         self.sightings = [
-            compared(s, s.embedding)
-            if s.embedding and (s.difference is None or s.difference.sku != sku)
-            else s
+            compared(s, s.embedding) if s.embedding and s.difference is None else s
             for s in self.sightings
         ]
 
-    def forget_differences(self) -> None:
-        """Takes back all comparisons."""
-        self.sightings = [replace(s, difference=None) for s in self.sightings]
+    def forget_differences(self, but: str = "") -> None:
+        """Takes back all comparisons with references of other skus than ``but``."""
+        self.sightings = [
+            replace(s, difference=None) if s.difference and s.difference.sku != but else s
+            for s in self.sightings
+        ]
 
     def _differences(self) -> list[Difference]:
         return [s.difference for s in self.sightings if s.usable and s.difference is not None]
@@ -162,23 +164,24 @@ class Evidence:
                 cameras.setdefault(sighting.camera, []).append(sighting)
         return cameras
 
-    def logit(self) -> float:
-        """Fused calibrated log odds of damage; NaN without a usable sighting.
+    def camera_logits(self) -> dict[str, float]:
+        """Calibrated log odds of damage by camera, the mean over its frames; empty without any.
 
         Of both signals where references speak, otherwise of the damage network alone.
         """
-        if not self.compared:
-            return self.logit_alone()
-        return self._worst(lambda s: s.joined)
+        return self._means(lambda s: s.joined if self.compared else s.logit)
+
+    def logit(self) -> float:
+        """The greatest of `camera_logits`; NaN where there is none."""
+        return max(self.camera_logits().values(), default=float("nan"))
 
     def logit_alone(self) -> float:
         """The same by the damage network alone."""
-        return self._worst(lambda s: s.logit)
+        return max(self._means(lambda s: s.logit).values(), default=float("nan"))
 
-    def _worst(self, logit: Callable[[Sighting], float]) -> float:
-        """Mean over the frames of each camera, greatest of the cameras; NaN where there is none."""
-        means = [np.mean([logit(s) for s in seen]) for seen in self.of_cameras().values()]
-        return float(max(means)) if means else float("nan")
+    def _means(self, logit: Callable[[Sighting], float]) -> dict[str, float]:
+        cameras = self.of_cameras()
+        return {name: float(np.mean([logit(s) for s in seen])) for name, seen in cameras.items()}
 
     def kinds(self) -> NDArray[np.float32]:
         """(kinds,) confidence per kind, averaged over frames, worst of the cameras."""

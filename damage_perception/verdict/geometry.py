@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.frame import CameraModel, DepthImage, Frame
+from damage_perception.station import Item
 from damage_perception.view import Window
 
 # Depth readings that are kept along a view's side: two for every cell of the network's maps.
@@ -21,8 +22,9 @@ class ViewGeometry:
 
     window   the square of the image that the view shows
     part     left, top, right, bottom of what the image holds of it, in pixels
-    depth_m  (h, w) float32, every ``stride``-th reading of that part, 0 without reading; None
-             where the frame has no depth
+    item     (h, w) bool, every ``stride``-th pixel of that part, true on the item
+    depth_m  (h, w) float32, the readings there, 0 without reading; None where the frame has no
+             depth
     """
 
     camera_name: str
@@ -32,19 +34,19 @@ class ViewGeometry:
     window: Window
     part: tuple[int, int, int, int]
     stride: int
+    item: NDArray[np.bool_]
     depth_m: DepthImage | None
 
     @staticmethod
-    def of(frame: Frame, window: Window) -> ViewGeometry:
-        """The geometry of the view of ``window`` in ``frame``."""
+    def of(frame: Frame, item: Item, window: Window) -> ViewGeometry:
+        """The geometry of the view of an item through ``window`` of ``frame``."""
         left, top = max(window.x, 0), max(window.y, 0)
         right = min(window.x + window.side, frame.camera.width)
         bottom = min(window.y + window.side, frame.camera.height)
         stride = max(1, window.side // _READINGS)
-        depth = None
-        if frame.depth_m is not None:
-            # A copy: a slice would keep the whole image.
-            depth = frame.depth_m[top:bottom:stride, left:right:stride].copy()
+        thinned = slice(top, bottom, stride), slice(left, right, stride)
+        # Copies: a slice would keep the whole image.
+        depth = None if frame.depth_m is None else frame.depth_m[thinned].copy()
         part = (left, top, max(left, right), max(top, bottom))
         return ViewGeometry(
             frame.camera_name,
@@ -54,24 +56,43 @@ class ViewGeometry:
             window,
             part,
             stride,
+            item.mask[thinned].copy(),
             depth,
         )
+
+    def thinned(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(h, w) of ``mask``, (bottom - top, right - left) over ``part``, where depth is kept."""
+        return mask[:: self.stride, :: self.stride]
+
+    def item_share(self, mask: NDArray[np.bool_]) -> float:
+        """How large ``mask``, over ``part``, is against the visible item, at most 1."""
+        return min(1.0, float(self.thinned(mask).sum()) / max(1, int(self.item.sum())))
 
     def points(self, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
         """(N, 3) points in the optical frame, metres, where ``mask`` has a depth reading.
 
-        mask  (bottom - top, right - left) bool, over ``part``
+        mask  (h, w) bool, as from `thinned`
         """
         if self.depth_m is None:
             return np.empty((0, 3))
-        rows, columns = np.nonzero(mask[:: self.stride, :: self.stride] & (self.depth_m > 0))
-        z = self.depth_m[rows, columns].astype(np.float64)
-        camera = self.camera
-        x = (self.part[0] + self.stride * columns - camera.cx) / camera.fx * z
-        y = (self.part[1] + self.stride * rows - camera.cy) / camera.fy * z
-        return np.column_stack((x, y, z))
+        return self.grid()[mask & (self.depth_m > 0)]
 
-    def area_m2(self, points: NDArray[np.float64]) -> float:
-        """Visible surface of (N, 3) ``points``, seen square to the line of sight."""
-        pixels = float((points[:, 2] ** 2).sum()) * self.stride**2
-        return pixels / (self.camera.fx * self.camera.fy)
+    def grid(self) -> NDArray[np.float64]:
+        """(h, w, 3) points in the optical frame, metres; 0 where no depth was read."""
+        if self.depth_m is None:
+            return np.zeros((*self.item.shape, 3))
+        height, width = self.depth_m.shape
+        z = self.depth_m.astype(np.float64)
+        camera, (left, top, _, _) = self.camera, self.part
+        x = (left + self.stride * np.arange(width) - camera.cx) / camera.fx
+        y = (top + self.stride * np.arange(height) - camera.cy) / camera.fy
+        return np.stack((x * z, y[:, None] * z, z), axis=-1)
+
+    def area_m2(self, mask: NDArray[np.bool_], points: NDArray[np.float64]) -> float:
+        """Visible surface of a region, seen square to the line of sight.
+
+        mask    (h, w) bool, as from `thinned`
+        points  (N, 3) readings in it; pixels of it without one are as far away as the others
+        """
+        pixels = int(mask.sum()) * self.stride**2
+        return pixels * float((points[:, 2] ** 2).mean()) / (self.camera.fx * self.camera.fy)

@@ -1,17 +1,20 @@
-"""When an item is decided, and how."""
+"""When an item is decided, and how: all that compares a confidence with a threshold."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
-import numpy as np
-
-from damage_perception.odds import probability
+from damage_perception.kinds import KINDS
+from damage_perception.network.model_card import ModelCard
+from damage_perception.odds import log_odds_of, probability
 from damage_perception.verdict.evidence import Evidence
+from damage_perception.verdict.regions import Region
 from damage_perception.verdict.report import Reason, Verdict
+from damage_perception.verdict.severity import Extent, Severity
+from damage_perception.verdict.site import Site, Thresholds
 
-# Faults of the station as a whole with which no item passes, whatever was seen before.
+# With these no item passes, whatever was seen of it.
 BLOCKING: Final = (
     Reason.STALE_CAMERA
     | Reason.BACKEND_FAULT
@@ -21,51 +24,126 @@ BLOCKING: Final = (
     | Reason.COLOR_MISMATCH
     | Reason.FROZEN
     | Reason.IN_PIECES
+    | Reason.NO_REFERENCES
 )
+
+
+# Above this confidence a kind of damage may be there, though no region shows where.
+_KIND_SEEN: Final = 0.5
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is made of the evidence on an item.
+
+    confidence  of damage, 0..1; NaN without evidence
+    threshold   at or above which the verdict is DIVERT
+    regions     of the damage, with their severities; empty where it is not what decides
+    extent      of all of it, as the camera sees it that sees most
+    severity    of all of it
+    """
+
+    verdict: Verdict
+    reasons: Reason
+    confidence: float
+    threshold: float
+    regions: tuple[Region, ...] = ()
+    extent: Extent = field(default_factory=Extent)
+    severity: Severity = Severity.UNKNOWN
 
 
 @dataclass(frozen=True)
 class VerdictPolicy:
-    """The operating point and the evidence asked for.
+    """The operating point, what the site wants, and the evidence asked for.
 
-    threshold          confidence at or above which an item is diverted, 0..1
+    thresholds         at which items are diverted where no rule of the site says otherwise
+    site               its rules
     frames_per_camera  usable frames of every camera before the verdict
     deadline_ns        after the item was first seen, the report goes out whatever is known
     leave_ns           an item not seen for so long, in frames that came, has left
     join_radius_m      sightings nearer to one another than this are of one item
-    compared_threshold the same as threshold, for items that were compared with references; 0: the
-                       same value, too
-    without_depth_threshold  the same for items that colour alone shows, and that were not compared
     require_sku        whether an item that does not look like its announced sku cannot pass
     pieces_within_m    things that come with an announced item, nearer to it than this, are pieces
                        of it; 0: they are items of their own
     """
 
-    threshold: float
+    thresholds: Thresholds
     frames_per_camera: int = 3
     deadline_ns: int = 1_000_000_000
     leave_ns: int = 300_000_000
     join_radius_m: float = 0.08
-    compared_threshold: float = 0.0
-    without_depth_threshold: float = 0.0
     require_sku: bool = True
     pieces_within_m: float = 0.1
+    site: Site = field(default_factory=Site)
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.threshold <= 1.0:
-            raise ValueError(f"threshold is {self.threshold}; expected 0 < threshold <= 1")
         if self.frames_per_camera < 1:
             raise ValueError(f"frames_per_camera is {self.frames_per_camera}; expected 1 or more")
 
-    def threshold_of(self, compared: bool, without_depth: bool = False) -> float:
+    @staticmethod
+    def at(threshold: float, **limits: Any) -> VerdictPolicy:
+        """With one threshold for all items; ``limits`` are the other fields."""
+        return VerdictPolicy(Thresholds.same(threshold), **limits)
+
+    @staticmethod
+    def build(
+        card: ModelCard,
+        *,
+        threshold: float | None,
+        false_diverts_per_1000: float,
+        site: Site | None = None,
+        **limits: Any,
+    ) -> VerdictPolicy:
+        """From the parameters, the model card and the rules of the site.
+
+        threshold  of all items; None: that which diverts ``false_diverts_per_1000`` good ones, by
+                   the card
+        limits     the other fields
+
+        Raises ValueError where the card cannot show the rate, or a limit is none.
+        """
+        if threshold is None:
+            general = Thresholds.at_rate(card, false_diverts_per_1000)
+        else:
+            general = Thresholds.same(threshold)
+        return VerdictPolicy(general, site=site or Site(), **limits)
+
+    def threshold(
+        self,
+        *,
+        sku: str = "",
+        camera: str = "",
+        compared: bool = False,
+        without_depth: bool = False,
+    ) -> float:
         """The threshold of an item, by what is known of it.
 
         compared       with references
         without_depth  colour alone shows it
         """
-        if compared:
-            return self.compared_threshold or self.threshold
-        return (self.without_depth_threshold if without_depth else 0.0) or self.threshold
+        rule = self.site.threshold_rule(sku, camera)
+        thresholds = rule.thresholds if rule is not None and rule.thresholds else self.thresholds
+        return thresholds.of(compared, without_depth)
+
+    def diverts(
+        self,
+        confidence: float,
+        *,
+        sku: str = "",
+        camera: str = "",
+        compared: bool = False,
+        without_depth: bool = False,
+    ) -> bool:
+        """Whether a confidence of damage, 0..1, reaches the threshold; NaN does not."""
+        return confidence >= self.threshold(
+            sku=sku, camera=camera, compared=compared, without_depth=without_depth
+        )
+
+    def may_divert(self, confidence: float, *, camera: str, without_depth: bool) -> bool:
+        """Whether a confidence by the damage network alone reaches the threshold of some sku."""
+        rules = [rule for rule in self.site.rules if camera in (rule.match.cameras or (camera,))]
+        given = [self.thresholds, *(rule.thresholds for rule in rules if rule.thresholds)]
+        return confidence >= min(one.of(False, without_depth) for one in given)
 
     def suffices(self, evidence: Evidence, cameras: frozenset[str]) -> bool:
         """Whether every one of ``cameras`` has delivered its usable frames."""
@@ -73,23 +151,128 @@ class VerdictPolicy:
         return all(len(seen.get(camera, ())) >= self.frames_per_camera for camera in cameras)
 
     def decide(
-        self, evidence: Evidence, cameras: frozenset[str], missing: Reason
-    ) -> tuple[Verdict, Reason, float]:
-        """Verdict, reasons and confidence from what is known now.
+        self,
+        evidence: Evidence,
+        sku: str,
+        announced: bool,
+        cameras: frozenset[str],
+        missing: Reason,
+    ) -> Decision:
+        """What is made of what is known now.
 
-        cameras  the cameras that ought to have seen the item
-        missing  why evidence may be incomplete; said where the verdict is UNKNOWN
+        sku        of the item; empty: not known
+        announced  whether somebody said so; otherwise it looks like that
+        cameras    the cameras that ought to have seen the item
+        missing    why evidence may be incomplete; said where the verdict is UNKNOWN
 
         Damage seen in part of the evidence diverts; only whole evidence without damage passes.
         """
-        logit = evidence.logit()
-        if np.isnan(logit):
-            return Verdict.UNKNOWN, evidence.faults | missing | Reason.NO_EVIDENCE, logit
-        confidence = probability(logit)
-        if confidence >= self.threshold_of(evidence.compared, evidence.without_depth):
-            return Verdict.DIVERT, Reason.DAMAGE, confidence
-        if self.require_sku and evidence.mismatch:
+        if evidence.mismatch:
+            # It is none of that sku, so the rules of that sku are not for it.
+            sku = ""
+        logits = evidence.camera_logits()
+        if not logits:
+            reasons = evidence.faults | missing | Reason.NO_EVIDENCE
+            threshold = self.threshold(sku=sku)
+            return Decision(Verdict.UNKNOWN, reasons, float("nan"), threshold)
+        thresholds = {
+            camera: self.threshold(
+                sku=sku,
+                camera=camera,
+                compared=evidence.compared,
+                without_depth=evidence.without_depth,
+            )
+            for camera in logits
+        }
+        margins = {c: logits[c] - float(log_odds_of(thresholds[c])) for c in logits}
+        worst = max(logits, key=lambda camera: margins[camera])
+        confidence, threshold = probability(logits[worst]), thresholds[worst]
+        diverting = {c for c in logits if probability(logits[c]) >= thresholds[c]}
+        damage = self._damage(evidence) if diverting else _NO_DAMAGE
+        if diverting and not self._tolerates(evidence, sku, diverting, damage.regions):
+            return replace(
+                damage,
+                verdict=Verdict.DIVERT,
+                reasons=Reason.DAMAGE,
+                confidence=confidence,
+                threshold=threshold,
+            )
+        tolerated = Reason.TOLERATED if diverting else Reason.NONE
+        if self.require_sku and announced and evidence.mismatch:
             missing |= Reason.SKU_MISMATCH
-        if self.suffices(evidence, cameras) and not missing & BLOCKING:
-            return Verdict.PASS, Reason.NONE, confidence
-        return Verdict.UNKNOWN, evidence.faults | missing, confidence
+        rule = self.site.reference_rule(sku)
+        if rule is not None and rule.require_references and not evidence.compared:
+            missing |= Reason.NO_REFERENCES
+        passes = self.suffices(evidence, cameras) and not missing & BLOCKING
+        return replace(
+            damage,
+            verdict=Verdict.PASS if passes else Verdict.UNKNOWN,
+            reasons=tolerated if passes else tolerated | evidence.faults | missing,
+            confidence=confidence,
+            threshold=threshold,
+        )
+
+    def _damage(self, evidence: Evidence) -> Decision:
+        """Regions of the evidence with their severities, and that of all of them."""
+        bounds = self.site.severity
+        regions = tuple(
+            replace(region, severity=bounds.severity(region.extent))
+            for region in evidence.regions()
+        )
+        extents = [Extent.joined(r.extent for r in seen) for seen in _by_camera(regions).values()]
+        severities = [bounds.severity(extent) for extent in extents]
+        # What could not be measured may be as bad as anything, but for what is known to be major.
+        worst = max(range(len(extents)), key=lambda n: _badness(severities[n]), default=None)
+        if worst is None:
+            return _NO_DAMAGE
+        return replace(
+            _NO_DAMAGE, regions=regions, extent=extents[worst], severity=severities[worst]
+        )
+
+    def _tolerates(
+        self, evidence: Evidence, sku: str, diverting: set[str], regions: tuple[Region, ...]
+    ) -> bool:
+        """Whether the site lets all the damage pass that was found.
+
+        Damage that no region shows, and damage whose severity is not known, it does not.
+        """
+        by_camera = _by_camera(regions)
+        seen = {kind for kind, c in zip(KINDS, evidence.kinds(), strict=True) if c > _KIND_SEEN}
+        if not diverting <= set(by_camera) or not seen <= {region.kind for region in regions}:
+            return False
+        for camera, found in by_camera.items():
+            # The kind of a region that references alone show is a guess: it may be any.
+            allowed = [
+                min(
+                    self._tolerated(sku, kind, camera)
+                    for kind in ((r.kind,) if r.kind in seen else KINDS)
+                )
+                for r in found
+            ]
+            together = self.site.severity.severity(Extent.joined(r.extent for r in found))
+            severities = [(r.severity, most) for r, most in zip(found, allowed, strict=True)]
+            if any(
+                not 0 < severity <= most
+                for severity, most in (*severities, (together, max(allowed)))
+            ):
+                return False
+        return True
+
+    def _tolerated(self, sku: str, kind: str, camera: str) -> Severity:
+        """How much damage of a kind is; UNKNOWN: none."""
+        rule = self.site.tolerance_rule(sku, kind, camera)
+        return rule.tolerate if rule is not None and rule.tolerate is not None else Severity.UNKNOWN
+
+
+_NO_DAMAGE: Final = Decision(Verdict.UNKNOWN, Reason.NONE, float("nan"), float("nan"))
+
+
+def _by_camera(regions: tuple[Region, ...]) -> dict[str, list[Region]]:
+    found: dict[str, list[Region]] = {}
+    for region in regions:
+        found.setdefault(region.camera, []).append(region)
+    return found
+
+
+def _badness(severity: Severity) -> float:
+    return Severity.MODERATE + 0.5 if severity is Severity.UNKNOWN else float(severity)

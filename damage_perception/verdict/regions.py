@@ -10,12 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.kinds import KINDS
+from damage_perception.verdict.dents import Dents
 from damage_perception.verdict.geometry import ViewGeometry
+from damage_perception.verdict.severity import Extent, Severity
 
 # A pixel belongs to a region where its strongest kind reaches this; half of it where the peak is
 # lower, so that an item called damaged always shows where.
 MAP_THRESHOLD: Final = 0.4
 MIN_REGION_CELLS: Final = 3
+# A region reaches as far as its kind has this share of the region's peak: maps run far over the
+# edges of damage, and at the threshold regions are twice as large as it.
+EDGE_SHARE: Final = 0.85
 MAX_REGIONS: Final = 8
 # A region has a place in space from so many depth readings on.
 MIN_READINGS: Final = 4
@@ -32,6 +37,10 @@ class Region:
     position_m  (3,) centre on the surface in the optical frame; None without depth
     size_m      (3,) extent along the axes of the optical frame; None without depth
     area_m2     visible surface seen square to the line of sight; 0 without depth
+    depth_m     greatest depth below the surface around it; 0 where nothing is pressed in, NaN
+                without depth
+    item_share  share of the visible item, 0..1
+    severity    of it by itself, by the bounds of the site
     """
 
     kind: str
@@ -44,10 +53,23 @@ class Region:
     position_m: NDArray[np.float64] | None
     size_m: NDArray[np.float64] | None
     area_m2: float
+    depth_m: float = float("nan")
+    item_share: float = float("nan")
+    severity: Severity = Severity.UNKNOWN
+
+    @property
+    def extent(self) -> Extent:
+        """What was measured of it."""
+        area_cm2 = float("nan") if self.position_m is None else 1e4 * self.area_m2
+        return Extent(area_cm2, 1e3 * self.depth_m, self.item_share)
 
 
-def find_regions(maps: NDArray[np.float32], view: ViewGeometry) -> tuple[Region, ...]:
+def find_regions(
+    maps: NDArray[np.float32], view: ViewGeometry, edge_share: float = EDGE_SHARE
+) -> tuple[Region, ...]:
     """Regions in ``maps`` ((kinds, h, w), 0..1, over the window of ``view``), strongest first.
+
+    edge_share  see EDGE_SHARE; 0: all that reaches the threshold
 
     Empty maps, of damage of a kind that only the model knows, show none.
     """
@@ -63,25 +85,34 @@ def find_regions(maps: NDArray[np.float32], view: ViewGeometry) -> tuple[Region,
         for label in range(1, count):
             if stats[label, cv2.CC_STAT_AREA] < MIN_REGION_CELLS:
                 continue
-            cells = labels == label
-            found.append((float(maps[code][cells].max()), int(code), cells))
+            inside = np.where(labels == label, maps[code], 0)
+            highest = float(inside.max())
+            found.append((highest, int(code), (inside > 0) & (inside >= edge_share * highest)))
     found.sort(key=lambda entry: -entry[0])
-    regions = (_region(*entry, view) for entry in found[:MAX_REGIONS])
+    masks = [_mask(cells, view) for _, _, cells in found]
+    if not masks or not masks[0].size:
+        return ()
+    dents = Dents(view, view.thinned(np.any(masks, axis=0)))
+    shown = zip(found[:MAX_REGIONS], masks, strict=False)
+    regions = (_region(peak, code, mask, view, dents) for (peak, code, _), mask in shown)
     return tuple(region for region in regions if region is not None)
 
 
-def _region(
-    confidence: float, code: int, cells: NDArray[np.bool_], view: ViewGeometry
-) -> Region | None:
+def _mask(cells: NDArray[np.bool_], view: ViewGeometry) -> NDArray[np.bool_]:
+    """``cells`` of a map as pixels of the part that the image holds of the view."""
     window = view.window
     side = (window.side, window.side)
     pixels = cv2.resize(cells.astype(np.uint8), side, interpolation=cv2.INTER_NEAREST)
     x0, y0, x1, y1 = view.part
-    mask = pixels[y0 - window.y : y1 - window.y, x0 - window.x : x1 - window.x]
-    if not mask.size:
-        return None
+    return pixels[y0 - window.y : y1 - window.y, x0 - window.x : x1 - window.x] > 0
+
+
+def _region(
+    confidence: float, code: int, mask: NDArray[np.bool_], view: ViewGeometry, dents: Dents
+) -> Region | None:
+    x0, y0, _, _ = view.part
     contours, _ = cv2.findContours(
-        mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=(x0, y0)
+        mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=(x0, y0)
     )
     if not contours:
         return None
@@ -91,7 +122,7 @@ def _region(
     if len(polygon) < 3:
         right, bottom = left + across, top + down
         polygon = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
-    position, size, area = _in_space(mask.astype(bool), view)
+    position, size, area = _in_space(mask, view)
     return Region(
         KINDS[code],
         confidence,
@@ -103,6 +134,8 @@ def _region(
         position,
         size,
         area,
+        dents.depth_m(view.thinned(mask)),
+        view.item_share(mask),
     )
 
 
@@ -110,8 +143,9 @@ def _in_space(
     mask: NDArray[np.bool_], view: ViewGeometry
 ) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None, float]:
     """Centre, extent and area of what ``mask`` covers of the view."""
-    points = view.points(mask)
+    thinned = view.thinned(mask)
+    points = view.points(thinned)
     if len(points) < MIN_READINGS:
         return None, None, 0.0
     low, high = np.percentile(points, (2, 98), axis=0)
-    return np.median(points, axis=0), high - low, view.area_m2(points)
+    return np.median(points, axis=0), high - low, view.area_m2(thinned, points)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from damage_perception.verdict.difference import Identity, ReferenceStatus
 from damage_perception.verdict.picture import Picture
 from damage_perception.verdict.regions import Region
+from damage_perception.verdict.severity import Extent, Severity
 
 
 class Verdict(IntEnum):
@@ -46,6 +47,8 @@ class Reason(IntFlag):
     REFUSED = 131072
     NOT_LOCATED = 262144
     IN_PIECES = 524288
+    TOLERATED = 1048576
+    NO_REFERENCES = 2097152
 
     def words(self) -> list[str]:
         """Names of the reasons set, lower case."""
@@ -62,6 +65,8 @@ class Report:
     detail    one line for people where a reason needs it, otherwise empty
     pictures  what was judged: one of each camera that saw damage, otherwise of one camera
     without_depth  whether colour alone showed the item
+    extent    of all damage, as the camera sees it that sees most; NaN without damage
+    severity  of all damage; UNKNOWN without any, and where it could not be measured
     """
 
     item_id: str
@@ -88,3 +93,5 @@ class Report:
     detail: str = ""
     pictures: tuple[Picture, ...] = ()
     without_depth: bool = False
+    extent: Extent = field(default_factory=Extent)
+    severity: Severity = Severity.UNKNOWN

@@ -60,10 +60,12 @@ class Scores:
     without_depth: NDArray[np.bool_]
 
     def diverted(self, policy: VerdictPolicy, compared: bool) -> int:
-        """How many reach the threshold that ``policy`` has for them."""
-        thresholds = np.array([policy.threshold_of(compared, colour) for colour in (False, True)])
-        confidence = probabilities(self.log_odds)
-        return int(np.count_nonzero(confidence >= thresholds[self.without_depth.astype(np.intp)]))
+        """How many reach the general threshold that ``policy`` has for them."""
+        seen = zip(probabilities(self.log_odds), self.without_depth, strict=True)
+        return sum(
+            policy.diverts(float(confidence), compared=compared, without_depth=bool(colour))
+            for confidence, colour in seen
+        )
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,12 @@ class _Score:
     number: int
     log_odds: float
     without_depth: bool
+    sku: str
+    cameras: tuple[str, ...]
+
+    def is_general(self, policy: VerdictPolicy) -> bool:
+        """Whether no rule of the site has another threshold for the item."""
+        return not any(policy.site.threshold_rule(self.sku, name) for name in self.cameras)
 
 
 class ScoreWatch:
@@ -93,7 +101,13 @@ class ScoreWatch:
         compared = report.references is ReferenceStatus.USED
         with self._lock:
             self._count += 1
-            score = _Score(self._count, log_odds, report.without_depth)
+            score = _Score(
+                self._count,
+                log_odds,
+                report.without_depth,
+                report.sku or report.identity.sku,
+                report.cameras,
+            )
             for camera in report.cameras:
                 kept = self._kept.setdefault((camera, compared), deque(maxlen=KEPT))
                 kept.append(score)
@@ -103,10 +117,11 @@ class ScoreWatch:
         with self._lock:
             return sorted(self._kept)
 
-    def scores(self, camera: str, compared: bool, items: int = 0) -> Scores:
+    def scores(self, camera: str, compared: bool, policy: VerdictPolicy, items: int = 0) -> Scores:
         """The scores of the newest ``items`` that a camera saw.
 
         camera  empty: of all cameras; what several saw counts once
+        policy  items that it has a threshold of their own for are left out
         items   0: all that are kept
         """
         with self._lock:
@@ -115,6 +130,7 @@ class ScoreWatch:
                 for (name, group), kept in self._kept.items()
                 if group == compared and camera in ("", name)
                 for score in kept
+                if score.is_general(policy)
             }
         ordered = [found[number] for number in sorted(found)][-(items or KEPT) :]
         return Scores(
@@ -135,7 +151,7 @@ class ScoreWatch:
             known = self._conditions.get(group)
         if known is not None and known[0] == looked:
             return known[1]
-        condition = _condition(self.scores(*group), compared, policy, asked_per_1000)
+        condition = _condition(self.scores(*group, policy), compared, policy, asked_per_1000)
         with self._lock:
             self._conditions[group] = looked, condition
         return condition

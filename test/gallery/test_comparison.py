@@ -29,7 +29,7 @@ def frame(color, stamp_ns=1):
 
 def judged(color, sku="", references=None, **changes):
     inspector = color_inspector()
-    inspector.references.gallery = references
+    inspector.use_gallery(references)
     for name, value in changes.items():
         setattr(inspector.network, name, value)
     result = inspector.judge(frame(color), sku)
@@ -48,7 +48,7 @@ def test_an_item_like_its_references_passes_and_one_that_differs_does_not():
 def test_what_only_the_references_see_is_shown_where_it_is():
     inspector = color_inspector()
     [alone] = inspector.judge(frame((60, 92, 92))).reports
-    inspector.references.gallery = gallery(green=[GREEN])
+    inspector.use_gallery(gallery(green=[GREEN]))
     [compared] = inspector.judge(frame((60, 92, 92)), "green").reports
     assert alone.verdict is Verdict.PASS
     assert compared.verdict is Verdict.DIVERT and compared.anomaly_score > 0.5
@@ -115,9 +115,9 @@ def test_a_comparison_that_fails_costs_the_references_and_not_the_verdict():
 def test_an_item_announced_after_it_was_seen_is_compared_all_the_same():
     inspector = color_inspector()
     inspector.configure(
-        type(inspector.policy)(0.8, frames_per_camera=2, deadline_ns=10**9), inspector.quality
+        inspector.policy.at(0.8, frames_per_camera=2, deadline_ns=10**9), inspector.quality
     )
-    inspector.references.gallery = gallery(green=[GREEN], blue=[BLUE])
+    inspector.use_gallery(gallery(green=[GREEN], blue=[BLUE]))
     assert inspector.observe(frame(GREEN, 10**6), 10**6) == []
     inspector.announce(Announcement("a", "green"), 2 * 10**6)
     [report] = inspector.observe(frame(GREEN, 3 * 10**6), 3 * 10**6)

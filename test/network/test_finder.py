@@ -92,7 +92,7 @@ def test_the_inspector_finds_by_the_finder_of_its_model_where_there_is_no_depth(
     with_finder(model_copy, write_finder(model_copy.parent / "finder.onnx"))
     network = DamageNetwork.load(model_copy)
     cameras = {"camera": MountedCamera(Station())}
-    inspector = Inspector(network, cameras, VerdictPolicy(0.5, frames_per_camera=1))
+    inspector = Inspector(network, cameras, VerdictPolicy.at(0.5, frames_per_camera=1))
     frame = two_red_boxes()
     boxes = sorted(item.box for item in inspector.judge(frame).items)
     assert np.allclose(boxes, [(40, 80, 80, 80), (180, 80, 80, 80)], atol=8)

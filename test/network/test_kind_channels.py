@@ -64,7 +64,7 @@ def test_a_report_lists_the_kinds_that_the_model_knows(tmp_path, red_item):
     def report_of(*kinds):
         model = network(tmp_path / "-".join(kinds), *kinds)
         cameras = {"camera": MountedCamera(Station(plane))}
-        inspector = Inspector(model, cameras, VerdictPolicy(threshold=0.5))
+        inspector = Inspector(model, cameras, VerdictPolicy.at(0.5))
         [report] = inspector.judge(frame).reports
         return report_json(report)
 

@@ -31,7 +31,7 @@ def inspector_of(card, threshold=0.5):
     """An inspector of the test cell, with the model of a card."""
     station = Station(plane=Plane(np.array(PLANE[:3]), PLANE[3]))
     cameras = {"camera": MountedCamera(station)}
-    return Inspector(DamageNetwork.load(card), cameras, VerdictPolicy(threshold=threshold))
+    return Inspector(DamageNetwork.load(card), cameras, VerdictPolicy.at(threshold))
 
 
 def enrol_here(store, sku, tint, card, by="another process"):

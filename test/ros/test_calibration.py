@@ -29,7 +29,7 @@ def capture(name, boxes=()):
 def calibrate(file, **boxes):
     """The inspector after a calibration with those boxes by camera, and the answer."""
     cameras = {name: MountedCamera(Station()) for name in NAMES}
-    inspector = Inspector(RedNetwork(), cameras, VerdictPolicy(threshold=0.5))
+    inspector = Inspector(RedNetwork(), cameras, VerdictPolicy.at(0.5))
     answers = []
     job = Calibration(NAMES, 0, 100, file, lambda *answer: answers.append(answer))
     captures = [capture(name, boxes.get(name, ())) for name in NAMES] * FRAMES

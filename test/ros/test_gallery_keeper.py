@@ -87,7 +87,7 @@ def until(condition, timeout_s=10):
 def item_of(shown, item_id="item", sku="green", differs=False, **given):
     """An item that passed and was compared."""
     item = ReportedItem(
-        item_id, sku, True, Verdict.PASS, ReferenceStatus.USED, 0.1, 0.5, differs, shown.view,
+        item_id, sku, True, Verdict.PASS, ReferenceStatus.USED, 0.1, True, differs, shown.view,
         shown.embedding,
     )  # fmt: skip
     return replace(item, **given)
@@ -250,7 +250,12 @@ def test_candidates_are_proposed_once_and_no_reference_changes(tmp_path, card, s
 def test_only_items_that_the_network_alone_passes_count_as_new_packaging(card, shown):
     changes = PackagingChanges(DamageNetwork.load(card))
     for number in range(30):
-        for given in ({"alone": 0.9}, {"announced": False}, {"differs": None}, {"view": None}):
+        for given in (
+            {"good_alone": False},
+            {"announced": False},
+            {"differs": None},
+            {"view": None},
+        ):
             item = item_of(shown[DARK_GREEN], f"item-{number}", **({"differs": True} | given))
             assert changes.add(item) is None
     assert not changes.pending

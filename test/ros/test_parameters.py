@@ -24,6 +24,7 @@ from damage_perception.ros.settings import policy_of, quality_of, with_limits
 from damage_perception.station import Station
 from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.quality import QualityLimits
+from damage_perception.verdict.site import Site
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE_OF_CAMERA = parameters_of(["camera"])
@@ -38,21 +39,21 @@ def test_every_default_holds_its_own_bounds():
 
 def test_the_node_judges_by_the_limits_of_the_command_line():
     values = DEFAULTS | {"damage_threshold": 0.5}
-    assert policy_of(values, card=None) == VerdictPolicy(threshold=0.5)
+    assert policy_of(values, None, Site()) == VerdictPolicy.at(0.5)
     assert quality_of(values) == QualityLimits()
     assert with_limits(Station(), values, "camera") == Station()
 
 
 def test_the_node_takes_the_threshold_of_colour_alone_from_the_card(shipped_card):
     card = replace(ModelCard.load(shipped_card), good_without_depth=None)
-    before = policy_of(DEFAULTS, card)
-    assert before.threshold_of(False, without_depth=True) == before.threshold
+    before = policy_of(DEFAULTS, card, Site())
+    assert before.threshold(without_depth=True) == before.threshold()
     blurred = GoodItems(np.linspace(0.7, 0.9, 100), 1000)
-    policy = policy_of(DEFAULTS, replace(card, good_without_depth=blurred))
-    assert policy.threshold == before.threshold
-    assert policy.threshold_of(False, without_depth=True) == blurred.operating_point(5).threshold
-    chosen = policy_of(DEFAULTS | {"damage_threshold": 0.5}, card)
-    assert chosen.threshold_of(False, without_depth=True) == 0.5
+    policy = policy_of(DEFAULTS, replace(card, good_without_depth=blurred), Site())
+    assert policy.threshold() == before.threshold()
+    assert policy.threshold(without_depth=True) == blurred.operating_point(5).threshold
+    chosen = policy_of(DEFAULTS | {"damage_threshold": 0.5}, card, Site())
+    assert chosen.threshold(without_depth=True) == 0.5
 
 
 def test_every_parameter_is_described():

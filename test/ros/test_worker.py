@@ -29,7 +29,7 @@ class Bench:
 
     def __init__(self, network=None, cameras=("camera",), plane=PLANE, ros_ns=None):
         mounted = {name: MountedCamera(Station(plane=plane)) for name in cameras}
-        policy = VerdictPolicy(threshold=0.8, frames_per_camera=2)
+        policy = VerdictPolicy.at(0.8, frames_per_camera=2)
         self.inspector = Inspector(network or RedNetwork(), mounted, policy)
         self.pairing = Pairing(cameras, 10 * MS, 5000 * MS, now_ns())
         self.health, self.reports, self.log = Health(), [], []

@@ -8,8 +8,9 @@ from damage_perception.verdict.difference import ReferenceStatus
 from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.report import Reason, Report, Verdict
 from damage_perception.verdict.score_watch import KEPT, ScoreWatch, at_least, has_changed
+from damage_perception.verdict.site import Thresholds
 
-POLICY = VerdictPolicy(threshold=0.8, compared_threshold=0.6, without_depth_threshold=0.9)
+POLICY = VerdictPolicy(Thresholds(alone=0.8, compared=0.6, without_depth=0.9))
 
 
 def report(confidence, cameras=("left",), compared=False, without_depth=False):
@@ -52,7 +53,7 @@ def test_scores_are_kept_by_camera_and_by_what_was_compared():
     watch.take(report(float("nan")))
     assert watch.seen() == [("left", False), ("left", True), ("right", False)]
     confidences = {
-        group: (1 / (1 + np.exp(-watch.scores(*group).log_odds))).round(6).tolist()
+        group: (1 / (1 + np.exp(-watch.scores(*group, POLICY).log_odds))).round(6).tolist()
         for group in [*watch.seen(), ("", False), ("none", False)]
     }
     assert confidences == {
@@ -67,8 +68,8 @@ def test_scores_are_kept_by_camera_and_by_what_was_compared():
 
 def test_only_the_newest_are_kept_and_the_newest_of_them_are_given():
     watch = watch_of(np.linspace(0.1, 0.9, KEPT + 100))
-    assert len(watch.scores("left", False).log_odds) == KEPT
-    newest = watch.scores("left", False, items=10).log_odds
+    assert len(watch.scores("left", False, POLICY).log_odds) == KEPT
+    newest = watch.scores("left", False, POLICY, items=10).log_odds
     assert len(newest) == 10 and newest[-1] == pytest.approx(np.log(9))
 
 
@@ -76,10 +77,10 @@ def test_diverts_are_counted_at_the_threshold_that_each_item_has():
     watch = watch_of([0.7, 0.85, 0.95])
     for confidence in (0.85, 0.95):
         watch.take(report(confidence, without_depth=True))
-    assert watch.scores("left", False).diverted(POLICY, False) == 3
+    assert watch.scores("left", False, POLICY).diverted(POLICY, False) == 3
     assert watch.condition("left", False, POLICY, 5.0).diverts_per_1000 == 600
     compared = watch_of([0.7, 0.5], compared=True)
-    assert compared.scores("left", True).diverted(POLICY, True) == 1
+    assert compared.scores("left", True, POLICY).diverted(POLICY, True) == 1
 
 
 def test_a_binomial_tail_is_what_counting_gives():

@@ -22,8 +22,8 @@ from damage_perception.verdict.tracker import (
 )
 
 MS = 1_000_000
-POLICY = VerdictPolicy(
-    threshold=0.5,
+POLICY = VerdictPolicy.at(
+    0.5,
     frames_per_camera=2,
     deadline_ns=1000 * MS,
     leave_ns=300 * MS,
@@ -56,6 +56,12 @@ def show(tracker, items, time, camera="top", station="top", now=None):
         if not track.reported:
             tracker.add(track, evidence)
     return tracks
+
+
+def decided(evidence, cameras, missing):
+    """Verdict, reasons and confidence of an item without a name."""
+    told = POLICY.decide(evidence, "", False, cameras, missing)
+    return told.verdict, told.reasons, told.confidence
 
 
 def test_an_item_is_reported_once_when_its_frames_suffice():
@@ -123,7 +129,7 @@ def test_an_item_that_cannot_be_judged_does_not_leave_its_name_to_the_next():
         show(tracker, [], time * MS)
     (due,) = tracker.due(401 * MS, CAMERAS)
     assert due.item_id == "glaring"
-    verdict, reasons, _ = POLICY.decide(due.evidence, CAMERAS["top"], due.missing)
+    verdict, reasons, _ = decided(due.evidence, CAMERAS["top"], due.missing)
     assert verdict is Verdict.UNKNOWN
     assert reasons == Reason.EXPOSURE | Reason.LEFT | Reason.NO_EVIDENCE
     tracker.announce(Announcement("next"), 450 * MS)
@@ -250,7 +256,7 @@ def test_one_of_two_cameras_alone_does_not_suffice():
         show(tracker, [seen(camera="left")], time * MS, "left", "station")
     assert tracker.due(200 * MS, CAMERAS) == []
     (due,) = tracker.due(1000 * MS, CAMERAS)
-    verdict, reasons, _ = POLICY.decide(
+    verdict, reasons, _ = decided(
         due.evidence, CAMERAS["station"], due.missing | Reason.STALE_CAMERA
     )
     assert verdict is Verdict.UNKNOWN
@@ -359,9 +365,9 @@ def test_evidence_of_an_item_that_stays_is_bounded():
 
 def test_nothing_passes_on_a_stale_camera():
     evidence = Evidence([sighting(), sighting()])
-    assert POLICY.decide(evidence, CAMERAS["top"], Reason.NONE)[0] is Verdict.PASS
+    assert decided(evidence, CAMERAS["top"], Reason.NONE)[0] is Verdict.PASS
     for fault in (Reason.STALE_CAMERA, Reason.MALFORMED_INPUT, Reason.BACKEND_FAULT):
-        verdict, reasons, _ = POLICY.decide(evidence, CAMERAS["top"], fault)
+        verdict, reasons, _ = decided(evidence, CAMERAS["top"], fault)
         assert (verdict, reasons) == (Verdict.UNKNOWN, fault)
 
 
@@ -445,10 +451,10 @@ def test_only_whole_and_clean_evidence_passes(logits, faulty):
     fault = Reason.CUT_OFF if faulty else Reason.NONE
     evidence = Evidence([sighting(logit=logit, faults=fault) for logit in logits])
     usable = [] if faulty else [logit for logit in logits if logit is not None]
-    verdict, reasons, confidence = POLICY.decide(evidence, CAMERAS["top"], Reason.DEADLINE)
+    verdict, reasons, confidence = decided(evidence, CAMERAS["top"], Reason.DEADLINE)
     if verdict is Verdict.PASS:
         assert len(usable) >= POLICY.frames_per_camera
-        assert confidence < POLICY.threshold
+        assert confidence < POLICY.threshold()
         assert reasons is Reason.NONE
     else:
         assert reasons
@@ -474,7 +480,7 @@ def test_a_piece_of_an_announced_item_takes_no_other_name_and_neither_passes():
     assert reports[1].item_id not in ("broken", "next")
     for due in reports:
         assert Reason.IN_PIECES in due.missing
-        verdict, reasons, _ = POLICY.decide(due.evidence, CAMERAS["top"], due.missing)
+        verdict, reasons, _ = decided(due.evidence, CAMERAS["top"], due.missing)
         assert verdict is Verdict.UNKNOWN and Reason.IN_PIECES in reasons
     # The next one comes when the pieces have gone.
     for time in (300, 400, 500, 600, 700):

@@ -160,6 +160,15 @@ TABLE: Final[tuple[Parameter, ...]] = (
         bounds=(0.1, 100.0),
     ),
     Parameter(
+        "site_file",
+        "string",
+        "",
+        "",
+        "Rules of the site: what is tolerated, and thresholds of single products and cameras. Read "
+        "at start and by ~/reload_site; empty: none.",
+        _SETUP,
+    ),
+    Parameter(
         "detail",
         "string",
         AUTO,

@@ -139,6 +139,7 @@ def _regions(
     maps = np.zeros((len(sighting.kinds), cells, cells), np.float32)
     kind = int(np.argmax(sighting.kinds))
     maps[kind, embedding.where[:, 0], embedding.where[:, 1]] = change
-    # As wide as the cells that changed, which are coarse; at the resolution of the network's own maps, for which regions have a least size.
+    # At the resolution of the network's own maps, for which regions have a least size. Cells are
+    # coarse, so all that changed belongs to a region, not only what is nearest to its peak.
     fine = maps.repeat(_MAP_CELLS, axis=1).repeat(_MAP_CELLS, axis=2)
     return find_regions(fine, view, edge_share=0.0)

@@ -219,7 +219,7 @@ def _processes(folder: Path, camera: bool) -> list[subprocess.Popen[bytes]]:
     file = folder / "parameters.yaml"
     parameters = {"autostart": True, "cameras": ["camera0"]}
     file.write_text(yaml.safe_dump({"damage_detector": {"ros__parameters": parameters}}))
-    detector = [sys.executable, "-m", "damage_perception.ros.detector", "--ros-args"]
+    detector = [sys.executable, "-m", "damage_perception.ros.detector.process", "--ros-args"]
     commands = [[*detector, "--params-file", str(file), "--log-level", "fatal"]]
     if camera:
         arguments = ["1", "15", "640", "480", "1000000"]

@@ -26,13 +26,14 @@ from typing import Final
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from damage_perception.dataset import REFERENCE, ImageFolder, Record
-from damage_perception.evaluation.prediction import find_target, read_frame
+from damage_perception.dataset import REFERENCE, ImageFolder, ImageRecord
+from damage_perception.evaluation.prediction import read_frame
 from damage_perception.network import Assessment, DamageNetwork, Embedding
 from damage_perception.network.bank import Bank
 from damage_perception.network.turning import with_turned
 from damage_perception.share import default_model_card
 from damage_perception.station import Station
+from damage_perception.station.target import find_target
 from damage_perception.view import View, cut_views
 
 RESULTS: Final = Path(__file__).parent / "results" / "comparing.json"
@@ -102,7 +103,7 @@ def _references(product: ImageFolder, network: DamageNetwork) -> list[Embedding]
     ]
 
 
-def _view(record: Record, network: DamageNetwork) -> View:
+def _view(record: ImageRecord, network: DamageNetwork) -> View:
     frame = read_frame(record, with_depth=False)
     items = Station().locate(frame, None, network.finder)
     target = find_target(items, frame)

@@ -16,7 +16,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from damage_perception.dataset import QUERY, ImageFolder, Record
+from damage_perception.dataset import QUERY, ImageFolder, ImageRecord
 from damage_perception.evaluation.metrics import measure
 from damage_perception.evaluation.prediction import Prediction, predict
 from damage_perception.evaluation.ranking import auroc_interval, ranking
@@ -32,7 +32,7 @@ RESULTS: Final = Path(__file__).parent / "results" / "detail.json"
 SHARES: Final = (0.0, 0.02, 0.08, 0.24, np.inf)
 
 
-def damaged_share(record: Record) -> float:
+def damaged_share(record: ImageRecord) -> float:
     """Damaged pixels of the image over those of its labelled item."""
     items, mask = record.items(), record.mask()
     if items is None or mask is None:

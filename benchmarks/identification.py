@@ -32,7 +32,7 @@ import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 
-from damage_perception.gallery.descriptor_index import EXACT_UP_TO, DescriptorIndex
+from damage_perception.gallery.store.descriptor_index import EXACT_UP_TO, DescriptorIndex
 from damage_perception.network.contract import DESCRIPTOR_CHANNELS
 
 matplotlib.use("Agg")

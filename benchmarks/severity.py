@@ -23,17 +23,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from damage_perception.evaluation.prediction import find_target
 from damage_perception.inspector import Inspector, MountedCamera
 from damage_perception.kinds import CODES, CRUSH, HOLE, KINDS, SPILLAGE, TEAR
 from damage_perception.network import DamageNetwork
 from damage_perception.share import default_model_card
-from damage_perception.simulation.camera import cell_camera
-from damage_perception.simulation.damage import APPLICABLE
+from damage_perception.simulation.damage.kinds import APPLICABLE
 from damage_perception.simulation.labelled_view import LabelledView, sample_image
-from damage_perception.simulation.product import sample_station_product
+from damage_perception.simulation.packaging.product import sample_station_product
+from damage_perception.simulation.rendering.camera import cell_camera
 from damage_perception.simulation.split import Split, generator
 from damage_perception.station import Item, Plane, Station
+from damage_perception.station.target import find_target
 from damage_perception.verdict.geometry import ViewGeometry
 from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.regions import find_regions

@@ -54,7 +54,7 @@ class Label:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class RecordedCamera:
     """What camera.json holds: the pinhole model, and metres per unit of the depth images."""
 
     camera: CameraModel
@@ -62,12 +62,12 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class Record:
+class ImageRecord:
     """One image of a folder, read when asked for; ``label`` is None where it has none."""
 
     name: str
     color_path: Path
-    calibration: Calibration
+    calibration: RecordedCamera
     label: Label | None
     stamp_ns: int
 
@@ -130,7 +130,7 @@ class ImageFolder:
 
     Raises DatasetError where the folder is missing or holds no image, or where camera.json or
     labels.csv is missing something, wrong, or names an image that is not there. An image that
-    cannot be read is found out by its own ``Record.frame()``, so that it does not end a run.
+    cannot be read is found out by its own ``ImageRecord.frame()``, so that it does not end a run.
     """
 
     cameras: Final = ("camera",)
@@ -144,18 +144,18 @@ class ImageFolder:
         labels = _read_labels_csv(labels_path, images) if self.labelled else {}
         self.unlabelled = tuple(name for name in images if name not in labels) if labels else ()
         self._records = tuple(
-            Record(name, image, self.calibration, labels.get(name), (i + 1) * FRAME_PERIOD_NS)
+            ImageRecord(name, image, self.calibration, labels.get(name), (i + 1) * FRAME_PERIOD_NS)
             for i, (name, image) in enumerate(images.items())
         )
 
     def __len__(self) -> int:
         return len(self._records)
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[ImageRecord]:
         return iter(self._records)
 
 
-def read_calibration(path: Path) -> Calibration:
+def read_calibration(path: Path) -> RecordedCamera:
     """The content of a camera.json. Raises DatasetError, showing what one looks like."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -178,7 +178,7 @@ def read_calibration(path: Path) -> Calibration:
     if width != int(width) or height != int(height):
         raise DatasetError(f"{path}: image size is {width}x{height}; expected whole pixels")
     try:
-        return Calibration(CameraModel(int(width), int(height), **values), unit)
+        return RecordedCamera(CameraModel(int(width), int(height), **values), unit)
     except ValueError as error:
         raise DatasetError(f"{path}: {error}") from error
 

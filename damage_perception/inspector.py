@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from damage_perception.assessing import Assessing
 from damage_perception.frame import Frame
+from damage_perception.gallery.comparison.references import References
 from damage_perception.gallery.gallery import Gallery
-from damage_perception.gallery.references import References
 from damage_perception.kinds import KINDS
 from damage_perception.network.damage_network import Assessment, DamageNetwork
 from damage_perception.network.detail import OFF

@@ -12,7 +12,7 @@ from damage_perception.network import Assessment, Embedding
 from damage_perception.network.bank import LEAST_TYPICAL, Bank
 from damage_perception.network.damage_network import DamageNetwork
 from damage_perception.odds import probability
-from damage_perception.simulation.written_damage import WRITABLE, damage_view
+from damage_perception.simulation.damage.written_damage import WRITABLE, damage_view
 from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.view import View
 
@@ -109,25 +109,27 @@ def _advice(
     advice = []
     if count < ENOUGH:
         advice.append(
-            f"{count} reference{'s' * (count > 1)}: enrol {ENOUGH - count} more pieces, so that it "
-            "is known how much good ones differ"
+            f"{count} reference{'s' * (count > 1)}: enroll {ENOUGH - count} more pieces, so that "
+            "it is known how much good ones differ"
         )
     elif not any(apart):
         advice.append(
             f"all {count} show one side: where the product may lie on another, turn it over and "
-            "enrol that as well"
+            "enroll that as well"
         )
     typical = Bank.of(embeddings).typical if any(len(one.cells) for one in embeddings) else None
     if typical is not None and typical <= LEAST_TYPICAL:
-        advice.append("they show one piece that nobody moved: enrol other pieces, moved and turned")
+        advice.append(
+            "they show one piece that nobody moved: enroll other pieces, moved and turned"
+        )
     for place, (far, bad) in enumerate(zip(apart, diverted, strict=True), start=1):
         if bad:
             advice.append(
-                f"reference {place} would be diverted: retire it if it is damaged; enrol two more "
+                f"reference {place} would be diverted: retire it if it is damaged; enroll two more "
                 "like it if it shows another side"
             )
         elif far:
-            advice.append(f"reference {place} is alone in what it shows: enrol two more like it")
+            advice.append(f"reference {place} is alone in what it shows: enroll two more like it")
     if told < _TOLD_ENOUGH:
         advice.append(
             "damage is hardly told: look at the light, and let the item fill more of the image"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from damage_perception.dataset import DatasetError, Record
+from damage_perception.dataset import DatasetError, ImageRecord
 from damage_perception.inspector import Inspector
 from damage_perception.source import Source
 from damage_perception.station import StationError
@@ -51,7 +51,7 @@ def replay(source: Source, inspector: Inspector, sku: str) -> Iterator[Replayed 
     ruled = inspector.policy
     unruled = replace(ruled, site=replace(ruled.site, rules=()))
     for record in source:
-        label = record.label if isinstance(record, Record) else None
+        label = record.label if isinstance(record, ImageRecord) else None
         named = (label.sku if label is not None else "") or sku
         try:
             frame = record.frame()

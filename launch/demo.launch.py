@@ -29,7 +29,7 @@ def generate_launch_description() -> LaunchDescription:
     """The cell with the demo's parameters; all ends when the controller has answered every item."""
     items = ParameterValue(LaunchConfiguration("items"), value_type=int)
     seed = ParameterValue(LaunchConfiguration("seed"), value_type=int)
-    # As in `damage-perception demo`; a detector without a gallery enrols nothing.
+    # As in `damage-perception demo`; a detector without a gallery enrolls nothing.
     references = ParameterValue(
         PythonExpression(["2 if r'''", LaunchConfiguration("gallery"), "''' else 0"]),
         value_type=int,

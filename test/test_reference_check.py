@@ -50,7 +50,7 @@ def test_one_reference_is_too_few():
     found = check(GREEN)
     assert np.isnan(found.confidences[0])
     assert found.written == 3
-    assert found.advice[0].startswith("1 reference: enrol 2 more pieces")
+    assert found.advice[0].startswith("1 reference: enroll 2 more pieces")
 
 
 def test_references_that_agree_show_one_side():

@@ -64,7 +64,7 @@ class Detector:
 
     def start(self, *arguments: str) -> None:
         """Starts the process with further ROS arguments."""
-        command = [sys.executable, "-m", "damage_perception.ros.detector", "--ros-args"]
+        command = [sys.executable, "-m", "damage_perception.ros.detector.process", "--ros-args"]
         command += ["--params-file", str(self._parameters), *arguments]
         with self._log.open("a") as log:
             self._process = subprocess.Popen(

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.frame import ColorImage, DepthImage, Frame
-from damage_perception.simulation.camera import Pose
 from damage_perception.simulation.cell import CellStream
-from damage_perception.simulation.mesh import vector
-from damage_perception.simulation.render import render
+from damage_perception.simulation.rendering.camera import Pose
+from damage_perception.simulation.rendering.mesh import vector
+from damage_perception.simulation.rendering.render import render
 
 # Chosen so that the shipped network, as calibrated, diverts at least four of the five damaged
 # items of twenty and passes most of the good ones: what faults add is to be seen, not its misses.

@@ -41,7 +41,7 @@ def enroll(
 ) -> None:
     """Make references of a pristine product from recorded frames; three views suffice."""
     from damage_perception.dataset import DatasetError
-    from damage_perception.enrolment import enrol, show
+    from damage_perception.enrollment import enroll_views, show
     from damage_perception.gallery.reference import NoGalleryError, check_sku
     from damage_perception.source import open_source
     from damage_perception.verdict.quality import QualityLimits
@@ -61,7 +61,7 @@ def enroll(
             views.append(show(record.name, seen, inspector))
         except (DatasetError, ValueError) as error:
             unread[record.name] = str(error)
-    done = enrol(partial(open_gallery, gallery), sku, views, inspector, user(), why, force)
+    done = enroll_views(partial(open_gallery, gallery), sku, views, inspector, user(), why, force)
     for name, reason in {**unread, **done.refused}.items():
         console.print(f"refused {name}: {reason}", style="yellow", markup=False)
     if done.change is None:
@@ -75,7 +75,7 @@ def enroll(
 @grouped
 def reembed(gallery: GalleryOption, *, running: Running) -> None:
     """Embed the kept views of all references again, with another model."""
-    from damage_perception.enrolment import embed_again
+    from damage_perception.enrollment import embed_again
 
     network = running.load()
     count = embed_again(open_gallery(gallery), network, user())

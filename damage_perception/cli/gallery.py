@@ -19,7 +19,7 @@ from damage_perception.cli.terminal import Failure, console
 if TYPE_CHECKING:
     from damage_perception.gallery.gallery import Gallery
     from damage_perception.gallery.reference import Change
-    from damage_perception.gallery.store import GalleryStore
+    from damage_perception.gallery.store.store import GalleryStore
     from damage_perception.network import DamageNetwork
     from damage_perception.view import View
 
@@ -57,7 +57,7 @@ app = typer.Typer(
 
 def open_gallery(uri: str, create: bool = False) -> "GalleryStore":
     """The gallery at ``uri``. Raises GalleryError where there is none and none is created."""
-    from damage_perception.gallery.store import GalleryStore
+    from damage_perception.gallery.store.store import GalleryStore
 
     return GalleryStore.open(uri, create)
 
@@ -232,8 +232,8 @@ def export_folder(
     retired: Annotated[bool, typer.Option("--retired", help="Retired ones as well.")] = False,
 ) -> None:
     """Write active references and candidates into a folder."""
-    from damage_perception.gallery.archive import export_gallery
     from damage_perception.gallery.reference import State
+    from damage_perception.gallery.store.archive import export_gallery
 
     count = export_gallery(open_gallery(gallery), out, sku or (), tuple(State) if retired else ())
     console.print(f"wrote {count} references into {out}", markup=False)
@@ -246,7 +246,7 @@ def import_folder(
     why: WhyOption = "",
 ) -> None:
     """Add the references of an exported gallery; those that are there already stay as they are."""
-    from damage_perception.gallery.archive import import_gallery
+    from damage_perception.gallery.store.archive import import_gallery
 
     store = open_gallery(gallery, create=True)
     added, skipped = import_gallery(store, folder, user(), why or f"import of {folder.name}")
@@ -269,7 +269,7 @@ def prune(
     ] = 30,
 ) -> None:
     """Retire active references that are old and have served no more for long."""
-    from damage_perception.gallery.ageing import AgeLimits, stale
+    from damage_perception.gallery.comparison.ageing import AgeLimits, stale
     from damage_perception.gallery.reference import Action
 
     store = open_gallery(gallery)

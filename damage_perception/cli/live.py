@@ -27,10 +27,10 @@ def demo(
     model: ModelOption = None,
 ) -> None:
     """Run a simulated cell, the detector and a controller; status 1 where a report came late."""
-    from damage_perception.ros.demo import DemoError, run_demo
+    from damage_perception.ros.demo.run import DemoError, run_demo
 
     # What its processes need is missed before they start.
-    import_module("damage_perception.simulation.render")
+    import_module("damage_perception.simulation.rendering.render")
     try:
         in_time = run_demo(out, items, seed, model, console)
     except DemoError as error:
@@ -50,7 +50,7 @@ def run(
         raise Failure(f"parameter file {params} does not exist")
     _use_large_image_transport()
     # After the environment is set: Fast DDS reads it when it is loaded.
-    from damage_perception.ros.detector import main
+    from damage_perception.ros.detector.process import main
 
     arguments = ["--params-file", str(params)] if params else []
     arguments += ros_arguments or []
@@ -95,8 +95,8 @@ def replay(
     if not rate > 0:
         raise Failure(f"--rate is {rate}; expected frames a second, above 0")
     _use_large_image_transport()
-    from damage_perception.ros.replay_node import Unheard
-    from damage_perception.ros.replay_node import replay as run
+    from damage_perception.ros.demo.replay_node import Unheard
+    from damage_perception.ros.demo.replay_node import replay as run
 
     values = {
         "source": str(source),

@@ -79,7 +79,7 @@ def evaluate(
     references: Annotated[
         bool,
         typer.Option(
-            "--references", help="Enrol the rows of role reference first, and compare with them."
+            "--references", help="Enroll the rows of role reference first, and compare with them."
         ),
     ] = False,
     wrong_references: Annotated[

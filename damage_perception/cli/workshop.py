@@ -60,8 +60,8 @@ def simulate(
     workers: Annotated[int, typer.Option(min=1, help="Processes that render.")] = 2,
 ) -> None:
     """Write a labelled data set of the simulated cell in the image-folder format."""
-    from damage_perception.simulation.camera import cell_camera
     from damage_perception.simulation.dataset_writer import simulate as run
+    from damage_perception.simulation.rendering.camera import cell_camera
     from damage_perception.simulation.split import Split
 
     width, height = _size_of(image_size)

@@ -12,8 +12,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from damage_perception.dataset import QUERY, DatasetError, ImageFolder, Record
-from damage_perception.evaluation.enrolment import Enrolled, enrol
+from damage_perception.dataset import QUERY, DatasetError, ImageFolder, ImageRecord
+from damage_perception.evaluation.enrollment import Enrolled, enroll_references
 from damage_perception.evaluation.metrics import measure
 from damage_perception.evaluation.plots import plot_report
 from damage_perception.evaluation.prediction import Prediction, judge_again, predict
@@ -29,7 +29,7 @@ WORST_FILE: Final = "worst.jpg"
 _WORST: Final = 20
 _COLUMNS: Final = 5
 
-Progress = Callable[[Sequence[Record]], Iterable[Record]]
+Progress = Callable[[Sequence[ImageRecord]], Iterable[ImageRecord]]
 
 
 def evaluate(
@@ -45,7 +45,7 @@ def evaluate(
 
     progress    wraps the records to show how far the run is
     with_depth  False: as if the cameras had delivered colour alone
-    references  enrol the references of the data set first, and compare each query with those of
+    references  enroll the references of the data set first, and compare each query with those of
                 its sku
     wrong_references  the same, but each sku is given the references of another one
 
@@ -71,7 +71,7 @@ def evaluate(
     out.mkdir(parents=True, exist_ok=True)
     enrolled = None
     if references or wrong_references:
-        enrolled = enrol(dataset, inspector, progress, with_depth, wrong_references)
+        enrolled = enroll_references(dataset, inspector, progress, with_depth, wrong_references)
     threshold = inspector.policy.threshold(
         compared=enrolled is not None, without_depth=not with_depth
     )
@@ -147,7 +147,7 @@ def _write_predictions(predictions: Sequence[Prediction], path: Path) -> None:
 
 
 def _draw_worst(
-    records: Sequence[Record],
+    records: Sequence[ImageRecord],
     predictions: Sequence[Prediction],
     inspector: Inspector,
     with_depth: bool,
@@ -169,7 +169,7 @@ def _draw_worst(
     write_picture(path, contact_sheet(images, captions, _COLUMNS))
 
 
-def _picture(record: Record, inspector: Inspector, with_depth: bool) -> NDArray[np.uint8]:
+def _picture(record: ImageRecord, inspector: Inspector, with_depth: bool) -> NDArray[np.uint8]:
     judged = judge_again(record, inspector, with_depth)
     if judged is None:
         camera = record.calibration.camera

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from damage_perception.dataset import DatasetError, Label, Record
+from damage_perception.dataset import DatasetError, ImageRecord, Label
 from damage_perception.evaluation.pixels import PixelScores, score_pixels
 from damage_perception.frame import Frame
 from damage_perception.inspector import FrameResult, Inspector
 from damage_perception.kinds import KINDS, NONE
 from damage_perception.odds import probability
 from damage_perception.station import Item, StationError
+from damage_perception.station.target import find_target, overlap
 from damage_perception.verdict.difference import Identity, ReferenceStatus
 from damage_perception.view import Window
 
-# An item found is the labelled one where their outlines share as much (intersection over union),
-# or where it holds as much of the labelled one: its report answers for what it holds.
-MIN_IOU = 0.3
-MIN_HELD = 0.5
 NOT_LOCATED = "not located"
 UNREADABLE = "unreadable"
 NO_ASSESSMENT = "backend fault"
@@ -68,7 +64,7 @@ class Prediction:
 
 
 def predict(
-    record: Record, label: Label, inspector: Inspector, with_depth: bool = True
+    record: ImageRecord, label: Label, inspector: Inspector, with_depth: bool = True
 ) -> Prediction:
     """Judges the image and takes the answer on its target item (see ``find_target``).
 
@@ -110,7 +106,7 @@ def predict(
         KINDS[int(np.argmax(assessment.kinds))] if damaged else NONE,
         report.verdict.name.lower(),
         tuple(report.reasons.words()),
-        item_iou=float("nan") if outline is None else _iou(result.items[target].mask, outline),
+        item_iou=float("nan") if outline is None else overlap(result.items[target].mask, outline),
         latency_ms=latency_ms,
         pixels=_score_pixels(assessment.maps, result.items[target], frame, label, mask),
         supervised=alone,
@@ -124,7 +120,7 @@ def _status(compared: bool) -> ReferenceStatus:
     return ReferenceStatus.USED if compared else ReferenceStatus.MISMATCH
 
 
-def read_frame(record: Record, with_depth: bool) -> Frame:
+def read_frame(record: ImageRecord, with_depth: bool) -> Frame:
     """The frame, without its depth where asked. Raises DatasetError."""
     frame = record.frame()
     return frame if with_depth else replace(frame, depth_m=None)
@@ -144,46 +140,8 @@ def _score_pixels(
     return score_pixels(maps, Window.around(item), mask)
 
 
-def find_target(
-    items: Sequence[Item],
-    frame: Frame,
-    outline: NDArray[np.bool_] | None = None,
-    damage: NDArray[np.bool_] | None = None,
-) -> int | None:
-    """Which of the items found is the labelled one; None where it is none of them.
-
-    outline  (H, W) where the labelled item is, if known: the item that fits it best, None where
-             that is less than MIN_IOU and the item holds less than MIN_HELD of it
-    damage   (H, W) where its damage is, if known: the item that shares most pixels with it; where
-             none shares any, as if not known, because spills lie beside the item
-
-    With neither, the largest for its distance from the image's centre: the one with the greatest
-    pixel count * exp(-(d / r)^2), d from the centre of the image to that of the item's box, r half
-    the image's diagonal.
-    """
-    if not items:
-        return None
-    if outline is not None:
-        fits = [_iou(item.mask, outline) for item in items]
-        best = int(np.argmax(fits))
-        held = float((items[best].mask & outline).sum() / max(1, outline.sum()))
-        return best if fits[best] >= MIN_IOU or held >= MIN_HELD else None
-    if damage is not None:
-        shared = [int(np.count_nonzero(item.mask & damage)) for item in items]
-        if max(shared) > 0:
-            return int(np.argmax(shared))
-    height, width = frame.color.shape[:2]
-    reach = (width**2 + height**2) / 4
-    weights = []
-    for item in items:
-        x, y, w, h = item.box
-        distance = (x + w / 2 - width / 2) ** 2 + (y + h / 2 - height / 2) ** 2
-        weights.append(np.count_nonzero(item.mask) * np.exp(-distance / reach))
-    return int(np.argmax(weights))
-
-
 def judge_again(
-    record: Record, inspector: Inspector, with_depth: bool = True
+    record: ImageRecord, inspector: Inspector, with_depth: bool = True
 ) -> tuple[Frame, FrameResult] | None:
     """The frame and what was found in it, for a picture; None where it cannot be had."""
     try:
@@ -193,12 +151,8 @@ def judge_again(
         return None
 
 
-def _iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
-    return int(np.count_nonzero(a & b)) / max(1, int(np.count_nonzero(a | b)))
-
-
 def _failure(
-    record: Record, label: Label, error: str, cause: str, latency_ms: float = float("nan")
+    record: ImageRecord, label: Label, error: str, cause: str, latency_ms: float = float("nan")
 ) -> Prediction:
     worst = 0.0 if label.damaged else 1.0
     return Prediction(

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from damage_perception.bag import Bag
-from damage_perception.dataset import QUERY, DatasetError, ImageFolder, Record
+from damage_perception.dataset import QUERY, DatasetError, ImageFolder, ImageRecord
 from damage_perception.evaluation.prediction import predict
 from damage_perception.inspector import Inspector
 from damage_perception.network.operating_point import OperatingPoint, find_operating_point
@@ -29,7 +29,7 @@ from damage_perception.verdict.report import Report, Verdict
 _GOOD: Final = "#2a9d5c"
 _DAMAGED: Final = "#d1453b"
 
-Progress = Callable[[Sequence[Record]], Iterable[Record]]
+Progress = Callable[[Sequence[ImageRecord]], Iterable[ImageRecord]]
 FrameProgress = Callable[[Source], Iterable[Recorded]]
 
 

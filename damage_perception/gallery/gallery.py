@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from damage_perception.gallery.descriptor_index import DescriptorIndex
 from damage_perception.gallery.reference import Reference
+from damage_perception.gallery.store.descriptor_index import DescriptorIndex
 from damage_perception.network.bank import Bank
 from damage_perception.network.comparison import Identification
 from damage_perception.verdict.difference import Identity

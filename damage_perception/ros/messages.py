@@ -15,7 +15,7 @@ from std_msgs.msg import Header
 
 from damage_perception.frame import CameraModel
 from damage_perception.kinds import CODES
-from damage_perception.ros.packaging_changes import Noticed
+from damage_perception.ros.gallery.packaging_changes import Noticed
 from damage_perception.verdict.difference import ReferenceStatus
 from damage_perception.verdict.regions import Region
 from damage_perception.verdict.report import Report

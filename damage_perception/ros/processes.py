@@ -11,24 +11,32 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from damage_perception.doctor import missing_module
+
+# Where the ``main`` of each executable is.
+_MODULES: Final = {
+    "damage_detector": "damage_perception.ros.detector.process",
+    "image_replay": "damage_perception.ros.demo.replay_node",
+    "simulated_cell": "damage_perception.ros.demo.simulated_cell_node",
+    "reference_controller": "damage_perception.ros.demo.reference_controller",
+}
 
 
 def damage_detector() -> int:
     """The detector node."""
-    return _run("detector")
+    return _run("damage_detector")
 
 
 def image_replay() -> int:
     """Recorded images on the camera topics."""
-    return _run("replay_node")
+    return _run("image_replay")
 
 
 def simulated_cell() -> int:
     """Items of the simulated cell on the camera topics."""
-    return _run("simulated_cell_node")
+    return _run("simulated_cell")
 
 
 def reference_controller() -> int:
@@ -36,20 +44,20 @@ def reference_controller() -> int:
     return _run("reference_controller")
 
 
-def _run(module: str, arguments: Sequence[str] | None = None) -> int:
-    """Calls ``main`` of a module of this folder; the exit status.
+def _run(executable: str, arguments: Sequence[str] | None = None) -> int:
+    """Calls ``main`` of an executable; the exit status.
 
     arguments  of ROS; None: those of the command line
     """
     signal.signal(signal.SIGINT, _leave)
     try:
-        main = importlib.import_module(f"damage_perception.ros.{module}").main
+        main = importlib.import_module(_MODULES[executable]).main
         signal.signal(signal.SIGINT, _interrupt)
         status: int = main(arguments)
     except KeyboardInterrupt:
         return 0
     except ModuleNotFoundError as error:
-        print(f"{module}: {missing_module(error)}", file=sys.stderr)
+        print(f"{executable}: {missing_module(error)}", file=sys.stderr)
         return 1
     finally:
         # While it ends, Python would have it killed by the signal.

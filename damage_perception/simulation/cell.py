@@ -15,18 +15,18 @@ from numpy.typing import NDArray
 
 from damage_perception.frame import CameraModel, Frame
 from damage_perception.kinds import KINDS
-from damage_perception.simulation.camera import Pose, cell_camera
-from damage_perception.simulation.damage import APPLICABLE
-from damage_perception.simulation.ground import ground
-from damage_perception.simulation.light import sample_lighting
-from damage_perception.simulation.mesh import vector
-from damage_perception.simulation.product import Product, sample_station_product
-from damage_perception.simulation.render import Rendering, render
+from damage_perception.simulation.damage.kinds import APPLICABLE
+from damage_perception.simulation.packaging.product import Product, sample_station_product
+from damage_perception.simulation.rendering.camera import Pose, cell_camera
+from damage_perception.simulation.rendering.ground import ground
+from damage_perception.simulation.rendering.light import sample_lighting
+from damage_perception.simulation.rendering.mesh import vector
+from damage_perception.simulation.rendering.render import Rendering, render
+from damage_perception.simulation.rendering.sensor import Sensor
+from damage_perception.simulation.rendering.surroundings import Surroundings
+from damage_perception.simulation.rendering.visibility import expose
 from damage_perception.simulation.scene import Scene, Truth, sample_scene
-from damage_perception.simulation.sensor import Sensor
 from damage_perception.simulation.split import Split, generator
-from damage_perception.simulation.surroundings import Surroundings
-from damage_perception.simulation.visibility import expose
 
 _CAMERA = cell_camera(640, 480)
 _ATTEMPTS = 40

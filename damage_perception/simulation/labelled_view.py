@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from damage_perception.frame import CameraModel, Frame
 from damage_perception.kinds import NONE
-from damage_perception.simulation.camera import Pose, sample_camera, sample_pose
-from damage_perception.simulation.mesh import Array
-from damage_perception.simulation.product import Product
-from damage_perception.simulation.render import Rendering
+from damage_perception.simulation.packaging.product import Product
+from damage_perception.simulation.rendering.camera import Pose, sample_camera, sample_pose
+from damage_perception.simulation.rendering.mesh import Array
+from damage_perception.simulation.rendering.render import Rendering
+from damage_perception.simulation.rendering.sensor import Sensor
+from damage_perception.simulation.rendering.visibility import Exposure, expose
 from damage_perception.simulation.scene import Scene, Truth, sample_scene
-from damage_perception.simulation.sensor import Sensor
 from damage_perception.simulation.split import Split, generator
-from damage_perception.simulation.visibility import Exposure, expose
 
 _ATTEMPTS = 200
 # A target of which less shows, behind or under its neighbours, is not what a cell asks about.

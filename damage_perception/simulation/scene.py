@@ -9,14 +9,19 @@ import numpy as np
 
 from damage_perception.frame import CameraModel
 from damage_perception.kinds import NONE
-from damage_perception.simulation.camera import Pose
-from damage_perception.simulation.damage import APPLICABLE, SHARES, damage
-from damage_perception.simulation.mesh import Array, Patch, rotation
-from damage_perception.simulation.pieces import make_piece
-from damage_perception.simulation.product import FORM_SHARES, FORMS, Product, sample_product
-from damage_perception.simulation.render import Rendering, render
+from damage_perception.simulation.damage.kinds import APPLICABLE, SHARES, damage
+from damage_perception.simulation.packaging.pieces import make_piece
+from damage_perception.simulation.packaging.product import (
+    FORM_SHARES,
+    FORMS,
+    Product,
+    sample_product,
+)
+from damage_perception.simulation.rendering.camera import Pose
+from damage_perception.simulation.rendering.mesh import Array, Patch, rotation
+from damage_perception.simulation.rendering.render import Rendering, render
+from damage_perception.simulation.rendering.surroundings import Surroundings, sample_surroundings
 from damage_perception.simulation.split import Split
-from damage_perception.simulation.surroundings import Surroundings, sample_surroundings
 
 
 @dataclass(frozen=True)

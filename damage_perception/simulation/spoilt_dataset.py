@@ -12,8 +12,8 @@ import numpy as np
 from damage_perception.dataset import LABEL_COLUMNS, QUERY, DatasetError
 from damage_perception.frame import CameraModel, Frame
 from damage_perception.kinds import NONE
+from damage_perception.simulation.damage.written_damage import WRITABLE, damage_frame
 from damage_perception.simulation.image_folder import Row, write_image, write_tables
-from damage_perception.simulation.written_damage import WRITABLE, damage_frame
 from damage_perception.source import Source
 from damage_perception.station import Item, Station, StationError
 

@@ -11,40 +11,44 @@ from damage_perception.station.item import Item
 from damage_perception.station.masks import Labels, grown, shrunk
 from damage_perception.station.median import median
 from damage_perception.station.plane import slope
-from damage_perception.station.scene import Scene, Window
+from damage_perception.station.survey import Survey, WorkingArea
 
 
-def cut_out(labels: Labels, frame: Frame, window: Window, scene: Scene | None) -> list[Item]:
-    """One item per label, its outline refined by the full-size depth where a scene is given."""
+def cut_out(
+    labels: Labels, frame: Frame, working_area: WorkingArea, survey: Survey | None
+) -> list[Item]:
+    """One item per label, its outline refined by the full-size depth where a survey is given."""
     items = []
     for label in range(1, int(labels.max()) + 1):
         x, y, width, height = cv2.boundingRect((labels == label).view(np.uint8))
         # One pixel around: the full-size outline may lie outside the coarse one.
         crop = np.s_[max(y - 1, 0) : y + height + 1, max(x - 1, 0) : x + width + 1]
-        top, left = window.top + window.stride * crop[0].start, window.left
-        left += window.stride * crop[1].start
-        own = _enlarged(labels[crop] == label, window, top, left)
-        if scene is not None:
+        top, left = working_area.top + working_area.stride * crop[0].start, working_area.left
+        left += working_area.stride * crop[1].start
+        own = _enlarged(labels[crop] == label, working_area, top, left)
+        if survey is not None:
             free = (labels[crop] == 0) | (labels[crop] == label)
-            limit_m = median(scene.limit_m[crop][labels[crop] == label])
+            limit_m = median(survey.limit_m[crop][labels[crop] == label])
             own = _refined(
-                own, _enlarged(free, window, top, left), frame, scene, top, left, limit_m
+                own, _enlarged(free, working_area, top, left), frame, survey, top, left, limit_m
             )
         if own.any():
-            items.append(_item(own, frame, window, top, left))
+            items.append(_item(own, frame, working_area, top, left))
     return items
 
 
-def _enlarged(coarse: NDArray[np.bool_], window: Window, top: int, left: int) -> NDArray[np.bool_]:
-    full = np.repeat(np.repeat(coarse, window.stride, axis=0), window.stride, axis=1)
-    return full[: window.bottom - top, : window.right - left]
+def _enlarged(
+    coarse: NDArray[np.bool_], working_area: WorkingArea, top: int, left: int
+) -> NDArray[np.bool_]:
+    full = np.repeat(np.repeat(coarse, working_area.stride, axis=0), working_area.stride, axis=1)
+    return full[: working_area.bottom - top, : working_area.right - left]
 
 
 def _refined(
     own: NDArray[np.bool_],
     free: NDArray[np.bool_],
     frame: Frame,
-    scene: Scene,
+    survey: Survey,
     top: int,
     left: int,
     limit_m: float,
@@ -53,24 +57,26 @@ def _refined(
     assert frame.depth_m is not None
     full = np.s_[top : top + own.shape[0], left : left + own.shape[1]]
     depth = frame.depth_m[full]
-    height = depth * slope(scene.plane, frame.camera)[full]
-    height += np.float32(scene.plane.offset_m)
+    height = depth * slope(survey.plane, frame.camera)[full]
+    height += np.float32(survey.plane.offset_m)
     read = depth > 0
-    size = 2 * scene.window.stride - 1
+    size = 2 * survey.working_area.stride - 1
     around = grown(own.view(np.uint8), size).view(np.bool_) & free
     inner = shrunk(own.view(np.uint8), size).view(np.bool_)
     return inner | (own & ~read) | (around & read & (height > limit_m))
 
 
-def _item(own: NDArray[np.bool_], frame: Frame, window: Window, top: int, left: int) -> Item:
+def _item(
+    own: NDArray[np.bool_], frame: Frame, working_area: WorkingArea, top: int, left: int
+) -> Item:
     rows, columns = own.shape
     full = np.s_[top : top + rows, left : left + columns]
     mask = np.zeros(frame.color.shape[:2], np.bool_)
     mask[full] = own
     x, y, width, height = cv2.boundingRect(own.view(np.uint8))
     x, y = left + x, top + y
-    left_end, right_end = x <= window.left + 1, x + width >= window.right - 1
-    top_end, bottom_end = y <= window.top + 1, y + height >= window.bottom - 1
+    left_end, right_end = x <= working_area.left + 1, x + width >= working_area.right - 1
+    top_end, bottom_end = y <= working_area.top + 1, y + height >= working_area.bottom - 1
     cut_off = left_end or right_end or top_end or bottom_end
     oversized = (left_end and right_end) or (top_end and bottom_end)
     centroid, share = None, 0.0

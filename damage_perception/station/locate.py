@@ -17,8 +17,8 @@ from damage_perception.station.masks import Labels, Mask, closed, components, fi
 from damage_perception.station.median import median
 from damage_perception.station.plane import Plane, slope
 from damage_perception.station.region import RegionOfInterest
-from damage_perception.station.scene import Scene, Window, survey
 from damage_perception.station.separation import separate
+from damage_perception.station.survey import Survey, WorkingArea, make_survey
 from damage_perception.station.walls import without_walls
 
 # Without any depth the size of a pixel may be unknown: share of the region of interest.
@@ -48,66 +48,70 @@ def locate_items(
 
     find_foreground  finds them by colour; None: they are what differs from the image's border
     """
-    window = Window.of(frame, roi, plane)
-    if plane is None or frame.depth_m is None or not window.coarse(frame.depth_m).any():
+    working_area = WorkingArea.of(frame, roi, plane)
+    if plane is None or frame.depth_m is None or not working_area.coarse(frame.depth_m).any():
         if find_foreground is None:
-            labels = _by_color(frame, plane, window, limits)
+            labels = _by_color(frame, plane, working_area, limits)
         else:
-            window = replace(window, stride=1)
-            labels = _by_foreground(frame, plane, window, limits, find_foreground)
-        items = cut_out(labels, frame, window, None)
+            working_area = replace(working_area, stride=1)
+            labels = _by_foreground(frame, plane, working_area, limits, find_foreground)
+        items = cut_out(labels, frame, working_area, None)
     else:
-        scene = survey(frame, plane, window, limits.min_height_m)
-        labels = without_walls(_by_height(frame, scene, limits), scene, frame.camera)
-        items = cut_out(labels, frame, window, scene)
+        survey = make_survey(frame, plane, working_area, limits.min_height_m)
+        labels = without_walls(_by_height(frame, survey, limits), survey, frame.camera)
+        items = cut_out(labels, frame, working_area, survey)
     items.sort(key=lambda item: (-np.count_nonzero(item.mask), item.box))
     return items[: limits.max_items]
 
 
-def _by_height(frame: Frame, scene: Scene, limits: Limits) -> Labels:
+def _by_height(frame: Frame, survey: Survey, limits: Limits) -> Labels:
     """(h, w) labels at working scale, 0 where there is no item."""
-    solid = scene.raised
-    if scene.bare.any():
-        solid = solid | _bare_items(frame, scene)
-    pixel_m = scene.window.stride / float(np.sqrt(frame.camera.fx * frame.camera.fy))
-    gap = round(BRIDGED_M / (pixel_m * scene.typical_depth_m))
-    bridged = closed(solid, min(gap, MAX_GAP) | 1) & ~scene.support
+    solid = survey.raised
+    if survey.bare.any():
+        solid = solid | _bare_items(frame, survey)
+    pixel_m = survey.working_area.stride / float(np.sqrt(frame.camera.fx * frame.camera.fy))
+    gap = round(BRIDGED_M / (pixel_m * survey.typical_depth_m))
+    bridged = closed(solid, min(gap, MAX_GAP) | 1) & ~survey.support
     blobs, regions = components(solid | bridged)
     labels = np.zeros_like(blobs)
     found = 0
     for region in regions:
         # The typical pixel may be twice as far away as this region's.
-        if region.area * (pixel_m * scene.typical_depth_m) ** 2 < 0.25 * limits.min_area_m2:
+        if region.area * (pixel_m * survey.typical_depth_m) ** 2 < 0.25 * limits.min_area_m2:
             continue
         crop = np.s_[region.y : region.y + region.height, region.x : region.x + region.width]
         blob = (blobs[crop] == region.label).view(np.uint8)
-        depth = scene.depth_m[crop]
+        depth = survey.depth_m[crop]
         parts = blob.astype(np.int32)
         if limits.separate_touching:
-            parts = separate(blob, depth, scene.height_m[crop], pixel_m)
+            parts = separate(blob, depth, survey.height_m[crop], pixel_m)
         for part in range(1, int(parts.max()) + 1):
             member = parts == part
             seen = depth[member & (depth > 0)]
-            distance = median(seen) if len(seen) else scene.typical_depth_m
+            distance = median(seen) if len(seen) else survey.typical_depth_m
             if np.count_nonzero(member) * (pixel_m * distance) ** 2 >= limits.min_area_m2:
                 found += 1
                 labels[crop][member] = found
     return labels
 
 
-def _bare_items(frame: Frame, scene: Scene) -> Mask:
+def _bare_items(frame: Frame, survey: Survey) -> Mask:
     """What has no depth and yet is item: enclosed by one, or of another colour than the support."""
-    color = scene.window.coarse(frame.color)
-    unlike = opened(unlike_support(color, scene.support, scene.bare))
-    unlike = without_pattern(unlike, scene.raised)
-    return unlike | (filled(scene.raised | unlike) & scene.bare)
+    color = survey.working_area.coarse(frame.color)
+    unlike = opened(unlike_support(color, survey.support, survey.bare))
+    unlike = without_pattern(unlike, survey.raised)
+    return unlike | (filled(survey.raised | unlike) & survey.bare)
 
 
-def _by_color(frame: Frame, plane: Plane | None, window: Window, limits: Limits) -> Labels:
+def _by_color(
+    frame: Frame, plane: Plane | None, working_area: WorkingArea, limits: Limits
+) -> Labels:
     """(h, w) labels at working scale of what differs in colour from the image's border."""
-    color = cv2.blur(np.ascontiguousarray(window.coarse(frame.color)), (3, 3)).astype(np.uint8)
+    color = cv2.blur(np.ascontiguousarray(working_area.coarse(frame.color)), (3, 3)).astype(
+        np.uint8
+    )
     labels, regions = components(filled(closed(opened(unlike_border(color)), 9)))
-    least = _least_area(frame, plane, window, limits)
+    least = _least_area(frame, plane, working_area, limits)
     kept = [region.label for region in regions if region.area >= least]
     return keep(labels, kept, len(regions))
 
@@ -115,23 +119,25 @@ def _by_color(frame: Frame, plane: Plane | None, window: Window, limits: Limits)
 def _by_foreground(
     frame: Frame,
     plane: Plane | None,
-    window: Window,
+    working_area: WorkingArea,
     limits: Limits,
     find_foreground: FindForeground,
 ) -> Labels:
     """(h, w) labels of what the finder calls items."""
-    color = np.ascontiguousarray(window.coarse(frame.color))
-    least = _least_area(frame, plane, window, limits)
+    color = np.ascontiguousarray(working_area.coarse(frame.color))
+    least = _least_area(frame, plane, working_area, limits)
     height, width = color.shape[:2]
     return label_items(find_foreground(color), (height, width), least, limits.separate_touching)
 
 
-def _least_area(frame: Frame, plane: Plane | None, window: Window, limits: Limits) -> float:
-    """Pixels of the window below which a thing is no item, where nothing tells its distance."""
-    coarse = window.coarse(frame.color)
+def _least_area(
+    frame: Frame, plane: Plane | None, working_area: WorkingArea, limits: Limits
+) -> float:
+    """Pixels below which a thing is no item, where nothing tells its distance."""
+    coarse = working_area.coarse(frame.color)
     least = float(MIN_AREA_SHARE * coarse.shape[0] * coarse.shape[1])
     if plane is None:
         return least
-    distance = -plane.offset_m / float(np.median(window.coarse(slope(plane, frame.camera))))
-    pixel_m = distance * window.stride / float(np.sqrt(frame.camera.fx * frame.camera.fy))
+    distance = -plane.offset_m / float(np.median(working_area.coarse(slope(plane, frame.camera))))
+    pixel_m = distance * working_area.stride / float(np.sqrt(frame.camera.fx * frame.camera.fy))
     return max(limits.min_area_m2 / (pixel_m * pixel_m), 20.0) if distance > 0 else least

@@ -18,7 +18,7 @@ from damage_perception.station.masks import (
     opened,
 )
 from damage_perception.station.plane import slope
-from damage_perception.station.scene import Scene
+from damage_perception.station.survey import Survey
 
 # Seen from above, a wall is no wider than this, with the noise of its depth.
 WALL_M = 0.03
@@ -39,17 +39,17 @@ MIN_CUT_PIXELS = 60
 Places = NDArray[np.intp]
 
 
-def without_walls(labels: Labels, scene: Scene, camera: CameraModel) -> Labels:
+def without_walls(labels: Labels, survey: Survey, camera: CameraModel) -> Labels:
     """(h, w) int32, without the bodies that are thin on the plane and together enclose another.
 
     An item that hides a part of a wall, or touches it, is cut free of it first. What is thin and
     encloses nothing stays: an opened carton may show no more than its sides.
     """
-    labels, walls = _cut_free(labels, scene, camera)
+    labels, walls = _cut_free(labels, survey, camera)
     count = int(labels.max())
     if count < 2:
         return labels
-    widths_m = _widths_m(labels, scene, camera)
+    widths_m = _widths_m(labels, survey, camera)
     wide = [n for n in range(1, count + 1) if widths_m[n - 1] > WALL_M and n not in walls]
     if len(wide) == count:
         return labels
@@ -62,18 +62,18 @@ def without_walls(labels: Labels, scene: Scene, camera: CameraModel) -> Labels:
     return labels
 
 
-def _cut_free(labels: Labels, scene: Scene, camera: CameraModel) -> tuple[Labels, set[int]]:
+def _cut_free(labels: Labels, survey: Survey, camera: CameraModel) -> tuple[Labels, set[int]]:
     """(h, w) int32 with what is wide and inside a hollow body apart from it; the bodies so cut."""
     cut, walls = labels.copy(), set()
     count = int(labels.max())
-    support = scene.support & (labels == 0)
+    support = survey.support & (labels == 0)
     for label in range(1, count + 1):
         member = labels == label
         around = hull(member.view(np.uint8))
         if np.count_nonzero(around & support) < HOLLOW_SHARE * np.count_nonzero(around):
             continue
-        read = member & (scene.depth_m > 0)
-        wide = _wide_part(read, scene, camera)
+        read = member & (survey.depth_m > 0)
+        wide = _wide_part(read, survey, camera)
         thin = read & (wide == 0)
         upright = opened(thin.view(np.uint8))
         if not upright.any():
@@ -90,13 +90,13 @@ def _cut_free(labels: Labels, scene: Scene, camera: CameraModel) -> tuple[Labels
     return cut, walls
 
 
-def _wide_part(body: NDArray[np.bool_], scene: Scene, camera: CameraModel) -> Mask:
+def _wide_part(body: NDArray[np.bool_], survey: Survey, camera: CameraModel) -> Mask:
     """(h, w) uint8, 1 where a body's surface, projected on the plane, is wider than a wall."""
     part = np.zeros(body.shape, np.uint8)
     rows, columns = np.nonzero(body)
     if not len(rows):
         return part
-    place, cell = _on_plane(rows, columns, scene, camera, 1)
+    place, cell = _on_plane(rows, columns, survey, camera, 1)
     place = place - place.min(axis=1, keepdims=True) + 2
     footprint = np.zeros(place.max(axis=1) + 3, np.uint8)
     footprint[place[0], place[1]] = 1
@@ -105,12 +105,12 @@ def _wide_part(body: NDArray[np.bool_], scene: Scene, camera: CameraModel) -> Ma
     return part
 
 
-def _widths_m(labels: Labels, scene: Scene, camera: CameraModel) -> list[float]:
+def _widths_m(labels: Labels, survey: Survey, camera: CameraModel) -> list[float]:
     """The largest width of every body's visible surface, projected on the plane, in metres."""
     thinned = np.s_[::THINNED, ::THINNED]
     rows, columns = np.nonzero(labels[thinned])
     owner = labels[thinned][rows, columns]
-    place, cell = _on_plane(THINNED * rows, THINNED * columns, scene, camera, THINNED)
+    place, cell = _on_plane(THINNED * rows, THINNED * columns, survey, camera, THINNED)
     widths = []
     for label in range(1, int(labels.max()) + 1):
         own = place[:, owner == label]
@@ -123,23 +123,23 @@ def _widths_m(labels: Labels, scene: Scene, camera: CameraModel) -> list[float]:
 
 
 def _on_plane(
-    rows: Places, columns: Places, scene: Scene, camera: CameraModel, step: int
+    rows: Places, columns: Places, survey: Survey, camera: CameraModel, step: int
 ) -> tuple[Places, float]:
     """(2, N) cells of the plane that pixels at working scale are above, and a cell's side in m.
 
     Where a pixel has no depth it is taken to lie on the plane. ``step`` is the distance of the
     pixels from one another, below which no cell can be filled.
     """
-    window = scene.window
-    z = scene.depth_m[rows, columns]
-    slopes = window.coarse(slope(scene.plane, camera))[rows, columns]
-    z = np.where(z > 0, z, -scene.plane.offset_m / np.minimum(slopes, MOST_SLANTED))
+    working_area = survey.working_area
+    z = survey.depth_m[rows, columns]
+    slopes = working_area.coarse(slope(survey.plane, camera))[rows, columns]
+    z = np.where(z > 0, z, -survey.plane.offset_m / np.minimum(slopes, MOST_SLANTED))
     rays = (
-        (window.left + window.stride * columns - camera.cx) / camera.fx,
-        ((window.top + window.stride * rows - camera.cy) / camera.fy),
+        (working_area.left + working_area.stride * columns - camera.cx) / camera.fx,
+        ((working_area.top + working_area.stride * rows - camera.cy) / camera.fy),
     )
-    cell = max(CELL_M, 1.2 * step * window.stride * scene.typical_depth_m / camera.fx)
-    normal = scene.plane.normal
+    cell = max(CELL_M, 1.2 * step * working_area.stride * survey.typical_depth_m / camera.fx)
+    normal = survey.plane.normal
     right = np.cross(normal, np.eye(3)[np.argmin(np.abs(normal))])
     right /= np.linalg.norm(right)
     axes = np.stack((right, np.cross(normal, right))) / cell

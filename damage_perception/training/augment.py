@@ -16,9 +16,9 @@ from damage_perception.network.contract import (
     map_cells_along,
 )
 from damage_perception.odds import probabilities
-from damage_perception.simulation.bent import bend
+from damage_perception.simulation.damage.bent import bend
+from damage_perception.simulation.damage.written_damage import WRITABLE, write_damage
 from damage_perception.simulation.split import Split
-from damage_perception.simulation.written_damage import WRITABLE, write_damage
 from damage_perception.training.views import UNKNOWN_KIND, LabelledViews, Row, coarse
 from damage_perception.view import UNKNOWN_HEIGHT_M, USUAL_WIDTH_M
 

@@ -19,7 +19,7 @@ _STATE_CHANNELS = COMPARED_CHANNELS - PART_CHANNELS
 _NEVER = -1e4
 
 
-class Comparison(NamedTuple):
+class ComparerOutput(NamedTuple):
     """What B views look like against their references: n cells of a view, K of its references.
 
     item      (B,) logits of damage
@@ -58,7 +58,7 @@ class _Difference(nn.Module):
 
 
 class Comparer(nn.Module):
-    """Cells of views and of their references -> Comparison."""
+    """Cells of views and of their references -> ComparerOutput."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class Comparer(nn.Module):
         on_view: Tensor | None = None,
         on_references: Tensor | None = None,
         told: Tensor | None = None,
-    ) -> Comparison:
+    ) -> ComparerOutput:
         """Compares.
 
         view           (B, n, COMPARED_CHANNELS)
@@ -115,7 +115,7 @@ class Comparer(nn.Module):
             dim=1,
         )
         same = torch.cat((_spread(best, on_view), _spread(best_back, on_references)), dim=1)
-        return Comparison(
+        return ComparerOutput(
             self.item(item).squeeze(1),
             self.same(same).squeeze(1),
             change,

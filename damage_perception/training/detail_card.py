@@ -15,11 +15,11 @@ import yaml
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from damage_perception.dataset import QUERY, ImageFolder, Record
-from damage_perception.evaluation.prediction import find_target
+from damage_perception.dataset import QUERY, ImageFolder, ImageRecord
 from damage_perception.network import DamageNetwork
 from damage_perception.network.detail import strongest
 from damage_perception.station import Station, StationError
+from damage_perception.station.target import find_target
 from damage_perception.tiles import cut_tiles
 from damage_perception.training.calibration import fit_logistic
 from damage_perception.training.card_section import write_section
@@ -30,7 +30,7 @@ LEAST_ITEMS: Final = 40
 
 
 def measure_items(
-    records: Iterable[Record], network: DamageNetwork
+    records: Iterable[ImageRecord], network: DamageNetwork
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Of every labelled item found that is larger than the network's view, what is joined.
 

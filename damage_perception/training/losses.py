@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from damage_perception.network.contract import CELL_STRIDE, MAP_STRIDE
 from damage_perception.training.batch import Batch
-from damage_perception.training.comparer import Comparison
+from damage_perception.training.comparer import ComparerOutput
 from damage_perception.training.model import DamageNet, Outputs
 
 # Damage covers about a hundredth of the cells; unweighted, the maps would learn to say nothing,
@@ -123,11 +123,13 @@ def compare(
     views: Tensor,
     references: Tensor,
     told: Tensor | None = None,
-) -> Comparison:
+) -> ComparerOutput:
     """How ``views`` (V,) compare with ``references`` (V, R), rows of ``cells``."""
     bank = cells.embedding[references].flatten(1, 2)
     on_bank = (cells.on[references] * (references >= 0).unsqueeze(2)).flatten(1, 2)
-    found: Comparison = model.comparer(cells.embedding[views], bank, cells.on[views], on_bank, told)
+    found: ComparerOutput = model.comparer(
+        cells.embedding[views], bank, cells.on[views], on_bank, told
+    )
     return found
 
 

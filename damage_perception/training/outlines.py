@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from damage_perception.simulation.camera import sample_camera
 from damage_perception.simulation.labelled_view import sample_image
-from damage_perception.simulation.photographs import use
-from damage_perception.simulation.product import sample_product
+from damage_perception.simulation.packaging.photographs import use
+from damage_perception.simulation.packaging.product import sample_product
+from damage_perception.simulation.rendering.camera import sample_camera
 from damage_perception.simulation.split import Split, generator
 
 # What NAME_items.png says of a pixel of which nobody knows whose it is.

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from damage_perception.dataset import DatasetError, ImageFolder, Record
-from damage_perception.evaluation.prediction import find_target
+from damage_perception.dataset import DatasetError, ImageFolder, ImageRecord
 from damage_perception.kinds import CODES, KINDS, NONE
 from damage_perception.station import FindForeground, Station, StationError
+from damage_perception.station.target import find_target
 from damage_perception.training.views import UNKNOWN_KIND, LabelledViews, Row, labelled_row, stacked
 from damage_perception.view import cut_items
 
@@ -30,7 +30,7 @@ class Annotated:
     outline  (H, W) where the item is; None where that is not known
     """
 
-    record: Record
+    record: ImageRecord
     damaged: bool
     codes: NDArray[np.uint8]
     outline: NDArray[np.bool_] | None

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from damage_perception.frame import Frame
 from damage_perception.network.contract import INPUTS, MAP_STRIDE, map_cells_along
 from damage_perception.simulation.labelled_view import LabelledView, sample_view
-from damage_perception.simulation.photographs import pictures_in, use
-from damage_perception.simulation.product import sample_product
+from damage_perception.simulation.packaging.photographs import pictures_in, use
+from damage_perception.simulation.packaging.product import sample_product
 from damage_perception.simulation.split import Split, generator
 from damage_perception.station import Item, Plane, Station, StationError
 from damage_perception.view import UNKNOWN_HEIGHT_M, View, cut_items, cut_view

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from damage_perception.simulation.product import sample_product
+from damage_perception.simulation.packaging.product import sample_product
 from damage_perception.simulation.split import Split, generator
 from damage_perception.training.calibration import fit_calibration, good_items, worlds_section
 from damage_perception.training.views import LabelledViews

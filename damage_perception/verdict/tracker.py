@@ -19,8 +19,8 @@ from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.report import Reason
 from damage_perception.verdict.track import Track
 
-# A reported item that no camera has shown for so long may be another one: a second report is safe,
-# none is not.
+# A reported item that no camera has shown for so long may be another one. It is reported again: a
+# missing report may let a broken item through.
 FORGET_NS: Final = 2_000_000_000
 # Announced items that wait to be seen; memory is not endless.
 MOST_ANNOUNCED: Final = 2000
@@ -301,7 +301,7 @@ class ItemTracker:
     def _is_item(self, track: Track) -> bool:
         """Whether it may take a name: it can be judged, or was seen whole as often as is asked for.
 
-        What is cut off may be a neighbour, and what flickers nothing at all; but an item that glare
+        What is cut off may be a neighbour, what single frames show may be noise; an item that glare
         keeps from being judged must not leave its name, and a verdict under it, to the next.
         """
         sightings = track.evidence.sightings

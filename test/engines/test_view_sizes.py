@@ -15,7 +15,7 @@ from product_views import product_views  # noqa: E402
 
 from damage_perception.engines.building import Built, build_engine  # noqa: E402
 from damage_perception.engines.library import find_library  # noqa: E402
-from damage_perception.gallery.codec import decode_embedding, encode_embedding  # noqa: E402
+from damage_perception.gallery.store.codec import decode_embedding, encode_embedding  # noqa: E402
 from damage_perception.network import DamageNetwork, OnnxRuntimeSession  # noqa: E402
 from damage_perception.network.bank import Bank  # noqa: E402
 from damage_perception.network.contract import (  # noqa: E402

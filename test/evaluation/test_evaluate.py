@@ -12,9 +12,10 @@ from red_network import PLANE, red_inspector
 
 from damage_perception.dataset import DatasetError, ImageFolder
 from damage_perception.evaluation.evaluate import evaluate
-from damage_perception.evaluation.prediction import find_target, predict
+from damage_perception.evaluation.prediction import predict
 from damage_perception.frame import CameraModel, Frame
 from damage_perception.station import Station
+from damage_perception.station.target import find_target
 
 BOX, SIDE = (110, 80, 90, 70), (10, 20, 60, 50)
 

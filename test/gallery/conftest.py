@@ -7,6 +7,6 @@ import pytest
 def store(tmp_path):
     """An empty gallery in a folder."""
     pytest.importorskip("lancedb", reason="lancedb is not installed: no gallery can be kept")
-    from damage_perception.gallery.store import GalleryStore
+    from damage_perception.gallery.store.store import GalleryStore
 
     return GalleryStore.open(tmp_path / "gallery")

@@ -1,6 +1,6 @@
-"""Enrols references until it is killed, printing each change that is committed.
+"""Enrolls references until it is killed, printing each change that is committed.
 
-Started once; for every line "<uri>" on stdin a fork of it starts to enrol there. It prints
+Started once; for every line "<uri>" on stdin a fork of it starts to enroll there. It prints
 "started <pid>", "committed <change_id>" and, when the fork has ended, "ended". A fork, because
 importing LanceDB takes seconds.
 """
@@ -12,14 +12,14 @@ import lancedb  # noqa: F401
 from made_references import new
 
 from damage_perception.gallery.reference import Action
-from damage_perception.gallery.store import GalleryStore
+from damage_perception.gallery.store.store import GalleryStore
 
 
 def say(text):
     os.write(1, f"{text}\n".encode())
 
 
-def enrol_for_ever(uri):
+def enroll_for_ever(uri):
     store = GalleryStore.open(uri)
     say("opened")
     while True:
@@ -34,7 +34,7 @@ for line in sys.stdin:
     child = os.fork()
     if child == 0:
         try:
-            enrol_for_ever(line.strip())
+            enroll_for_ever(line.strip())
         finally:
             os._exit(1)
     say(f"started {child}")

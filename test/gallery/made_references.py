@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from damage_perception.gallery.journal import Entry, Record
 from damage_perception.gallery.reference import Action, NewReference
+from damage_perception.gallery.store.journal import Entry, JournalRecord
 from damage_perception.network.contract import LOOK_CHANNELS
 from damage_perception.network.embedding import Embedding
 from damage_perception.view import UNKNOWN_HEIGHT_M, View, Window
@@ -40,10 +40,10 @@ def new(count=1, seed=0):
 def enrolled(change_id, *names, sku="tea", time_ns=1, state="active", action=Action.ENROLL):
     """A record that brings references."""
     entries = tuple(Entry(name, "file", state, "net", time_ns) for name in names)
-    return Record(change_id, time_ns, action, sku, entries, "ann", "")
+    return JournalRecord(change_id, time_ns, action, sku, entries, "ann", "")
 
 
 def record(change_id, action, *names, undoes="", time_ns=2, **values):
     """A record of another action on references."""
     entries = tuple(Entry(name, **values) for name in names)
-    return Record(change_id, time_ns, action, "tea", entries, "ann", "", undoes)
+    return JournalRecord(change_id, time_ns, action, "tea", entries, "ann", "", undoes)

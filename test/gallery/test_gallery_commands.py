@@ -12,7 +12,7 @@ from made_references import new
 from damage_perception.cli import main
 from damage_perception.cli.gallery import default_gallery
 from damage_perception.gallery.reference import NewReference, State
-from damage_perception.gallery.store import GalleryStore
+from damage_perception.gallery.store.store import GalleryStore
 from damage_perception.network import DamageNetwork
 from damage_perception.network.turning import with_turned
 from damage_perception.view import UNKNOWN_HEIGHT_M, View, Window

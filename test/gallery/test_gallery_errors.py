@@ -11,8 +11,8 @@ import pytest
 from made_references import embedding, new, view
 
 from damage_perception.gallery.reference import GalleryError, NewReference
-from damage_perception.gallery.schema import schemas
-from damage_perception.gallery.store import GalleryStore
+from damage_perception.gallery.store.schema import schemas
+from damage_perception.gallery.store.store import GalleryStore
 from damage_perception.gallery.wording import in_words
 
 lancedb = pytest.importorskip("lancedb", reason="lancedb is not installed: no gallery can be kept")
@@ -34,7 +34,7 @@ def test_a_file_in_place_of_the_folder(tmp_path):
 
 
 def test_a_gallery_that_does_not_exist(tmp_path):
-    assert "enrol a reference, or mend the path" in reason(tmp_path / "none", create=False)
+    assert "enroll a reference, or mend the path" in reason(tmp_path / "none", create=False)
     assert not (tmp_path / "none").exists()
     assert "there is no gallery" in reason(tmp_path, create=False)
 
@@ -80,7 +80,7 @@ def test_an_address_of_an_unknown_kind():
 WITHOUT_RIGHTS = """
 import os, sys
 import lancedb, pyarrow
-from damage_perception.gallery.store import GalleryStore
+from damage_perception.gallery.store.store import GalleryStore
 from damage_perception.gallery.reference import GalleryError, Action
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 for uri in sys.argv[1:3]:

@@ -12,7 +12,7 @@ import pytest
 from made_references import new
 
 from damage_perception.gallery.reference import State
-from damage_perception.gallery.store import GalleryStore
+from damage_perception.gallery.store.store import GalleryStore
 
 pytest.importorskip("lancedb", reason="lancedb is not installed: no gallery can be kept")
 
@@ -21,7 +21,7 @@ KILLS = int(os.environ.get("GALLERY_KILLS", "100"))
 
 
 class Enroller:
-    """A process that enrols on demand, and what it prints."""
+    """A process that enrolls on demand, and what it prints."""
 
     def __init__(self):
         self.process = subprocess.Popen(
@@ -38,7 +38,7 @@ class Enroller:
         return text.strip()
 
     def start(self, uri):
-        """Begins to enrol at ``uri``; the id of the process that does."""
+        """Begins to enroll at ``uri``; the id of the process that does."""
         self.process.stdin.write(f"{uri}\n")
         self.process.stdin.flush()
         # The fork may be faster than its parent.

@@ -32,7 +32,7 @@ TABLE_M, ITEM_HEIGHT_M = 0.8, 0.1
 PLANE = [0.0, 0.0, -1.0, TABLE_M]
 RED = (230, 20, 20)
 CONFIGURE, CLEANUP, ACTIVATE, DEACTIVATE = 1, 2, 3, 4
-PROGRAM = ("-m", "damage_perception.ros.detector")
+PROGRAM = ("-m", "damage_perception.ros.detector.process")
 
 
 def scene(box=(110, 80, 90, 70), damaged=False, tint=(1.0, 1.0, 1.0), hole=False):

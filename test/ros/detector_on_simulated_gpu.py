@@ -17,7 +17,7 @@ from damage_perception.engines import backend
 from damage_perception.engines.building import Built
 from damage_perception.engines.device import DeviceError
 from damage_perception.network import BackendError
-from damage_perception.ros.detector import main
+from damage_perception.ros.detector.process import main
 
 GO, LOST = Path(os.environ["GO"]), Path(os.environ["LOST"])
 

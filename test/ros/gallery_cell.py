@@ -3,7 +3,7 @@
 import numpy as np
 from cell import CAMERA, PLANE, scene
 
-from damage_perception.enrolment import enrol, show
+from damage_perception.enrollment import enroll_views, show
 from damage_perception.frame import Frame
 from damage_perception.inspector import Inspector, MountedCamera
 from damage_perception.network import DamageNetwork
@@ -34,11 +34,11 @@ def inspector_of(card, threshold=0.5):
     return Inspector(DamageNetwork.load(card), cameras, VerdictPolicy.at(threshold))
 
 
-def enrol_here(store, sku, tint, card, by="another process"):
-    """Enrols a pristine product, as another process than the node does; the change."""
+def enroll_here(store, sku, tint, card, by="another process"):
+    """Enrolls a pristine product, as another process than the node does; the change."""
     inspector = inspector_of(card)
     shown = [show("shown", frame_of(tint=tint), inspector)]
-    return enrol(lambda create: store, sku, shown, inspector, by).change
+    return enroll_views(lambda create: store, sku, shown, inspector, by).change
 
 
 def answered(cell, kind, name, request, beat, timeout_s=15):
@@ -47,7 +47,7 @@ def answered(cell, kind, name, request, beat, timeout_s=15):
 
 
 def enroll(cell, sku, force=False, views=0, **given):
-    """Enrols what is shown."""
+    """Enrolls what is shown."""
     request = EnrollReference.Request(sku=sku, force=force, views=views, by="tester")
     return answered(
         cell, EnrollReference, "enroll_reference", request, lambda: cell.show(frames=1, **given)

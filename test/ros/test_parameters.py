@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from damage_perception.network.model_card import ModelCard
 from damage_perception.network.operating_point import GoodItems
+from damage_perception.ros.detector.settings import policy_of, quality_of, with_limits
 from damage_perception.ros.parameters import (
     TABLE,
     ParameterError,
@@ -20,7 +21,6 @@ from damage_perception.ros.parameters import (
     parse_value,
 )
 from damage_perception.ros.parameters.check import pose_of
-from damage_perception.ros.settings import policy_of, quality_of, with_limits
 from damage_perception.station import Station
 from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.quality import QualityLimits

@@ -60,7 +60,7 @@ def test_ctrl_c_while_it_imports_ends_it_in_silence(environment, executable, mod
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("executable", ["simulated_cell_node", "reference_controller"])
+@pytest.mark.parametrize("executable", ["simulated_cell", "reference_controller"])
 @pytest.mark.parametrize("pause_s", [0.0, 0.01, 0.1])
 def test_ctrl_c_from_two_sides_ends_it_in_silence(environment, tmp_path, executable, pause_s):
     log = tmp_path / "errors"
@@ -72,7 +72,7 @@ def test_ctrl_c_from_two_sides_ends_it_in_silence(environment, tmp_path, executa
             stdout=subprocess.PIPE,
             stderr=errors,
         )
-    if executable == "simulated_cell_node":
+    if executable == "simulated_cell":
         process.stdout.readline()
     else:
         time.sleep(3)

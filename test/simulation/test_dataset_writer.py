@@ -7,8 +7,8 @@ import numpy as np
 
 from damage_perception.frame import CameraModel
 from damage_perception.kinds import CODES
-from damage_perception.simulation.camera import cell_camera
 from damage_perception.simulation.dataset_writer import simulate
+from damage_perception.simulation.rendering.camera import cell_camera
 from damage_perception.simulation.split import Split
 
 CAMERA = CameraModel(160, 120, 140.0, 140.0, 79.5, 59.5)

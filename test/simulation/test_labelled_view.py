@@ -2,8 +2,8 @@ import numpy as np
 
 from damage_perception.kinds import CODES
 from damage_perception.simulation.labelled_view import sample_view
+from damage_perception.simulation.rendering.visibility import damage_shows
 from damage_perception.simulation.split import Split
-from damage_perception.simulation.visibility import damage_shows
 
 
 def test_a_view_is_fixed_by_its_seed() -> None:

@@ -7,14 +7,14 @@ import pytest
 
 from damage_perception.frame import CameraModel
 from damage_perception.kinds import CODES, KINDS, MISSING_UNIT, NONE
-from damage_perception.simulation.camera import Pose
-from damage_perception.simulation.damage import APPLICABLE, SHARES, damage
-from damage_perception.simulation.ground import ground
-from damage_perception.simulation.light import sample_lighting
-from damage_perception.simulation.mesh import Body, vector
-from damage_perception.simulation.pieces import make_piece
-from damage_perception.simulation.product import FORMS, Product
-from damage_perception.simulation.render import Rendering, render
+from damage_perception.simulation.damage.kinds import APPLICABLE, SHARES, damage
+from damage_perception.simulation.packaging.pieces import make_piece
+from damage_perception.simulation.packaging.product import FORMS, Product
+from damage_perception.simulation.rendering.camera import Pose
+from damage_perception.simulation.rendering.ground import ground
+from damage_perception.simulation.rendering.light import sample_lighting
+from damage_perception.simulation.rendering.mesh import Body, vector
+from damage_perception.simulation.rendering.render import Rendering, render
 from damage_perception.simulation.scene import sample_scene
 from damage_perception.simulation.split import Split, generator
 

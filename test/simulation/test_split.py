@@ -1,4 +1,4 @@
-from damage_perception.simulation.product import FORMS, Product
+from damage_perception.simulation.packaging.product import FORMS, Product
 from damage_perception.simulation.split import SUBJECTS, Split, families, generator
 
 

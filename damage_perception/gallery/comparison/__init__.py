@@ -1,0 +1,1 @@
+"""What references say of items, and when they no longer serve."""

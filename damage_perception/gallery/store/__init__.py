@@ -1,0 +1,1 @@
+"""Where references are kept: tables, journal, undo, copies."""

@@ -1,0 +1,1 @@
+"""The detector node: receiving, pairing, running the inspector, publishing, its health."""

@@ -1,0 +1,1 @@
+"""The detector's gallery: kept in step with the store, and changed on request."""

@@ -1,0 +1,1 @@
+"""Services of the detector: judging on request, calibrating, proposing a threshold."""

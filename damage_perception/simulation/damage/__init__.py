@@ -1,0 +1,1 @@
+"""Damage: what does it to a product, to a recorded image, and where."""

@@ -1,0 +1,1 @@
+"""Pristine products: forms, print, labels, wear."""

@@ -1,0 +1,1 @@
+"""What a depth camera sees: geometry, light, surroundings, sensor."""

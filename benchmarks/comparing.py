@@ -136,7 +136,7 @@ def _signals(
             "taught": against - card.calibration.log_odds(0.0, distance, bank.typical),
             "distance": distance,
             "against": against,
-            "joined": card.fusion.join(one.logit, against),
+            "joined": card.fusion.join(one.logit, against, one.beside),
         }
         for name, value in values.items():
             signals.setdefault(name, []).append(value)

@@ -81,6 +81,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "threshold": _number(report.threshold),
         "kind_confidences": {kind: _number(value) for kind, value in report.kinds.items()},
         "anomaly_score": _number(report.anomaly_score),
+        "network_confidence": _number(report.alone),
         "references": report.references.name.lower(),
         "identified_sku": report.identity.sku,
         "identification_confidence": _number(report.identity.confidence),

@@ -17,6 +17,7 @@ from damage_perception.kinds import KINDS
 from damage_perception.network.damage_network import Assessment, DamageNetwork
 from damage_perception.network.detail import OFF
 from damage_perception.network.session import BackendError
+from damage_perception.odds import probability
 from damage_perception.station import Item, Station
 from damage_perception.verdict.camera_condition import CameraCondition
 from damage_perception.verdict.camera_watch import CameraWatch
@@ -389,6 +390,7 @@ class Inspector:
             problem=problem,
             has_depth=has_depth,
             moved=watch.support.problem,
+            beside=assessment.beside if assessment else float("-inf"),
             regions=regions,
             geometry=geometry,
             picture=Picture(frame.camera_name, frame.frame_id, frame.color, item.outline),
@@ -448,6 +450,7 @@ class Inspector:
             backend=self.network.backend,
             backend_reason=self._backend_reason(decision.reasons, evidence),
             anomaly_score=evidence.anomaly(),
+            alone=probability(evidence.logit_alone()),
             references=of.status,
             identity=of.identity,
             detail=self._detail(decision.reasons, evidence, cameras),

@@ -18,7 +18,7 @@ def probability(log_odds: float) -> float:
 
 
 def probabilities(log_odds: NDArray[np.floating]) -> NDArray[np.floating]:
-    """The same of an array."""
+    """0..1 of an array of log odds, same shape and dtype."""
     # In this form neither sign overflows.
     return np.asarray(0.5 * (1.0 + np.tanh(0.5 * log_odds)))
 
@@ -26,7 +26,7 @@ def probabilities(log_odds: NDArray[np.floating]) -> NDArray[np.floating]:
 def log_odds_of(
     confidence: NDArray[np.float64] | float, least: float = _LEAST
 ) -> NDArray[np.float64]:
-    """Finite log odds of probabilities, of 0 and 1, too.
+    """Finite log odds of probabilities of any shape, of 0 and 1, too; float64.
 
     least  how near to 0 and 1 a probability says anything
     """

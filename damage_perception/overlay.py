@@ -79,7 +79,7 @@ def verdict_text(report: Report) -> str:
 def contact_sheet(
     images: Sequence[NDArray[np.uint8]], captions: Sequence[str], columns: int
 ) -> ColorImage:
-    """RGB images side by side in ``columns``, each with its caption under it.
+    """(H, W, 3) RGB images side by side in ``columns``, each with its caption under it.
 
     Images of any size are fitted into cells of the first one's proportions. Raises ValueError
     where there is no image or no column, or where captions and images differ in number.
@@ -107,7 +107,7 @@ def contact_sheet(
 
 
 def write_picture(path: Path, image: NDArray[np.uint8]) -> None:
-    """Writes an RGB or grey image as the suffix of ``path`` says. Raises OSError."""
+    """Writes an image, (H, W, 3) RGB or (H, W), as the suffix of ``path`` says. Raises OSError."""
     if image.ndim == 3:
         image = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), np.uint8)
     path.write_bytes(cv2.imencode(path.suffix, image)[1].tobytes())

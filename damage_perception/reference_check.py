@@ -148,4 +148,4 @@ def _confidence(said: Assessment, bank: Bank, network: DamageNetwork) -> float:
     if said.embedding is None or not len(said.embedding.cells) or card is None:
         return said.probability
     compared = network.compare(said.embedding, bank)
-    return probability(card.fusion.join(said.logit, compared.log_odds))
+    return probability(card.fusion.join(said.logit, compared.log_odds, said.beside))

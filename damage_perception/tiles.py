@@ -73,6 +73,7 @@ def joined(
         np.maximum(whole.kinds, surest.kinds),
         lay_in(whole.maps, window, [tile.maps for tile in tiles], tiled),
         whole.embedding,
+        whole.beside,
     )
 
 

@@ -131,7 +131,7 @@ def show(
         store.references(sku, tuple(State)), key=lambda each: list(State).index(each.state)
     )
     views = store.views([each.reference_id for each in references])
-    found = _checked(store, sku, views, running) if check else {}
+    found = _checked(gallery, store, sku, views, running) if check else {}
     captions = [
         f"{each.state.value} {each.reference_id[:8]} {found.get(each.reference_id, '')} "
         f"{_date(each.added_ns)} {each.source}"
@@ -147,7 +147,7 @@ def show(
 
 
 def _checked(
-    store: "GalleryStore", sku: str, views: "Mapping[str, View]", running: Running
+    uri: str, store: "GalleryStore", sku: str, views: "Mapping[str, View]", running: Running
 ) -> dict[str, str]:
     """Says how well the active references of a product serve; for each checked one, in a word."""
     from damage_perception.cli.pipeline import load_inspector
@@ -172,6 +172,11 @@ def _checked(
     )
     for line in checked.lines():
         console.print(line, markup=False)
+    if other := load_gallery(uri, network).not_told_from(sku):
+        console.print(
+            f"by its looks it cannot be told from {other}: announce items of both by their sku",
+            markup=False,
+        )
     return {
         each.reference_id: f"damage {confidence:.2f}"
         for each, confidence in zip(references, checked.confidences, strict=False)

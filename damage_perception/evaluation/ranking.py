@@ -83,7 +83,10 @@ def threshold_at_fpr(good: Scores, rate: float) -> float | None:
 
 
 def calibration_bins(scores: Scores, truth: NDArray[np.bool_]) -> list[tuple[float, float, int]]:
-    """Mean confidence, share damaged and count of each tenth of 0..1 that holds any score."""
+    """Mean confidence, share damaged and count of each tenth of 0..1 that holds any score.
+
+    scores  (N,) confidences, 0..1; truth (N,) whether damaged
+    """
     bins = np.minimum((scores * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     return [
         (float(scores[bins == i].mean()), float(truth[bins == i].mean()), int((bins == i).sum()))
@@ -92,7 +95,10 @@ def calibration_bins(scores: Scores, truth: NDArray[np.bool_]) -> list[tuple[flo
 
 
 def calibration_error(scores: Scores, truth: NDArray[np.bool_]) -> float | None:
-    """Mean distance between confidence and share damaged, over tenths (Naeini et al. 2015)."""
+    """Mean distance between confidence and share damaged, over tenths (Naeini et al. 2015).
+
+    scores  (N,) confidences, 0..1; truth (N,) whether damaged; None where N is 0
+    """
     if not len(scores):
         return None
     return sum(abs(a - b) * n for a, b, n in calibration_bins(scores, truth)) / len(scores)

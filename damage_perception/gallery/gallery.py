@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,7 +12,7 @@ from damage_perception.gallery.reference import Reference
 from damage_perception.gallery.store.descriptor_index import DescriptorIndex
 from damage_perception.network.bank import Bank
 from damage_perception.network.comparison import Identification
-from damage_perception.verdict.difference import Identity
+from damage_perception.verdict.difference import LEAST_CONFIDENCE, Identity
 
 
 class Gallery:
@@ -61,3 +61,21 @@ class Gallery:
         best = self._index.nearest(descriptor, 2)
         second = best[1][1] if len(best) > 1 else -1.0
         return Identity(best[0][0], self._identification.confidence(best[0][1], second))
+
+    def not_told_from(self, sku: str) -> str:
+        """The other sku that most references of ``sku`` cannot be told from; empty: none.
+
+        Each reference is taken for an item and held against the others. Items of such a sku are
+        called none of those enrolled, unless they are announced.
+        """
+        confused: Counter[str] = Counter()
+        own = [reference.embedding.descriptor for reference in self.references(sku)]
+        for place, descriptor in enumerate(own):
+            others = [other for other in self._index.nearest(descriptor, 2) if other[0] != sku]
+            alike = [float(descriptor @ one) for at, one in enumerate(own) if at != place]
+            # Of one reference nobody knows how alike the next piece looks: at best as like as it.
+            best = max(alike, default=1.0)
+            if others and self._identification.confidence(best, others[0][1]) < LEAST_CONFIDENCE:
+                confused[others[0][0]] += 1
+        (name, count), *_ = confused.most_common(1) or [("", 0)]
+        return name if 2 * count > len(own) else ""

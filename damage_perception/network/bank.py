@@ -38,14 +38,14 @@ class Looks:
 
     @staticmethod
     def of(parts: Sequence[NDArray[np.float32]], most: int) -> Looks:
-        """Of the cells of each reference, thinned out where there are more than ``most``."""
+        """Of (n, LOOK_CHANNELS) cells of each reference, thinned out to ``most`` at most."""
         cells = np.concatenate(parts)
         owner = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
         kept = spread(cells, most)
         return Looks(cells[kept].astype(np.float16), owner[kept])
 
     def without(self, reference: int) -> NDArray[np.float16]:
-        """The cells of all others."""
+        """(k, LOOK_CHANNELS) the cells of all other references."""
         return np.asarray(self.cells[self.owner != reference])
 
 

@@ -75,6 +75,7 @@ class ReferenceCalibration:
 class Fusion:
     """Log odds of damage from those of both signals: a weighted sum, fitted on validation items.
 
+    beside  weight of the damage beside the item, which references say nothing of
     used  whether joining was no worse than the better signal alone; otherwise ``join`` gives the
           supervised signal as it is
     """
@@ -83,12 +84,25 @@ class Fusion:
     references: float
     offset: float
     used: bool
+    beside: float = 0.0
 
-    def join(self, supervised: float, references: float) -> float:
-        """Calibrated log odds of damage from calibrated log odds of both."""
+    def join(self, supervised: float, references: float, beside: float) -> float:
+        """Calibrated log odds of damage from calibrated log odds of both.
+
+        beside  `Assessment.beside`
+        """
         if not self.used:
             return supervised
-        return self.supervised * supervised + self.references * references + self.offset
+        joined = self.supervised * supervised + self.references * references + self.offset
+        return joined + self.beside * beside_signal(supervised, beside)
+
+
+def beside_signal(supervised: float, beside: float) -> float:
+    """Log odds, 0 or more: only what both the verdict and the maps of the network show counts.
+
+    supervised  of the item; beside  of the strongest cell beside it
+    """
+    return max(0.0, min(supervised, beside))
 
 
 @dataclass(frozen=True)
@@ -155,6 +169,7 @@ class ReferenceCard:
                 float(fusion["references"]),
                 float(fusion["offset"]),
                 bool(fusion["used"]),
+                float(fusion.get("beside", 0.0)),
             ),
             Identification(*(float(identification[name]) for name in ("cosine", "lead", "offset"))),
             Sameness(*(float(content["same"][name]) for name in ("logit", "cosine", "least"))),

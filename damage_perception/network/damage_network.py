@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.network.bank import Bank
+from damage_perception.network.beside import beside
 from damage_perception.network.contract import (
     CELLS,
     CHANGE,
@@ -72,6 +73,7 @@ class Assessment:
                  not know the kind
     maps         (kinds, M, M) float32, 0..1, where in the view; 0 as above
     embedding    to compare the view with others; None where the model compares nothing
+    beside       log odds of damage beside the item, of the strongest cell of the maps there
     """
 
     logit: float
@@ -79,6 +81,7 @@ class Assessment:
     kinds: NDArray[np.float32]
     maps: NDArray[np.float32]
     embedding: Embedding | None = None
+    beside: float = float("-inf")
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,7 +235,14 @@ class DamageNetwork:
                 for i, view in enumerate(views)
             ]
         return [
-            Assessment(float(odds), probability(float(odds)), kinds[i], maps[i], embeddings[i])
+            Assessment(
+                float(odds),
+                probability(float(odds)),
+                kinds[i],
+                maps[i],
+                embeddings[i],
+                beside(maps[i], views[i].item),
+            )
             for i, odds in enumerate(log_odds)
         ]
 

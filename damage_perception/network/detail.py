@@ -39,7 +39,7 @@ class Detail:
 
 
 def strongest(tiles: Sequence[float] | NDArray[np.floating]) -> float:
-    """The log odds of the tile that says most, as they would be of one tile alone.
+    """The log odds of the tile that says most, of (T,), as they would be of one tile alone.
 
     The greatest of many is greater by chance, so the mean of the odds is taken: one tile that is
     sure speaks for all, less the logarithm of their number.

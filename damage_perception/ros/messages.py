@@ -77,6 +77,7 @@ def report_message(report: Report, now_ns: int) -> DamageReport:
         kinds=[CODES[kind] for kind in report.kinds],
         kind_confidences=list(report.kinds.values()),
         anomaly_score=float(report.anomaly_score),
+        network_confidence=float(report.alone),
         references_used=report.references is ReferenceStatus.USED,
         references=int(report.references),
         identified_sku=report.identity.sku,

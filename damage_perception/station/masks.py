@@ -58,14 +58,14 @@ def hull(mask: Mask) -> Mask:
 
 
 def components(mask: Mask, connectivity: int = 8) -> tuple[Labels, list[Component]]:
-    """Labels from 1 of the connected regions, and the regions."""
+    """(h, w) labels from 1 of the connected regions, and the regions."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=connectivity)
     rows = stats.tolist()
     return cast(Labels, labels), [Component(i, *rows[i]) for i in range(1, count)]
 
 
 def keep(labels: Labels, kept: list[int], count: int) -> Labels:
-    """Labels with only the kept ones of 1 to ``count``, numbered from 1 in their order."""
+    """(h, w) labels with only the kept ones of 1 to ``count``, numbered from 1 in their order."""
     number = np.zeros(count + 1, np.int32)
     number[kept] = np.arange(1, len(kept) + 1)
     return number[labels]

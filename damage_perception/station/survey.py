@@ -48,7 +48,7 @@ class WorkingArea:
         return cls(stride, *roi.pixels(camera.width, camera.height))
 
     def coarse(self, image: NDArray[Kind]) -> NDArray[Kind]:
-        """The part of a full-size image, as a view."""
+        """(h, w[, C]) the part of a full-size image (H, W[, C]), as a view."""
         return image[self.top : self.bottom : self.stride, self.left : self.right : self.stride]
 
 

@@ -42,13 +42,13 @@ def fit_logistic(
 def fit_calibration(
     logits: NDArray[np.floating], damaged: NDArray[np.bool_]
 ) -> tuple[float, float]:
-    """Scale and offset of Platt scaling (1999), by maximum likelihood."""
+    """Scale and offset of Platt scaling (1999) of (N,) logits, by maximum likelihood."""
     scale, offset = fit_logistic(logits[:, None], damaged)
     return float(scale), float(offset)
 
 
 def good_items(log_odds: NDArray[np.floating], damaged: NDArray[np.bool_]) -> dict[str, Any]:
-    """The section ``good_items`` of a card, from calibrated log odds."""
+    """The section ``good_items`` of a card, from (N,) calibrated log odds."""
     return _highest(log_odds[~damaged], KEPT_SCORES_SHARE)
 
 

@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from damage_perception.network import Embedding, OnnxRuntimeSession
+from damage_perception.network.beside import beside
 from damage_perception.network.contract import (
     CELLS,
     DESCRIPTOR,
     INPUTS,
     ITEM,
     ITEM_LOGIT,
+    MAPS,
     MOST_VIEWS,
 )
 from damage_perception.network.metric import Metric
@@ -75,16 +77,17 @@ class Known:
 
         turn  whether those that are references get turned copies
         """
-        parts, embeddings = [], []
+        parts, embeddings, shown = [], [], []
         for start in range(0, len(views), MOST_VIEWS):
             inputs = inputs_of(views, np.arange(start, min(start + MOST_VIEWS, len(views))))
             found = self.session.run(inputs)
             parts.append(found[ITEM_LOGIT].astype(np.float64))
             embeddings += self._embeddings(found, inputs)
+            shown += [beside(*one) for one in zip(found[MAPS], inputs[ITEM], strict=True)]
         for row in reference_rows(views) if turn else ():
             embeddings[row] = with_turned(_view(views, row), embeddings[row], self._embed)
         log_odds = self.calibration["scale"] * np.concatenate(parts) + self.calibration["offset"]
-        return SeenViews(views, source, embeddings, log_odds)
+        return SeenViews(views, source, embeddings, log_odds, np.array(shown))
 
     def _embed(self, turned: Sequence[View]) -> list[Embedding]:
         inputs = {

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from damage_perception.network import Embedding, OnnxRuntimeSession
 from damage_perception.network.bank import Bank
-from damage_perception.network.comparison import ReferenceCalibration, Sameness
+from damage_perception.network.comparison import ReferenceCalibration, Sameness, beside_signal
 from damage_perception.network.contract import ITEM_LOGIT, REFERENCES, SAME_LOGIT, VIEW
 from damage_perception.training.calibration import fit_logistic, good_items
 from damage_perception.training.views import LabelledViews
@@ -43,12 +43,19 @@ class SeenViews:
     embeddings  of those that are references turned copies, too, where they may lie anyhow
     source      (N,) the set that each is of
     log_odds    (N,) calibrated
+    beside      (N,) log odds of damage beside the item
     """
 
     views: LabelledViews
     source: NDArray[np.str_]
     embeddings: list[Embedding]
     log_odds: NDArray[np.float64]
+    beside: NDArray[np.float64]
+
+    def beside_signals(self) -> NDArray[np.float64]:
+        """(N,) what the weight of damage beside the item is of."""
+        pairs = zip(self.log_odds, self.beside, strict=True)
+        return np.array([beside_signal(float(alone), float(near)) for alone, near in pairs])
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,7 @@ def reference_card(
         for seen in (simulated, *real)
         for count in COUNTS
     ]
-    truth, source, alone, signals = (
+    truth, source, alone, near, signals = (
         np.concatenate(part)
         for part in zip(
             *(
@@ -91,6 +98,7 @@ def reference_card(
                     np.asarray(seen.views.damaged)[one.rows],
                     np.char.add(seen.source[one.rows], f", {count} reference{'s' * (count > 1)}"),
                     seen.log_odds[one.rows],
+                    seen.beside_signals()[one.rows],
                     one.signals,
                 )
                 for seen, count, one in against
@@ -102,8 +110,9 @@ def reference_card(
     *weights, offset = fit_logistic(signals, truth, counts)
     calibration = ReferenceCalibration(weights[0], weights[1], offset, weights[2], weights[3])
     referred = signals @ weights + offset
-    fusion, measured = _fusion(alone, referred, truth, source, counts)
+    fusion, measured = _fusion(alone, referred, near, truth, source, counts)
     joined = fusion["supervised"] * alone + fusion["references"] * referred + fusion["offset"]
+    joined = joined + fusion["beside"] * near
     # Of the simulated views, against as many references as there may be.
     found = against[len(COUNTS) - 1][2]
     same = _same(found, np.asarray(simulated.views.damaged)[found.rows])
@@ -144,6 +153,7 @@ def _counts(source: NDArray[np.str_], truth: NDArray[np.bool_]) -> NDArray[np.fl
 def _fusion(
     alone: NDArray[np.float64],
     against: NDArray[np.float64],
+    beside: NDArray[np.float64],
     truth: NDArray[np.bool_],
     source: NDArray[np.str_],
     counts: NDArray[np.float64],
@@ -151,7 +161,8 @@ def _fusion(
     """How both signals are joined, and AUROC by set of each and of both.
 
     The weight is that with which the set that loses most against its better signal loses least; of
-    equal ones, that nearest to the likeliest.
+    equal ones, that nearest to the likeliest. What the network shows beside the item has a weight
+    of its own on top, the likeliest, since no reference is compared there.
     """
     both_kinds = [name for name in np.unique(source) if len(set(truth[source == name])) == 2]
 
@@ -180,12 +191,15 @@ def _fusion(
         return round(lost(measure(joined(weight))), 3), abs(weight - share)
 
     weight = min(_WEIGHTS, key=worth)
-    scale, offset = fit_logistic(joined(weight)[:, None], truth, counts)
-    measured = measure(joined(weight))
+    scale, extra, offset = fit_logistic(np.column_stack((joined(weight), beside)), truth, counts)
+    if extra < 0:
+        extra, (scale, offset) = 0.0, fit_logistic(joined(weight)[:, None], truth, counts)
+    measured = measure(scale * joined(weight) + extra * beside)
     fusion = _rounded(
         {
             "supervised": scale * weight,
             "references": scale * (1 - weight),
+            "beside": extra,
             "offset": offset,
         }
     )

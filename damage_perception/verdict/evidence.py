@@ -40,6 +40,7 @@ class Sighting:
     problem     why inference failed; empty where it did not
     has_depth   whether enough of the item has depth readings to judge its shape by
     moved       why the station's calibration did not hold; empty where it did
+    beside      log odds of damage beside the item, as of `Assessment`
     """
 
     camera: str
@@ -58,6 +59,7 @@ class Sighting:
     problem: str = ""
     has_depth: bool = True
     moved: str = ""
+    beside: float = float("-inf")
 
     @property
     def usable(self) -> bool:

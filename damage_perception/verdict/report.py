@@ -59,6 +59,7 @@ class Reason(IntFlag):
 class Report:
     """The verdict on one item; fields as in DamageReport.msg, times in nanoseconds.
 
+    alone     confidence of the damage network alone, 0..1; NaN without evidence
     kinds     confidence of each kind of damage that the model tells apart, 0..1, by name
     identity  the sku it looks like, where none was announced or the announced one does not match;
               none where it looks most like the announced one and yet does not match it
@@ -88,6 +89,7 @@ class Report:
     backend: str
     backend_reason: str
     anomaly_score: float = float("nan")
+    alone: float = float("nan")
     references: ReferenceStatus = ReferenceStatus.NO_SKU
     identity: Identity = field(default_factory=Identity)
     detail: str = ""

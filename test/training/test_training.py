@@ -430,7 +430,8 @@ def seen_views(source=SIMULATED, seed=0, cells=20, sure=0.0):
         for descriptor in descriptors / np.linalg.norm(descriptors, axis=1, keepdims=True)
     ]
     log_odds = sure * (2.0 * views.damaged - 1.0) + rng.normal(size=len(views))
-    return SeenViews(views, np.full(len(views), source), embeddings, log_odds)
+    beside = np.full(len(views), -9.0)
+    return SeenViews(views, np.full(len(views), source), embeddings, log_odds, beside)
 
 
 @pytest.fixture

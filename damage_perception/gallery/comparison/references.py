@@ -94,7 +94,7 @@ class References:
             self.problem = str(error)
             return seen
         self.problem = ""
-        joined = card.fusion.join(seen.logit, found.log_odds)
+        joined = card.fusion.join(seen.logit, found.log_odds, seen.beside)
         regions = seen.regions
         differs = found.same >= 0 and policy.diverts(
             probability(joined), sku=sku, camera=seen.camera, compared=True

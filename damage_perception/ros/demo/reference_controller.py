@@ -89,6 +89,7 @@ class ReferenceController(Node):
             confidence=_number(report.confidence),
             threshold=_number(report.threshold),
             anomaly=_number(report.anomaly_score),
+            network=_number(report.network_confidence),
             references=ReferenceStatus(report.references).name.lower(),
             kind=_strongest(report) if verdict is Verdict.DIVERT else NONE,
             latency_ms=(now_ns - stamp_ns) / 1e6,

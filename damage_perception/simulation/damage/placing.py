@@ -10,7 +10,10 @@ from damage_perception.simulation.rendering.mesh import Array, Body, Patch, Skin
 
 
 def visible_patch(body: Body, rng: np.random.Generator, toward: Array) -> Patch:
-    """A patch drawn by the area that faces the camera."""
+    """A patch drawn by the area that faces the camera.
+
+    toward  (3,) direction of the camera, in the axes of the body
+    """
     weights = []
     for patch in body.patches:
         width, height = patch.extent_m
@@ -24,7 +27,10 @@ def visible_patch(body: Body, rng: np.random.Generator, toward: Array) -> Patch:
 def visible_position(
     patch: Patch, rng: np.random.Generator, toward: Array, margin: float = 0.12
 ) -> tuple[float, float]:
-    """A position (u, v) of the patch that faces the camera."""
+    """A position (u, v) of the patch, each 0..1, that faces the camera.
+
+    toward  (3,) direction of the camera, in the axes of the body
+    """
     best, best_facing = (0.5, 0.5), -2.0
     for _ in range(6):
         u, v = rng.uniform(margin, 1 - margin, 2)
@@ -37,7 +43,7 @@ def visible_position(
 
 
 def denser(old: Array, centre: float, reach: float, count: int) -> Array:
-    """Grid lines of old with ``count`` more around a centre."""
+    """(n,) grid lines of ``old``, 0..1, with ``count`` more within ``reach`` of a centre."""
     low, high = max(0.0, centre - reach), min(1.0, centre + reach)
     kept = old[(old < low - 1e-3) | (old > high + 1e-3)]
     joined = np.concatenate([kept, np.linspace(low, high, count), [0, 1]])
@@ -45,7 +51,7 @@ def denser(old: Array, centre: float, reach: float, count: int) -> Array:
 
 
 def refine_near(body: Body, point: Array, radius: float, count: int) -> None:
-    """Give the patches near a point a finer grid there."""
+    """Give the patches within ``radius`` metres of a point (3,) a finer grid there."""
     probe = np.linspace(0, 1, 17, dtype=np.float32)
     for index, patch in enumerate(body.patches):
         dense = patch.refined(probe, probe)
@@ -60,7 +66,7 @@ def refine_near(body: Body, point: Array, radius: float, count: int) -> None:
 
 
 def waves(rng: np.random.Generator, scale_m: float) -> Callable[[Array], Array]:
-    """A smooth random function of space in about -1..1 with bumps of ``scale_m``."""
+    """A smooth random function of (..., 3) metres in about -1..1 with bumps of ``scale_m``."""
     direction = rng.normal(0, 1.2 / scale_m, (5, 3))
     phase = rng.uniform(0, 6.3, 5)
 

@@ -60,7 +60,7 @@ class Patch:
         return float(along_u), float(along_v)
 
     def refined(self, u: Array, v: Array) -> Patch:
-        """The same surface on other grid lines."""
+        """The same surface on other grid lines, (m,) and (n,), each 0..1."""
         columns = np.interp(u, self.u, np.arange(len(self.u))).astype(np.float32)
         rows = np.interp(v, self.v, np.arange(len(self.v))).astype(np.float32)
         map_x, map_y = np.meshgrid(columns, rows)
@@ -69,7 +69,7 @@ class Patch:
         return replace(self, points=points, outward=outward, u=u, v=v)
 
     def at(self, u: float, v: float) -> tuple[Array, Array]:
-        """Point and outward normal at a position of the patch."""
+        """Point (3,), metres, and outward unit normal (3,) at a position of the patch, 0..1."""
         one = self.refined(np.array([u], np.float32), np.array([v], np.float32))
         normal = one.outward[0, 0]
         return one.points[0, 0], normal / max(1e-9, float(np.linalg.norm(normal)))

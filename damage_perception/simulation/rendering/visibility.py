@@ -77,7 +77,10 @@ def expose(
 
 
 def damage_shows(kinds: NDArray[np.uint8], items: NDArray[np.uint8]) -> bool:
-    """Whether labelled pixels make up enough of the target to call it damaged."""
+    """Whether labelled pixels make up enough of the target to call it damaged.
+
+    kinds and items  (H, W) uint8 as in `Rendering`
+    """
     labelled = int(np.count_nonzero(kinds))
     return labelled >= max(LEAST_PIXELS, LEAST_SHARE * np.count_nonzero(items == 1))
 

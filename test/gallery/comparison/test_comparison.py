@@ -8,8 +8,9 @@ from color_network import ColorNetwork, color_inspector, embedding, gallery
 from image_folder import CAMERA, box_scene
 
 from damage_perception.frame import CameraModel, Frame
+from damage_perception.gallery.gallery import Gallery
 from damage_perception.network.bank import Bank
-from damage_perception.network.comparison import Sameness
+from damage_perception.network.comparison import Identification, Sameness
 from damage_perception.verdict.difference import ReferenceStatus
 from damage_perception.verdict.report import Reason, Verdict
 from damage_perception.verdict.tracker import Announcement
@@ -130,3 +131,13 @@ def test_whether_it_is_the_same_product_follows_from_comparison_and_descriptors(
     assert same.margin(1.0, 0.7) > 0 > same.margin(1.0, 0.4)
     bank = Bank.of([embedding(GREEN), embedding(BLUE)])
     assert (bank.descriptors @ embedding(BLUE).descriptor).max() == pytest.approx(1.0)
+
+
+def test_people_are_told_which_skus_look_alike():
+    near = (62, 150, 60)
+    made = gallery(green=[GREEN, near], leaf=[GREEN, near], blue=[BLUE, (60, 62, 150)])
+    references = [reference for sku in made.skus for reference in made.references(sku)]
+    known = Gallery(references, Identification(cosine=10.0, lead=200.0, offset=-12.0))
+    assert known.not_told_from("green") == "leaf" and known.not_told_from("leaf") == "green"
+    assert known.not_told_from("blue") == ""
+    assert gallery(green=[GREEN]).not_told_from("green") == ""

@@ -31,7 +31,9 @@ def check(
     skus: Annotated[
         Optional[list[str]], typer.Argument(help="Products; says which rules are for them.")
     ] = None,
-    camera: Annotated[str, typer.Option(help="As seen by this camera.")] = "",
+    camera: Annotated[
+        str, typer.Option("--seen-by", help="Camera by its name in the parameter `cameras`.")
+    ] = "",
     model: ModelOption = None,
 ) -> None:
     """Check a site file, and say which rule applies to a product."""
@@ -100,6 +102,14 @@ def replay(
     inspector = load_inspector(running, frames.cameras, station, point, site_file=file)
     if gallery is not None:
         inspector.use_gallery(load_gallery(gallery, inspector.network))
+    named = {name for rule in inspector.policy.site.rules for name in rule.match.cameras}
+    if missing := sorted(named - set(frames.cameras)):
+        console.print(
+            f"rules for {', '.join(missing)} are not tried: the frames are of "
+            f"{', '.join(frames.cameras)}",
+            style="yellow",
+            markup=False,
+        )
     counts: Counter[str] = Counter()
     items = failed = freed = 0
     for one in shown(replay(frames, inspector, sku), "replaying", len(frames)):
@@ -131,4 +141,4 @@ def _line(one: "Replayed") -> str:
     told = [f"{region.kind} {region.extent.words()}" for region in one.after.regions]
     rules = ", ".join(rule.words() for rule in one.rules)
     what = f"{verdict_text(one.before)} -> {verdict_text(one.after)}"
-    return f"{one.name} {one.after.item_id}: {what}; " + "; ".join([*told, f"by {rules}"])
+    return f"{one.name} {one.after.item_id}: {what}; " + "; ".join([*told, f"rules: {rules}"])

@@ -8,8 +8,8 @@ from typing import Any, Final
 from damage_perception.kinds import KINDS
 from damage_perception.network.model_card import ModelCard
 from damage_perception.odds import log_odds_of, probability
-from damage_perception.verdict.evidence import Evidence
-from damage_perception.verdict.regions import Region
+from damage_perception.verdict.evidence import KEPT_PER_CAMERA, Evidence
+from damage_perception.verdict.regions import MAX_REGIONS, Region
 from damage_perception.verdict.report import Reason, Verdict
 from damage_perception.verdict.severity import Extent, Severity
 from damage_perception.verdict.site import Site, Thresholds
@@ -65,6 +65,8 @@ class VerdictPolicy:
     require_sku        whether an item that does not look like its announced sku cannot pass
     pieces_within_m    things that come with an announced item, nearer to it than this, are pieces
                        of it; 0: they are items of their own
+    kinds_known        whether every kind of damage that the model tells apart has a name here;
+                       otherwise nothing is tolerated, since no region shows the others
     """
 
     thresholds: Thresholds
@@ -75,10 +77,13 @@ class VerdictPolicy:
     require_sku: bool = True
     pieces_within_m: float = 0.1
     site: Site = field(default_factory=Site)
+    kinds_known: bool = True
 
     def __post_init__(self) -> None:
-        if self.frames_per_camera < 1:
-            raise ValueError(f"frames_per_camera is {self.frames_per_camera}; expected 1 or more")
+        if not 1 <= self.frames_per_camera <= KEPT_PER_CAMERA:
+            raise ValueError(
+                f"frames_per_camera is {self.frames_per_camera}; expected 1 to {KEPT_PER_CAMERA}"
+            )
 
     @staticmethod
     def at(threshold: float, **limits: Any) -> VerdictPolicy:
@@ -106,7 +111,8 @@ class VerdictPolicy:
             general = Thresholds.at_rate(card, false_diverts_per_1000)
         else:
             general = Thresholds.same(threshold)
-        return VerdictPolicy(general, site=site or Site(), **limits)
+        known = set(card.kinds.names) <= set(KINDS)
+        return VerdictPolicy(general, site=site or Site(), kinds_known=known, **limits)
 
     def threshold(
         self,
@@ -167,8 +173,9 @@ class VerdictPolicy:
 
         Damage seen in part of the evidence diverts; only whole evidence without damage passes.
         """
+        needs_references = self.site.reference_rule(sku)
         if evidence.mismatch:
-            # It is none of that sku, so the rules of that sku are not for it.
+            # It is none of that sku, so what that sku is allowed is not for it.
             sku = ""
         logits = evidence.camera_logits()
         if not logits:
@@ -200,8 +207,7 @@ class VerdictPolicy:
         tolerated = Reason.TOLERATED if diverting else Reason.NONE
         if self.require_sku and announced and evidence.mismatch:
             missing |= Reason.SKU_MISMATCH
-        rule = self.site.reference_rule(sku)
-        if rule is not None and rule.require_references and not evidence.compared:
+        if needs_references and needs_references.require_references and not evidence.compared:
             missing |= Reason.NO_REFERENCES
         passes = self.suffices(evidence, cameras) and not missing & BLOCKING
         return replace(
@@ -222,7 +228,11 @@ class VerdictPolicy:
         extents = [Extent.joined(r.extent for r in seen) for seen in _by_camera(regions).values()]
         severities = [bounds.severity(extent) for extent in extents]
         # What could not be measured may be as bad as anything, but for what is known to be major.
-        worst = max(range(len(extents)), key=lambda n: _badness(severities[n]), default=None)
+        worst = max(
+            range(len(extents)),
+            key=lambda n: (_badness(severities[n]), extents[n].item_share),
+            default=None,
+        )
         if worst is None:
             return _NO_DAMAGE
         return replace(
@@ -237,31 +247,35 @@ class VerdictPolicy:
         Damage that no region shows, and damage whose severity is not known, it does not.
         """
         by_camera = _by_camera(regions)
+        if not self.kinds_known or not diverting <= set(by_camera):
+            return False
         seen = {kind for kind, c in zip(KINDS, evidence.kinds(), strict=True) if c > _KIND_SEEN}
-        if not diverting <= set(by_camera) or not seen <= {region.kind for region in regions}:
+        if not seen <= {region.kind for region in regions if not region.by_references}:
             return False
         for camera, found in by_camera.items():
-            # The kind of a region that references alone show is a guess: it may be any.
-            allowed = [
-                min(
-                    self._tolerated(sku, kind, camera)
-                    for kind in ((r.kind,) if r.kind in seen else KINDS)
-                )
-                for r in found
-            ]
-            together = self.site.severity.severity(Extent.joined(r.extent for r in found))
-            severities = [(r.severity, most) for r, most in zip(found, allowed, strict=True)]
-            if any(
-                not 0 < severity <= most
-                for severity, most in (*severities, (together, max(allowed)))
-            ):
+            if len(found) >= MAX_REGIONS:
+                # There may be more, which no report holds.
                 return False
+            limits = [self._limit(sku, camera, region) for region in found]
+            # What is tolerated up to a severity must not be more than that together, either.
+            for limit in set(limits):
+                together = [r.extent for r, one in zip(found, limits, strict=True) if one <= limit]
+                joined = self.site.severity.severity(Extent.joined(together))
+                if not Severity.UNKNOWN < joined <= limit:
+                    return False
+            for region, limit in zip(found, limits, strict=True):
+                if not Severity.UNKNOWN < region.severity <= limit:
+                    return False
         return True
 
-    def _tolerated(self, sku: str, kind: str, camera: str) -> Severity:
-        """How much damage of a kind is; UNKNOWN: none."""
-        rule = self.site.tolerance_rule(sku, kind, camera)
-        return rule.tolerate if rule is not None and rule.tolerate is not None else Severity.UNKNOWN
+    def _limit(self, sku: str, camera: str, region: Region) -> Severity:
+        """How much damage is tolerated where a region is; UNKNOWN: none.
+
+        What references alone show may be of any kind.
+        """
+        kinds = KINDS if region.by_references else (region.kind,)
+        rules = [self.site.tolerance_rule(sku, kind, camera) for kind in kinds]
+        return min((rule and rule.tolerate) or Severity.UNKNOWN for rule in rules)
 
 
 _NO_DAMAGE: Final = Decision(Verdict.UNKNOWN, Reason.NONE, float("nan"), float("nan"))

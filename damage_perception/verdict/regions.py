@@ -14,13 +14,13 @@ from damage_perception.verdict.dents import Dents
 from damage_perception.verdict.geometry import ViewGeometry
 from damage_perception.verdict.severity import Extent, Severity
 
-# A pixel belongs to a region where its strongest kind reaches this; half of it where the peak is
-# lower, so that an item called damaged always shows where.
+# There is a region where the strongest kind reaches this, or half of the view's peak where that is
+# less, so that an item called damaged always shows where.
 MAP_THRESHOLD: Final = 0.4
 MIN_REGION_CELLS: Final = 3
 # A region reaches as far as its kind has this share of the region's peak: maps run far over the
 # edges of damage, and at the threshold regions are twice as large as it.
-EDGE_SHARE: Final = 0.85
+EDGE_SHARE: Final = 0.8
 MAX_REGIONS: Final = 8
 # A region has a place in space from so many depth readings on.
 MIN_READINGS: Final = 4
@@ -41,6 +41,7 @@ class Region:
                 without depth
     item_share  share of the visible item, 0..1
     severity    of it by itself, by the bounds of the site
+    by_references  whether references alone show it: then its kind is a guess
     """
 
     kind: str
@@ -56,6 +57,7 @@ class Region:
     depth_m: float = float("nan")
     item_share: float = float("nan")
     severity: Severity = Severity.UNKNOWN
+    by_references: bool = False
 
     @property
     def extent(self) -> Extent:
@@ -92,7 +94,8 @@ def find_regions(
     masks = [_mask(cells, view) for _, _, cells in found]
     if not masks or not masks[0].size:
         return ()
-    dents = Dents(view, view.thinned(np.any(masks, axis=0)))
+    # What is damaged is no face of the item, up to where the maps run.
+    dents = Dents(view, view.thinned(_mask(peak >= level, view)))
     shown = zip(found[:MAX_REGIONS], masks, strict=False)
     regions = (_region(peak, code, mask, view, dents) for (peak, code, _), mask in shown)
     return tuple(region for region in regions if region is not None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
 from math import inf
@@ -28,8 +28,10 @@ class SiteError(ValueError):
     """A site file is not what it has to be; one line for each thing to mend."""
 
 
-def read_site(path: Path, card: ModelCard) -> Site:
+def read_site(path: Path, card: ModelCard, cameras: Sequence[str] = ()) -> Site:
     """The rules in a file, their rates of false diverts as the thresholds that a card has for them.
+
+    cameras  that there are; empty: not known, and any name goes
 
     Raises SiteError, with all that is wrong, where the file cannot be read or understood.
     """
@@ -45,7 +47,7 @@ def read_site(path: Path, card: ModelCard) -> Site:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
         raise SiteError(f"{where}: not YAML: {getattr(error, 'problem', error)}") from error
-    reader = _Reader(path, card)
+    reader = _Reader(path, card, cameras)
     site = reader.site(root) if root is not None else Site()
     if reader.errors:
         raise SiteError("\n".join(reader.errors))
@@ -55,10 +57,11 @@ def read_site(path: Path, card: ModelCard) -> Site:
 class _Reader:
     """Collects what is wrong and goes on, so that a file is mended in one go."""
 
-    def __init__(self, path: Path, card: ModelCard) -> None:
+    def __init__(self, path: Path, card: ModelCard, cameras: Sequence[str]) -> None:
         self.errors: list[str] = []
         self._path = path
         self._card = card
+        self._cameras = tuple(cameras)
 
     def site(self, root: yaml.Node) -> Site:
         entries = self._mapping(root, "the file", ("severity", "rules"))
@@ -77,11 +80,12 @@ class _Reader:
         minor = self._bounds(entries.get("minor"), "minor", usual.minor)
         moderate = self._bounds(entries.get("moderate"), "moderate", usual.moderate)
         for field in fields(Bounds):
-            if getattr(minor, field.name) > getattr(moderate, field.name):
+            low, high = getattr(minor, field.name), getattr(moderate, field.name)
+            if high < low < inf:
                 self._wrong(
                     node,
-                    f"minor {field.name} is larger than moderate {field.name}: write the smaller "
-                    "of the two under minor",
+                    f"minor {field.name} is {low:g}, larger than moderate {field.name}, which is "
+                    f"{high:g}: write the smaller of the two under minor",
                 )
         return SeverityBounds(minor, moderate)
 
@@ -132,6 +136,9 @@ class _Reader:
         for one, name in self._names(entries.get("kind"), f"{what} kind"):
             if name not in KINDS:
                 self._wrong(one, f"{what} kind is {name!r}; {_expected(name, KINDS)}")
+        for one, name in self._names(entries.get("camera"), f"{what} camera"):
+            if self._cameras and name not in self._cameras:
+                self._wrong(one, f"{what} camera is {name!r}; {_expected(name, self._cameras)}")
         skus, kinds, cameras = (
             tuple(name for _, name in self._names(entries.get(key), f"{what} {key}"))
             for key in ("sku", "kind", "camera")
@@ -170,12 +177,11 @@ class _Reader:
     def _tolerate(self, node: yaml.Node | None, what: str) -> Severity | None:
         if node is None:
             return None
-        # YAML reads `none` as text and `null` as nothing; both are meant so.
         name = self._text(node, f"{what} tolerate").lower()
-        if name not in _TOLERATED:
+        if name and name not in _TOLERATED:
             self._wrong(node, f"{what} tolerate is {name!r}; {_expected(name, tuple(_TOLERATED))}")
             return None
-        return _TOLERATED[name]
+        return _TOLERATED[name] if name else None
 
     def _flag(self, node: yaml.Node | None, what: str) -> bool | None:
         if node is None:
@@ -216,8 +222,11 @@ class _Reader:
 
     @staticmethod
     def _scalar(node: yaml.Node) -> Any:
-        """What YAML makes of it."""
-        return yaml.safe_load(yaml.serialize(node))
+        """What YAML makes of it; the text itself where that is nothing that YAML knows."""
+        try:
+            return yaml.safe_load(yaml.serialize(node))
+        except (yaml.YAMLError, ValueError):
+            return node.value
 
     def _sequence(self, node: yaml.Node | None, what: str) -> list[yaml.Node]:
         if node is None:

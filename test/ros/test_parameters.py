@@ -37,9 +37,9 @@ def test_every_default_holds_its_own_bounds():
     check_values(DEFAULTS)
 
 
-def test_the_node_judges_by_the_limits_of_the_command_line():
+def test_the_node_judges_by_the_limits_of_the_command_line(shipped_card):
     values = DEFAULTS | {"damage_threshold": 0.5}
-    assert policy_of(values, None, Site()) == VerdictPolicy.at(0.5)
+    assert policy_of(values, ModelCard.load(shipped_card), Site()) == VerdictPolicy.at(0.5)
     assert quality_of(values) == QualityLimits()
     assert with_limits(Station(), values, "camera") == Station()
 

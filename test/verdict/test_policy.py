@@ -10,7 +10,7 @@ from damage_perception.odds import log_odds_of
 from damage_perception.verdict.difference import Difference
 from damage_perception.verdict.evidence import Evidence, Sighting
 from damage_perception.verdict.policy import VerdictPolicy
-from damage_perception.verdict.regions import Region
+from damage_perception.verdict.regions import MAX_REGIONS, Region
 from damage_perception.verdict.report import Reason, Verdict
 from damage_perception.verdict.severity import Severity
 from damage_perception.verdict.site import Match, Rule, Site, Thresholds
@@ -73,8 +73,10 @@ def test_what_is_tolerated_passes_and_is_told():
         ("box-1", sighting(regions=(region(), region("tear")), seen=("crush", "tear"))),
         ("box-1", sighting(regions=(region(),), seen=("crush", "hole"))),
         ("box-1", sighting(regions=(region(area_cm2=3.0), region(area_cm2=3.0)))),
-        # The references alone show where it is, so what it is is a guess.
-        ("box-1", sighting(regions=(region(),), seen=())),
+        # References alone show where it is, so what it is is a guess.
+        ("box-1", sighting(regions=(replace(region(), by_references=True),), seen=())),
+        ("box-1", sighting(regions=(replace(region(), by_references=True),))),
+        ("box-1", sighting(regions=(region(area_cm2=0.1, share=0.001),) * MAX_REGIONS)),
     ],
     ids=[
         "another sku",
@@ -87,11 +89,37 @@ def test_what_is_tolerated_passes_and_is_told():
         "a kind that no region shows",
         "too much together",
         "kind unknown",
+        "kind unknown, though the network sees it somewhere",
+        "as many regions as a report holds",
     ],
 )
 def test_what_is_not_surely_tolerated_diverts(sku, shown):
     told = decide(policy(MINOR_CRUSH), shown, sku=sku)
     assert (told.verdict, told.reasons) == (Verdict.DIVERT, Reason.DAMAGE)
+
+
+def test_more_damage_never_frees_an_item():
+    rules = (
+        MINOR_CRUSH,
+        Rule(2, Match(("box-*",), ("tear",)), tolerate=Severity.MODERATE),
+    )
+    crushes = (region(area_cm2=3.0), region(area_cm2=3.0))
+    assert decide(policy(*rules), sighting(regions=crushes)).verdict is Verdict.DIVERT
+    torn = sighting(regions=(*crushes, region("tear")), seen=("crush", "tear"))
+    assert decide(policy(*rules), torn).verdict is Verdict.DIVERT
+    both = sighting(regions=(region(), region("tear", area_cm2=9.0)), seen=("crush", "tear"))
+    assert decide(policy(*rules), both).verdict is Verdict.PASS
+
+
+def test_nothing_is_tolerated_of_a_model_with_kinds_that_nobody_here_knows():
+    subject = replace(policy(MINOR_CRUSH), kinds_known=False)
+    assert decide(subject, sighting(regions=(region(),))).verdict is Verdict.DIVERT
+
+
+def test_what_references_alone_show_is_tolerated_where_every_kind_is():
+    shown = sighting(regions=(replace(region(), by_references=True),), seen=())
+    lax = policy(Rule(1, Match(("box-*",)), tolerate=Severity.MINOR))
+    assert decide(lax, shown).verdict is Verdict.PASS
 
 
 def test_a_camera_that_shows_no_region_is_not_spoken_for_by_another():
@@ -134,6 +162,13 @@ def test_an_item_that_needs_references_does_not_pass_without():
     assert decide(asked, sighting(0.1), sku="other").verdict is Verdict.PASS
     compared = sighting(0.1, difference=Difference("box-1", -3.0, -3.0, 1.0))
     assert decide(asked, compared).verdict is Verdict.PASS
+
+
+def test_references_that_deny_an_item_are_none_to_pass_by():
+    asked = policy(Rule(1, Match(("box-*",)), require_references=True))
+    denied = sighting(0.1, difference=Difference("box-1", -3.0, -3.0, -1.0))
+    told = decide(replace(asked, require_sku=False), denied)
+    assert (told.verdict, told.reasons) == (Verdict.UNKNOWN, Reason.NO_REFERENCES)
 
 
 def test_rules_of_a_sku_are_not_for_an_item_that_does_not_look_like_it():

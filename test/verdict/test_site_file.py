@@ -95,6 +95,26 @@ def test_a_mistake_is_told_with_its_line_and_what_to_write(read, text, line, men
     assert f"site.yaml:{line}: " in first and mend in first
 
 
+def test_a_camera_that_is_not_there_is_told_where_cameras_are_known(tmp_path, card):
+    path = tmp_path / "site.yaml"
+    path.write_text("rules:\n  - match: {camera: lft}\n    threshold: 0.5\n")
+    assert read_site(path, card).rules[0].match.cameras == ("lft",)
+    with pytest.raises(SiteError, match=r"site.yaml:2: .*did you mean left\?"):
+        read_site(path, card, ("left", "right"))
+
+
+def test_a_bound_that_minor_leaves_out_does_not_matter(read):
+    bounds = read("severity:\n  minor: {depth_mm: 1}\n").severity
+    assert bounds.minor == Bounds(depth_mm=1.0)
+    assert bounds.moderate == SeverityBounds().moderate
+
+
+@pytest.mark.parametrize("text", ["2024-13-45", "!x 1", "null"])
+def test_what_yaml_cannot_read_as_a_number_is_told_by_line(read, text):
+    with pytest.raises(SiteError, match=r"site.yaml:2: rule 1 threshold is"):
+        read(f"rules:\n  - threshold: {text}\n")
+
+
 def test_all_mistakes_are_told_at_once(read):
     with pytest.raises(SiteError) as told:
         read("rules:\n  - threshold: 2\n  - tolerate: slight\n")

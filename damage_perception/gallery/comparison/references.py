@@ -142,4 +142,5 @@ def _regions(
     # At the resolution of the network's own maps, for which regions have a least size. Cells are
     # coarse, so all that changed belongs to a region, not only what is nearest to its peak.
     fine = maps.repeat(_MAP_CELLS, axis=1).repeat(_MAP_CELLS, axis=2)
-    return find_regions(fine, view, edge_share=0.0)
+    found = find_regions(fine, view, edge_share=0.0)
+    return tuple(replace(region, by_references=True) for region in found)

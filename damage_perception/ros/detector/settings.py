@@ -30,7 +30,7 @@ def site_of(values: Values, card: ModelCard) -> Site:
     """The rules of the site; none where no file is named. Raises SiteError."""
     if not values["site_file"]:
         return Site()
-    return read_site(Path(values["site_file"]).expanduser(), card)
+    return read_site(Path(values["site_file"]).expanduser(), card, values["cameras"])
 
 
 def policy_of(values: Values, card: ModelCard, site: Site) -> VerdictPolicy:

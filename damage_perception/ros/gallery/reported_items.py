@@ -62,7 +62,10 @@ class ReportedItem:
             differs = report.anomaly_score >= DIFFERS
         sku, alone = report.sku or report.identity.sku, probability(evidence.logit_alone())
         # Damage that the site tolerates is damage: it must not become what good ones look like.
-        diverts = policy.diverts(alone, sku=sku, without_depth=evidence.without_depth)
+        diverts = any(
+            policy.diverts(alone, sku=sku, camera=camera, without_depth=evidence.without_depth)
+            for camera in report.cameras
+        )
         good_alone = np.isfinite(alone) and not diverts and Reason.TOLERATED not in report.reasons
         return ReportedItem(
             report.item_id,

@@ -11,6 +11,7 @@ from damage_perception.network import PRECISIONS
 from damage_perception.network.detail import AUTO, DETAILS
 from damage_perception.ros.parameters.parameter import Change, Parameter
 from damage_perception.station import Station
+from damage_perception.verdict.evidence import KEPT_PER_CAMERA
 from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.quality import QualityLimits
 
@@ -211,7 +212,7 @@ TABLE: Final[tuple[Parameter, ...]] = (
         "frames",
         "Usable frames of every camera before an item may pass.",
         _LIVE,
-        bounds=(1, 100),
+        bounds=(1, KEPT_PER_CAMERA),
     ),
     Parameter(
         "decision_deadline_ms",

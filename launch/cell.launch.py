@@ -50,6 +50,11 @@ def generate_launch_description() -> LaunchDescription:
                 description="References of pristine products: a folder, or the URI of an object "
                 "store; empty: as the parameter file says.",
             ),
+            DeclareLaunchArgument(
+                "site_file",
+                default_value="",
+                description="Rules of the site; empty: as the parameter file says.",
+            ),
             # A site's own profile stays.
             *(
                 SetEnvironmentVariable(name, EnvironmentVariable(name, default_value=profile))
@@ -63,12 +68,13 @@ def generate_launch_description() -> LaunchDescription:
 def _detector(context: LaunchContext) -> list[Action]:
     """The node, and what follows its end.
 
-    An empty argument leaves the parameter file's gallery as it is.
+    An empty argument leaves gallery and site file as the parameter file has them.
     """
     values = {"use_sim_time": _flag("use_sim_time"), "autostart": _flag("autostart")}
-    gallery = LaunchConfiguration("gallery")
-    if gallery.perform(context):
-        values["gallery"] = ParameterValue(gallery, value_type=str)
+    for name in ("gallery", "site_file"):
+        argument = LaunchConfiguration(name)
+        if argument.perform(context):
+            values[name] = ParameterValue(argument, value_type=str)
     # Without name and namespace here, values of the parameter file would win over these.
     detector = LifecycleNode(
         package="damage_perception",

@@ -14,7 +14,15 @@ ament = pytest.importorskip("ament_index_python.packages")
 pytestmark = pytest.mark.ros
 
 ARGUMENTS = {
-    "cell": {"namespace", "params_file", "use_sim_time", "log_level", "autostart", "gallery"},
+    "cell": {
+        "namespace",
+        "params_file",
+        "use_sim_time",
+        "log_level",
+        "autostart",
+        "gallery",
+        "site_file",
+    },
     "demo": {"items", "seed", "gallery", "namespace", "params_file", "log_level"},
     "replay": {
         "source",

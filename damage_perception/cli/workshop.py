@@ -57,6 +57,9 @@ def simulate(
             "drawn.",
         ),
     ] = None,
+    decoys: Annotated[
+        bool, typer.Option("--decoys", help="Only products that bear a printed picture of damage.")
+    ] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes that render.")] = 2,
 ) -> None:
     """Write a labelled data set of the simulated cell in the image-folder format."""
@@ -78,6 +81,7 @@ def simulate(
             references_per_product=references,
             camera=cell_camera(width, height, fill_px),
             fill_px=fill_px,
+            decoys=decoys,
             workers=workers,
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )

@@ -39,6 +39,7 @@ class _Plan:
     references_per_product: int
     camera: CameraModel
     fill_px: float | None
+    decoys: bool
 
 
 def simulate(
@@ -52,6 +53,7 @@ def simulate(
     references_per_product: int = 0,
     camera: CameraModel = _CAMERA,
     fill_px: float | None = None,
+    decoys: bool = False,
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
@@ -62,8 +64,8 @@ def simulate(
     more its neighbours); for all: camera.json and labels.csv. Every image depends on seed and
     number alone, whatever the number of ``workers``. ``fill_px`` is about how many pixels the
     items span in the image, which then are of a size for one station; None: their size and the
-    camera's distance are drawn. ``progress`` is called with the images done
-    and the images in all.
+    camera's distance are drawn. ``decoys``: all products bear a printed picture of damage.
+    ``progress`` is called with the images done and the images in all.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     plan = _Plan(
@@ -76,6 +78,7 @@ def simulate(
         references_per_product,
         camera,
         fill_px,
+        decoys,
     )
     products = -(-items // items_per_product)
     total = items + products * references_per_product
@@ -94,6 +97,8 @@ def _write_product(plan: _Plan, number: int) -> list[Row]:
     rng = generator(plan.split, "dataset", plan.seed, number)
     sample = sample_product if plan.fill_px is None else sample_station_product
     product = sample(plan.split, rng)
+    while plan.decoys and not product.printed_decoy:
+        product = sample(plan.split, rng)
     rows = []
 
     def write(name: str, role: str, damaged: bool, kind: str) -> None:

@@ -66,3 +66,9 @@ def test_items_span_the_pixels_that_are_asked_for(tmp_path: Path) -> None:
         # A neighbour may hide some of it, and what is tall and near is kept at a distance.
         assert 50 < max(np.ptp(rows), np.ptp(columns)) < 125 * 1.2
     assert json.loads((tmp_path / "camera.json").read_text())["fx"] == 400
+
+
+def test_products_may_all_bear_a_printed_picture_of_damage(tmp_path: Path) -> None:
+    simulate(tmp_path, 4, 8, Split.TEST, items_per_product=2, camera=CAMERA, decoys=True)
+    with (tmp_path / "labels.csv").open() as file:
+        assert [row["printed_decoy"] for row in csv.DictReader(file)] == ["1"] * 4

@@ -47,7 +47,7 @@ _SCENES: Final = 300
 # The deepest of true depths, too, are at silhouettes.
 _DEEPEST: Final = 97
 _LEAST_PIXELS: Final = 40
-# Items are called damaged from this confidence on: at the threshold that ships, half as many are.
+# Items are called damaged from this confidence on; the threshold that ships is higher.
 _CALLED: Final = 0.5
 
 

@@ -425,7 +425,8 @@ class Inspector:
         self._references.compare(evidence, due.sku, policy)
         of = self._references.identified(evidence, due.sku)
         decision = policy.decide(evidence, of.sku, bool(due.sku), cameras, due.missing)
-        damaged = bool(decision.regions) or decision.verdict is Verdict.DIVERT
+        damage = decision.damage
+        damaged = bool(damage.regions) or decision.verdict is Verdict.DIVERT
         usable = [sighting for sighting in evidence.sightings if sighting.usable]
         newest = max(usable or evidence.sightings, key=lambda s: s.stamp_ns, default=None)
         return Report(
@@ -436,9 +437,9 @@ class Inspector:
             confidence=decision.confidence,
             threshold=decision.threshold,
             kinds=self._by_name(evidence.kinds()),
-            regions=decision.regions,
-            extent=decision.extent,
-            severity=decision.severity,
+            regions=damage.regions,
+            extent=damage.extent,
+            severity=damage.severity,
             cameras=tuple(sorted(evidence.of_cameras())),
             frames_used=len(usable),
             stamp_ns=newest.stamp_ns if newest else 0,

@@ -38,11 +38,13 @@ class Dents:
         inside = cv2.erode(view.item.astype(np.uint8), square) > 0
         self._known = inside & (view.depth_m > 0)
         whole = self._known & ~(cv2.dilate(damage.astype(np.uint8), square) > 0)
-        faces = _faces(view.points(whole))
+        points = view.points(self._known)
+        faces = _faces(points[whole[self._known]])
         if faces:
             # Where two faces meet, a point is below the item's surface only where it is below both.
-            depths = [-(view.grid() @ normal + offset) for normal, offset in faces]
-            below = np.where(self._known, np.min(depths, axis=0), 0).astype(np.float32)
+            depths = [-(points @ normal + offset) for normal, offset in faces]
+            below = np.zeros(self._known.shape, np.float32)
+            below[self._known] = np.min(depths, axis=0)
             self._below = np.asarray(cv2.medianBlur(below, 3))
 
     def depth_m(self, region: NDArray[np.bool_]) -> float:

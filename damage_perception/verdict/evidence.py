@@ -171,7 +171,8 @@ class Evidence:
 
         Of both signals where references speak, otherwise of the damage network alone.
         """
-        return self._means(lambda s: s.joined if self.compared else s.logit)
+        compared = self.compared
+        return self._means(lambda s: s.joined if compared else s.logit)
 
     def logit(self) -> float:
         """The greatest of `camera_logits`; NaN where there is none."""

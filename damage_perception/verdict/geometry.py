@@ -75,18 +75,12 @@ class ViewGeometry:
         """
         if self.depth_m is None:
             return np.empty((0, 3))
-        return self.grid()[mask & (self.depth_m > 0)]
-
-    def grid(self) -> NDArray[np.float64]:
-        """(h, w, 3) points in the optical frame, metres; 0 where no depth was read."""
-        if self.depth_m is None:
-            return np.zeros((*self.item.shape, 3))
-        height, width = self.depth_m.shape
-        z = self.depth_m.astype(np.float64)
-        camera, (left, top, _, _) = self.camera, self.part
-        x = (left + self.stride * np.arange(width) - camera.cx) / camera.fx
-        y = (top + self.stride * np.arange(height) - camera.cy) / camera.fy
-        return np.stack((x * z, y[:, None] * z, z), axis=-1)
+        rows, columns = np.nonzero(mask & (self.depth_m > 0))
+        z = self.depth_m[rows, columns].astype(np.float64)
+        camera = self.camera
+        x = (self.part[0] + self.stride * columns - camera.cx) / camera.fx * z
+        y = (self.part[1] + self.stride * rows - camera.cy) / camera.fy * z
+        return np.column_stack((x, y, z))
 
     def area_m2(self, mask: NDArray[np.bool_], points: NDArray[np.float64]) -> float:
         """Visible surface of a region, seen square to the line of sight.

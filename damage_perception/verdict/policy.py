@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from damage_perception.kinds import KINDS
 from damage_perception.network.model_card import ModelCard
 from damage_perception.odds import log_odds_of, probability
@@ -26,10 +29,22 @@ BLOCKING: Final = (
     | Reason.IN_PIECES
     | Reason.NO_REFERENCES
 )
-
-
 # Above this confidence a kind of damage may be there, though no region shows where.
 _KIND_SEEN: Final = 0.5
+
+
+@dataclass(frozen=True)
+class Damage:
+    """What reaches the threshold, tolerated or not; empty where nothing does.
+
+    regions   with their severities
+    extent    of all of it, as the camera sees it that sees most
+    severity  of all of it
+    """
+
+    regions: tuple[Region, ...] = ()
+    extent: Extent = field(default_factory=Extent)
+    severity: Severity = Severity.UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -38,18 +53,13 @@ class Decision:
 
     confidence  of damage, 0..1; NaN without evidence
     threshold   at or above which the verdict is DIVERT
-    regions     of the damage, with their severities; empty where it is not what decides
-    extent      of all of it, as the camera sees it that sees most
-    severity    of all of it
     """
 
     verdict: Verdict
     reasons: Reason
     confidence: float
     threshold: float
-    regions: tuple[Region, ...] = ()
-    extent: Extent = field(default_factory=Extent)
-    severity: Severity = Severity.UNKNOWN
+    damage: Damage = field(default_factory=Damage)
 
 
 @dataclass(frozen=True)
@@ -145,6 +155,13 @@ class VerdictPolicy:
             sku=sku, camera=camera, compared=compared, without_depth=without_depth
         )
 
+    def count_diverted(
+        self, confidences: NDArray[np.floating], *, compared: bool, without_depth: bool
+    ) -> int:
+        """How many of (N,) confidences reach the general threshold."""
+        threshold = self.thresholds.of(compared, without_depth)
+        return int(np.count_nonzero(confidences >= threshold))
+
     def may_divert(self, confidence: float, *, camera: str, without_depth: bool) -> bool:
         """Whether a confidence by the damage network alone reaches the threshold of some sku."""
         rules = [rule for rule in self.site.rules if camera in (rule.match.cameras or (camera,))]
@@ -195,30 +212,21 @@ class VerdictPolicy:
         worst = max(logits, key=lambda camera: margins[camera])
         confidence, threshold = probability(logits[worst]), thresholds[worst]
         diverting = {c for c in logits if probability(logits[c]) >= thresholds[c]}
-        damage = self._damage(evidence) if diverting else _NO_DAMAGE
+        damage = self._damage(evidence) if diverting else Damage()
         if diverting and not self._tolerates(evidence, sku, diverting, damage.regions):
-            return replace(
-                damage,
-                verdict=Verdict.DIVERT,
-                reasons=Reason.DAMAGE,
-                confidence=confidence,
-                threshold=threshold,
-            )
+            return Decision(Verdict.DIVERT, Reason.DAMAGE, confidence, threshold, damage)
         tolerated = Reason.TOLERATED if diverting else Reason.NONE
         if self.require_sku and announced and evidence.mismatch:
             missing |= Reason.SKU_MISMATCH
         if needs_references and needs_references.require_references and not evidence.compared:
             missing |= Reason.NO_REFERENCES
         passes = self.suffices(evidence, cameras) and not missing & BLOCKING
-        return replace(
-            damage,
-            verdict=Verdict.PASS if passes else Verdict.UNKNOWN,
-            reasons=tolerated if passes else tolerated | evidence.faults | missing,
-            confidence=confidence,
-            threshold=threshold,
-        )
+        if passes:
+            return Decision(Verdict.PASS, tolerated, confidence, threshold, damage)
+        reasons = tolerated | evidence.faults | missing
+        return Decision(Verdict.UNKNOWN, reasons, confidence, threshold, damage)
 
-    def _damage(self, evidence: Evidence) -> Decision:
+    def _damage(self, evidence: Evidence) -> Damage:
         """Regions of the evidence with their severities, and that of all of them."""
         bounds = self.site.severity
         regions = tuple(
@@ -234,10 +242,8 @@ class VerdictPolicy:
             default=None,
         )
         if worst is None:
-            return _NO_DAMAGE
-        return replace(
-            _NO_DAMAGE, regions=regions, extent=extents[worst], severity=severities[worst]
-        )
+            return Damage()
+        return Damage(regions, extents[worst], severities[worst])
 
     def _tolerates(
         self, evidence: Evidence, sku: str, diverting: set[str], regions: tuple[Region, ...]
@@ -276,9 +282,6 @@ class VerdictPolicy:
         kinds = KINDS if region.by_references else (region.kind,)
         rules = [self.site.tolerance_rule(sku, kind, camera) for kind in kinds]
         return min((rule and rule.tolerate) or Severity.UNKNOWN for rule in rules)
-
-
-_NO_DAMAGE: Final = Decision(Verdict.UNKNOWN, Reason.NONE, float("nan"), float("nan"))
 
 
 def _by_camera(regions: tuple[Region, ...]) -> dict[str, list[Region]]:

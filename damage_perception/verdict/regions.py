@@ -91,13 +91,15 @@ def find_regions(
             highest = float(inside.max())
             found.append((highest, int(code), (inside > 0) & (inside >= edge_share * highest)))
     found.sort(key=lambda entry: -entry[0])
-    masks = [_mask(cells, view) for _, _, cells in found]
-    if not masks or not masks[0].size:
+    reaching = _mask(peak >= level, view)
+    if not found or not reaching.size:
         return ()
     # What is damaged is no face of the item, up to where the maps run.
-    dents = Dents(view, view.thinned(_mask(peak >= level, view)))
-    shown = zip(found[:MAX_REGIONS], masks, strict=False)
-    regions = (_region(peak, code, mask, view, dents) for (peak, code, _), mask in shown)
+    dents = Dents(view, view.thinned(reaching))
+    regions = (
+        _region(highest, code, _mask(cells, view), view, dents)
+        for highest, code, cells in found[:MAX_REGIONS]
+    )
     return tuple(region for region in regions if region is not None)
 
 

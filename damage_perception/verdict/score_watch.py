@@ -61,10 +61,12 @@ class Scores:
 
     def diverted(self, policy: VerdictPolicy, compared: bool) -> int:
         """How many reach the general threshold that ``policy`` has for them."""
-        seen = zip(probabilities(self.log_odds), self.without_depth, strict=True)
+        confidences = probabilities(self.log_odds)
         return sum(
-            policy.diverts(float(confidence), compared=compared, without_depth=bool(colour))
-            for confidence, colour in seen
+            policy.count_diverted(
+                confidences[self.without_depth == colour], compared=compared, without_depth=colour
+            )
+            for colour in (False, True)
         )
 
 

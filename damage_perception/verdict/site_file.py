@@ -16,9 +16,8 @@ from damage_perception.network.model_card import ModelCard
 from damage_perception.verdict.severity import Bounds, Severity, SeverityBounds
 from damage_perception.verdict.site import Match, Rule, Site, Thresholds
 
-_NONE: Final = "none"
 _TOLERATED: Final = {
-    _NONE: Severity.UNKNOWN,
+    "none": Severity.UNKNOWN,
     **{str(one.name).lower(): one for one in Severity if one is not Severity.UNKNOWN},
 }
 _EFFECTS: Final = ("threshold", "false_diverts_per_1000", "tolerate", "require_references")
@@ -133,27 +132,26 @@ class _Reader:
         if node is None:
             return Match()
         entries = self._mapping(node, f"{what} match", ("sku", "kind", "camera"))
-        for one, name in self._names(entries.get("kind"), f"{what} kind"):
-            if name not in KINDS:
-                self._wrong(one, f"{what} kind is {name!r}; {_expected(name, KINDS)}")
-        for one, name in self._names(entries.get("camera"), f"{what} camera"):
-            if self._cameras and name not in self._cameras:
-                self._wrong(one, f"{what} camera is {name!r}; {_expected(name, self._cameras)}")
-        skus, kinds, cameras = (
-            tuple(name for _, name in self._names(entries.get(key), f"{what} {key}"))
-            for key in ("sku", "kind", "camera")
+        return Match(
+            self._names(entries.get("sku"), f"{what} sku"),
+            self._names(entries.get("kind"), f"{what} kind", KINDS),
+            self._names(entries.get("camera"), f"{what} camera", self._cameras),
         )
-        return Match(skus, kinds, cameras)
 
-    def _names(self, node: yaml.Node | None, what: str) -> list[tuple[yaml.Node, str]]:
-        """One name, or a list of them."""
+    def _names(
+        self, node: yaml.Node | None, what: str, known: Sequence[str] = ()
+    ) -> tuple[str, ...]:
+        """One name, or a list of them, of ``known``; empty: any goes."""
         if node is None:
-            return []
+            return ()
         nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
         found = [(one, self._text(one, what)) for one in nodes]
         if not found:
             self._wrong(node, f"{what} is an empty list: name at least one, or take it out")
-        return [(one, name) for one, name in found if name]
+        for one, name in found:
+            if name and known and name not in known:
+                self._wrong(one, f"{what} is {name!r}; {_expected(name, known)}")
+        return tuple(name for _, name in found if name)
 
     def _thresholds(self, entries: Mapping[str, yaml.Node], what: str) -> Thresholds | None:
         threshold, rate = entries.get("threshold"), entries.get("false_diverts_per_1000")
@@ -236,9 +234,7 @@ class _Reader:
             return []
         return list(node.value)
 
-    def _mapping(
-        self, node: yaml.Node, what: str, known: tuple[str, ...] | list[str]
-    ) -> dict[str, yaml.Node]:
+    def _mapping(self, node: yaml.Node, what: str, known: Sequence[str]) -> dict[str, yaml.Node]:
         """The entries of a mapping whose names are known."""
         if not isinstance(node, yaml.MappingNode):
             self._wrong(node, f"{what} is not made of entries; expected {', '.join(known)}")
@@ -255,6 +251,6 @@ class _Reader:
         return found
 
 
-def _expected(name: str, known: tuple[str, ...] | list[str]) -> str:
+def _expected(name: str, known: Sequence[str]) -> str:
     near = get_close_matches(name, known, 1)
     return f"did you mean {near[0]}?" if near else f"expected {', '.join(known)}"

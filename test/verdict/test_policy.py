@@ -57,8 +57,8 @@ MINOR_CRUSH = Rule(1, Match(("box-*",), ("crush",)), tolerate=Severity.MINOR)
 def test_what_is_tolerated_passes_and_is_told():
     told = decide(policy(MINOR_CRUSH), sighting(regions=(region(),)))
     assert (told.verdict, told.reasons) == (Verdict.PASS, Reason.TOLERATED)
-    assert told.severity is Severity.MINOR and told.confidence == pytest.approx(0.9)
-    assert [r.severity for r in told.regions] == [Severity.MINOR]
+    assert told.damage.severity is Severity.MINOR and told.confidence == pytest.approx(0.9)
+    assert [r.severity for r in told.damage.regions] == [Severity.MINOR]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_tolerated_damage_does_not_make_up_for_evidence_that_is_missing():
     told = decide(policy(MINOR_CRUSH), shown, missing=Reason.STALE_CAMERA)
     assert told.verdict is Verdict.UNKNOWN
     assert told.reasons == Reason.TOLERATED | Reason.STALE_CAMERA
-    assert told.regions
+    assert told.damage.regions
 
 
 def test_a_rule_has_a_threshold_for_its_items():

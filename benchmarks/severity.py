@@ -27,7 +27,7 @@ from damage_perception.inspector import Inspector, MountedCamera
 from damage_perception.kinds import CODES, CRUSH, HOLE, KINDS, SPILLAGE, TEAR
 from damage_perception.network import DamageNetwork
 from damage_perception.share import default_model_card
-from damage_perception.simulation.damage.kinds import APPLICABLE
+from damage_perception.simulation.damage.actions import APPLICABLE
 from damage_perception.simulation.labelled_view import LabelledView, sample_image
 from damage_perception.simulation.packaging.product import sample_station_product
 from damage_perception.simulation.rendering.camera import cell_camera

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from damage_perception.frame import CameraModel, Frame
 from damage_perception.kinds import KINDS
-from damage_perception.simulation.damage.kinds import APPLICABLE
+from damage_perception.simulation.damage.actions import APPLICABLE
 from damage_perception.simulation.packaging.product import Product, sample_station_product
 from damage_perception.simulation.rendering.camera import Pose, cell_camera
 from damage_perception.simulation.rendering.ground import ground

@@ -13,7 +13,7 @@ import cv2
 from damage_perception.dataset import QUERY, REFERENCE
 from damage_perception.frame import CameraModel
 from damage_perception.kinds import NONE
-from damage_perception.simulation.damage.kinds import APPLICABLE
+from damage_perception.simulation.damage.actions import APPLICABLE
 from damage_perception.simulation.image_folder import Row, write_image, write_tables
 from damage_perception.simulation.labelled_view import LabelledView, sample_image
 from damage_perception.simulation.packaging.product import sample_product, sample_station_product

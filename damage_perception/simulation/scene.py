@@ -9,7 +9,7 @@ import numpy as np
 
 from damage_perception.frame import CameraModel
 from damage_perception.kinds import NONE
-from damage_perception.simulation.damage.kinds import APPLICABLE, SHARES, damage
+from damage_perception.simulation.damage.actions import APPLICABLE, SHARES, damage
 from damage_perception.simulation.packaging.pieces import make_piece
 from damage_perception.simulation.packaging.product import (
     FORM_SHARES,

@@ -7,7 +7,7 @@ import pytest
 
 from damage_perception.frame import CameraModel
 from damage_perception.kinds import CODES, KINDS, MISSING_UNIT, NONE
-from damage_perception.simulation.damage.kinds import APPLICABLE, SHARES, damage
+from damage_perception.simulation.damage.actions import APPLICABLE, SHARES, damage
 from damage_perception.simulation.packaging.pieces import make_piece
 from damage_perception.simulation.packaging.product import FORMS, Product
 from damage_perception.simulation.rendering.camera import Pose

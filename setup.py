@@ -38,6 +38,10 @@ setup(
     extras_require={
         "evaluation": ["matplotlib", "scikit-learn"],
         "gallery": ["faiss-cpu", "lancedb", "pyarrow"],
+        "records": ["mcap"],
+        # Statistics of many cells at once.
+        "fleet": ["duckdb", "pyarrow"],
+        "review": ["fastapi", "jinja2", "mcap", "python-multipart", "uvicorn"],
         "simulation": ["embreex"],
         "training": [
             # Weights of the colour encoder, Apache-2.0: training begins from them.
@@ -59,6 +63,7 @@ setup(
         "console_scripts": [
             "damage-perception = damage_perception.cli:main",
             "damage_detector = damage_perception.ros.processes:damage_detector",
+            "damage_recorder = damage_perception.ros.processes:damage_recorder",
             "image_replay = damage_perception.ros.processes:image_replay",
             "simulated_cell = damage_perception.ros.processes:simulated_cell",
             "reference_controller = damage_perception.ros.processes:reference_controller",

@@ -1,9 +1,8 @@
-"""Records as a cell leaves them, with pictures of a parcel on a table and what was reported of it."""
+"""Records as a cell leaves them: pictures of a parcel on a table, and what was reported."""
 
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,10 +20,10 @@ from damage_perception.records.recording import (
     RecordingFormat,
 )
 from damage_perception.records.store import RecordStore
+from damage_perception.share import message_definitions
 from damage_perception.verdict.report import Reason, Verdict
 from damage_perception.verdict.severity import Extent, Severity
 
-MESSAGES = Path(__file__).parents[1] / "damage_perception_msgs" / "msg"
 CAMERA = CameraModel(320, 240, 300.0, 300.0, 159.5, 119.5)
 START_NS = 1_760_000_000_000_000_000
 SECOND_NS = 1_000_000_000
@@ -34,11 +33,7 @@ DENT = (150, 100, 40, 30)  # x, y, width, height
 @cache
 def recording_format() -> RecordingFormat:
     """The format that knows the reports' definition."""
-    texts = {
-        f"damage_perception_msgs/msg/{file.stem}": file.read_text(encoding="utf-8")
-        for file in sorted(MESSAGES.glob("*.msg"))
-    }
-    return RecordingFormat(texts)
+    return RecordingFormat(message_definitions())
 
 
 def parcel(camera: str, stamp_ns: int, number: int = 0) -> Frame:

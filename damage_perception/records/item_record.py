@@ -71,7 +71,7 @@ class ItemRecord:
 
     key      of the index; 0 before it is added
     site     the cell that it passed
-    time_ns  of the report, nanoseconds since 1970
+    time_ns  when the report came, nanoseconds since 1970, whatever ROS time was
     kind     of damage with the highest confidence; "none" where no damage is reported
     camera   that saw the damage; without damage the first one that counted
     alone    confidence of the damage network alone; NaN without evidence

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timezone
+from itertools import accumulate
 from pathlib import Path
 from typing import IO, Final
 
@@ -18,8 +19,8 @@ _FILES: Final = "items"
 _UNFINISHED: Final = ".part"
 # Files without a row are leftovers once they are so old: until then somebody may be writing.
 _LEFT_OVER_S: Final = 60.0
-# Files that are dropped in one go.
-_BATCH: Final = 20
+# Files that are dropped in one go, at most.
+_BATCH: Final = 100
 
 
 class FullError(RecordError):
@@ -94,9 +95,12 @@ class RecordStore:
         where that leaves more than the quota.
         """
         dropped = 0
-        while self.index.kept_bytes() > quota_bytes:
-            gone = self.index.drop_files(self.index.oldest_to_drop(_BATCH))
-            if not gone:
+        while (excess := self.index.kept_bytes() - quota_bytes) > 0:
+            oldest = self.index.oldest_to_drop(_BATCH)
+            sizes = accumulate((record.bytes for record in oldest), initial=0)
+            needed = sum(1 for size in sizes if size < excess)
+            gone = self.index.drop_files(oldest[:needed])
+            if not oldest:
                 raise FullError(
                     f"records in {self.folder} that somebody judged take more than the quota of "
                     f"{quota_bytes / 1e9:g} GB: raise it, or move some away"

@@ -18,6 +18,7 @@ from damage_perception.doctor import missing_module
 # Where the ``main`` of each executable is.
 _MODULES: Final = {
     "damage_detector": "damage_perception.ros.detector.process",
+    "damage_recorder": "damage_perception.ros.recorder.process",
     "image_replay": "damage_perception.ros.demo.replay_node",
     "simulated_cell": "damage_perception.ros.demo.simulated_cell_node",
     "reference_controller": "damage_perception.ros.demo.reference_controller",
@@ -27,6 +28,11 @@ _MODULES: Final = {
 def damage_detector() -> int:
     """The detector node."""
     return _run("damage_detector")
+
+
+def damage_recorder() -> int:
+    """The recorder node."""
+    return _run("damage_recorder")
 
 
 def image_replay() -> int:

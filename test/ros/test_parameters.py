@@ -21,6 +21,7 @@ from damage_perception.ros.parameters import (
     parse_value,
 )
 from damage_perception.ros.parameters.check import pose_of
+from damage_perception.ros.parameters.node_table import DETECTOR, RECORDER
 from damage_perception.station import Station
 from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.quality import QualityLimits
@@ -142,14 +143,16 @@ def test_the_parameter_file_is_that_of_the_table():
     """Renew with: python -m damage_perception.ros.parameters --write ."""
     text = (ROOT / "config" / "damage_perception.yaml").read_text(encoding="utf-8")
     assert text == documents.yaml_text()
-    values = yaml.safe_load(text)["/**"][documents.NODE]["ros__parameters"]
+    nodes = yaml.safe_load(text)["/**"]
+    values = nodes[DETECTOR.node]["ros__parameters"]
     for name, parameter in TABLE_OF_CAMERA.items():
         camera, _, rest = name.partition(".")
         assert (values[camera][rest] if rest else values[name]) == parameter.default
+    of_recorder = {parameter.name: parameter.default for parameter in RECORDER.rows}
+    assert nodes[RECORDER.node]["ros__parameters"] == of_recorder
 
 
-def test_the_readme_shows_the_table():
+def test_the_readme_shows_the_tables():
     """Renew with: python -m damage_perception.ros.parameters --write ."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert documents.BEGIN in readme, "README.md has no markers for the table of parameters"
-    assert documents.replace_table(readme) == readme
+    assert documents.replace_tables(readme) == readme

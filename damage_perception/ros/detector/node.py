@@ -41,7 +41,7 @@ from damage_perception.ros.detector.worker import Worker
 from damage_perception.ros.gallery.keeper import GalleryKeeper
 from damage_perception.ros.gallery.reported_items import ReportedItem
 from damage_perception.ros.gallery.services import GalleryServices
-from damage_perception.ros.parameters.documents import NODE
+from damage_perception.ros.parameters.node_table import DETECTOR
 from damage_perception.ros.parameters.parameter import Value
 from damage_perception.ros.parameters.server import ParameterServer
 from damage_perception.ros.requests.answers import answer_every_request
@@ -67,7 +67,7 @@ class DetectorNode(LifecycleNode):
     """
 
     def __init__(self) -> None:
-        super().__init__(NODE)
+        super().__init__(DETECTOR.node)
         self.failure = ""
         self._inspector: Inspector | None = None
         self._loading: Loading | None = None
@@ -80,7 +80,7 @@ class DetectorNode(LifecycleNode):
         self._listening: Listening | None = None
         self._clocks = Clocks(self)
         self._settings = ParameterServer(
-            self, lambda: self._inspector is not None, self._require, self._apply
+            self, DETECTOR, lambda: self._inspector is not None, self._require, self._apply
         )
         self._transport = image_transport()
         if not self._transport.fit:

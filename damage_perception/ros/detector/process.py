@@ -15,7 +15,7 @@ from rclpy.logging import get_logger
 from rclpy.signals import SignalHandlerOptions
 
 from damage_perception.ros.detector.node import DetectorNode
-from damage_perception.ros.parameters.documents import NODE
+from damage_perception.ros.parameters.node_table import DETECTOR
 
 
 def main(args: list[str] | None = None) -> int:
@@ -29,12 +29,12 @@ def main(args: list[str] | None = None) -> int:
     try:
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:  # of ROS arguments and parameter files that cannot be parsed
-        get_logger(NODE).fatal(str(error))
+        get_logger(DETECTOR.node).fatal(str(error))
         return 1
     try:
         node = DetectorNode()
     except ValueError as error:
-        get_logger(NODE).fatal(str(error))
+        get_logger(DETECTOR.node).fatal(str(error))
         rclpy.try_shutdown()
         return 1
     stop = threading.Event()

@@ -1,4 +1,4 @@
-"""The detector's parameters: one table, the check of values against it, and what is made from it.
+"""The nodes' parameters: a table each, the check of values against it, and what is made from them.
 
 Nothing here but ``server`` needs ROS.
 """

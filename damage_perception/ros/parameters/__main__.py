@@ -8,12 +8,9 @@ from damage_perception.ros.parameters import documents
 parser = argparse.ArgumentParser(prog="python -m damage_perception.ros.parameters")
 action = parser.add_mutually_exclusive_group(required=True)
 action.add_argument("--yaml", action="store_true", help="print config/damage_perception.yaml")
-action.add_argument("--markdown", action="store_true", help="print the README's table")
 action.add_argument("--write", metavar="ROOT", type=Path, help="renew both in the repository")
 arguments = parser.parse_args()
 if arguments.yaml:
     print(documents.yaml_text(), end="")
-elif arguments.markdown:
-    print(documents.markdown_text())
 else:
     documents.write(arguments.write)

@@ -14,9 +14,9 @@ from rcl_interfaces.msg import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
-from damage_perception.ros.parameters.check import ParameterError, check_values, parse_value
+from damage_perception.ros.parameters.check import ParameterError, parse_value
+from damage_perception.ros.parameters.node_table import NodeTable
 from damage_perception.ros.parameters.parameter import Change, Parameter, Value
-from damage_perception.ros.parameters.table import TABLE, parameters_of
 
 # What ROS itself lets a parameter file say of any node.
 _OF_ROS: Final = ("use_sim_time", "start_type_description_service")
@@ -24,7 +24,7 @@ _OF_ROS_PREFIX: Final = "qos_overrides."
 
 
 class ParameterServer:
-    """Declares the table on a node and holds its values.
+    """Declares a table on a node and holds its values.
 
     is_configured  whether the node has been configured and not cleaned up
     require        called with all values before some change; raises ParameterError against them
@@ -38,16 +38,22 @@ class ParameterServer:
     def __init__(
         self,
         node: Node,
+        table: NodeTable,
         is_configured: Callable[[], bool],
         require: Callable[[dict[str, Value]], None],
         on_change: Callable[[dict[str, Value]], None],
     ) -> None:
+        self._check_values = table.check
         self._is_configured = is_configured
         self._require = require
         self._on_change = on_change
         # rclpy gives no public access to the values of files and command line.
-        given = {name: entry.value for name, entry in node._parameter_overrides.items()}
-        self._table, self.values = _read(given)
+        given = {
+            name: entry.value
+            for name, entry in node._parameter_overrides.items()
+            if name not in _OF_ROS and not name.startswith(_OF_ROS_PREFIX)
+        }
+        self._table, self.values = table.read(given)
         for name, parameter in self._table.items():
             _declare(node, parameter, self.values[name])
         node.add_pre_set_parameters_callback(self._as_declared)
@@ -70,7 +76,7 @@ class ParameterServer:
     def _check(self, changes: list[RosParameter]) -> SetParametersResult:
         try:
             values = self.values | self._parse(changes)
-            check_values(values)
+            self._check_values(values)
             self._require(values)
         except ParameterError as error:
             return SetParametersResult(successful=False, reason=str(error))
@@ -106,35 +112,6 @@ class ParameterServer:
                 f"parameter {parameter.name} cannot change while the node is configured: "
                 "deactivate and clean up first"
             )
-
-
-def _read(given: dict[str, object]) -> tuple[dict[str, Parameter], dict[str, Value]]:
-    """The table for the cameras given, and the value of every parameter in it."""
-    cameras_parameter = TABLE[0]
-    cameras = parse_value(cameras_parameter, given.get("cameras", cameras_parameter.default))
-    table = parameters_of(cameras)  # type: ignore[arg-type]
-    problems = []
-    values = {name: parameter.default for name, parameter in table.items()}
-    for name, value in sorted(given.items()):
-        if name in _OF_ROS or name.startswith(_OF_ROS_PREFIX):
-            continue
-        try:
-            if name not in table:
-                raise ParameterError(
-                    f"parameter {name} is not known; the README and config/damage_perception.yaml "
-                    f"list all, cameras are {', '.join(cameras)}"  # type: ignore[arg-type]
-                )
-            values[name] = parse_value(table[name], value)
-        except ParameterError as error:
-            problems.append(str(error))
-    if not problems:
-        try:
-            check_values(values)
-        except ParameterError as error:
-            problems.append(str(error))
-    if problems:
-        raise ParameterError("; ".join(problems))
-    return table, values
 
 
 def _declare(node: Node, parameter: Parameter, value: Value) -> None:

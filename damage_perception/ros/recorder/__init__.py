@@ -1,0 +1,1 @@
+"""The recorder node: keeps what people want to look at later."""

@@ -14,7 +14,7 @@ from damage_perception.gallery.reference import (
     State,
 )
 from damage_perception.gallery.store.store import GalleryStore
-from damage_perception.inspector import Inspector
+from damage_perception.inspector import FrameResult, Inspector
 from damage_perception.network import Assessment, DamageNetwork, Embedding
 from damage_perception.network.bank import Bank
 from damage_perception.network.turning import with_turned
@@ -62,13 +62,18 @@ def show(name: str, frame: Frame, inspector: Inspector) -> Shown:
     target = find_target(result.items, frame)
     if target is None:
         raise ValueError("no item was found")
-    assessment, view = result.assessments[target], result.views[target]
+    return show_item(name, result, target, inspector)
+
+
+def show_item(name: str, result: FrameResult, number: int, inspector: Inspector) -> Shown:
+    """Item ``number`` of what was made of a frame. Raises ValueError where it has no embedding."""
+    assessment, view = result.assessments[number], result.views[number]
     if assessment is None:
         raise ValueError(f"inference failed: {inspector.network.problem}")
     if assessment.embedding is None:
         card = inspector.network.card
         raise ValueError(f"model {card.model_id} compares nothing with references")
-    found = faults(view, result.items[target], inspector.quality)
+    found = faults(view, result.items[number], inspector.quality)
     return Shown(name, view, assessment, assessment.embedding, found)
 
 

@@ -1,4 +1,4 @@
-"""The detector in a robot cell: ``ros2 launch damage_perception cell.launch.py``."""
+"""A robot cell, detector and recorder: ``ros2 launch damage_perception cell.launch.py``."""
 
 from ament_index_python.packages import get_package_share_path
 from launch.actions import (
@@ -7,10 +7,11 @@ from launch.actions import (
     RegisterEventHandler,
     SetEnvironmentVariable,
 )
+from launch.conditions import IfCondition
 from launch.event_handlers import OnProcessExit
 from launch.events.process import ProcessExited
 from launch.substitutions import EnvironmentVariable, LaunchConfiguration
-from launch_ros.actions import LifecycleNode
+from launch_ros.actions import LifecycleNode, Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from launch import Action, LaunchContext, LaunchDescription
@@ -55,12 +56,26 @@ def generate_launch_description() -> LaunchDescription:
                 default_value="",
                 description="Rules of the site; empty: as the parameter file says.",
             ),
+            DeclareLaunchArgument(
+                "record",
+                default_value="false",
+                description="Keep what is diverted or unknown, for the review page.",
+            ),
+            DeclareLaunchArgument(
+                "records",
+                default_value="",
+                description="Folder that the records are kept in; empty: as the parameter file "
+                "says.",
+            ),
             # A site's own profile stays.
             *(
                 SetEnvironmentVariable(name, EnvironmentVariable(name, default_value=profile))
                 for name in PROFILE_VARIABLES
             ),
             OpaqueFunction(function=_detector),
+            OpaqueFunction(
+                function=_recorder, condition=IfCondition(LaunchConfiguration("record"))
+            ),
         ]
     )
 
@@ -89,6 +104,28 @@ def _detector(context: LaunchContext) -> list[Action]:
     return [
         detector,
         RegisterEventHandler(OnProcessExit(target_action=detector, on_exit=_end_with_detector)),
+    ]
+
+
+def _recorder(context: LaunchContext) -> list[Action]:
+    """The recorder, which comes back where it ends: the cell goes on without it meanwhile."""
+    values = {"use_sim_time": _flag("use_sim_time")}
+    folder = LaunchConfiguration("records")
+    if folder.perform(context):
+        values["folder"] = ParameterValue(folder, value_type=str)
+    return [
+        Node(
+            package="damage_perception",
+            executable="damage_recorder",
+            name="damage_recorder",
+            namespace=LaunchConfiguration("namespace"),
+            parameters=[LaunchConfiguration("params_file"), values],
+            ros_arguments=["--log-level", LaunchConfiguration("log_level")],
+            output="screen",
+            emulate_tty=True,
+            respawn=True,
+            respawn_delay=2.0,
+        )
     ]
 
 

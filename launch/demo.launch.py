@@ -1,6 +1,6 @@
 """The simulated cell under ``ros2 launch``: detector, cell and controller on this machine alone."""
 
-from ament_index_python.packages import get_package_share_path
+from ament_index_python.packages import get_package_prefix, get_package_share_path
 from launch.actions import (
     DeclareLaunchArgument,
     EmitEvent,
@@ -10,6 +10,7 @@ from launch.actions import (
     SetEnvironmentVariable,
     TimerAction,
 )
+from launch.conditions import IfCondition
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
 from launch.events.process import ProcessExited
@@ -23,6 +24,7 @@ from launch import Action, LaunchContext, LaunchDescription
 SHARE = get_package_share_path("damage_perception")
 # The controller answers the last items within this after the cell has ended.
 LAST_ANSWERS_S = 10.0
+_RVIZ = LaunchConfiguration("rviz")
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -36,6 +38,7 @@ def generate_launch_description() -> LaunchDescription:
     )
     controller = _node("reference_controller", {"items": items})
     cell = _node("simulated_cell", {"items": items, "seed": seed, "references": references})
+    rviz = _rviz()
     return LaunchDescription(
         [
             DeclareLaunchArgument("items", default_value="24", description="How many items come."),
@@ -57,14 +60,22 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 "log_level", default_value="info", description="debug, info, warn, error or fatal."
             ),
+            DeclareLaunchArgument(
+                "rviz",
+                default_value="false",
+                description="Show verdicts, images and depth in RViz, too.",
+            ),
+            OpaqueFunction(function=_require_rviz, condition=IfCondition(_RVIZ)),
             SetEnvironmentVariable("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST"),
             OpaqueFunction(function=_detector),
             controller,
             cell,
+            rviz,
             RegisterEventHandler(
                 OnProcessExit(target_action=controller, on_exit=_end_with_controller)
             ),
             RegisterEventHandler(OnProcessExit(target_action=cell, on_exit=_end_after_cell)),
+            RegisterEventHandler(OnProcessExit(target_action=rviz, on_exit=_require_good_rviz)),
         ]
     )
 
@@ -81,6 +92,31 @@ def _node(executable: str, parameters: dict[str, ParameterValue]) -> Node:
     )
 
 
+def _rviz() -> Node:
+    """RViz with the package's displays, whose topics are relative to the namespace."""
+    return Node(
+        package="rviz2",
+        executable="rviz2",
+        namespace=LaunchConfiguration("namespace"),
+        arguments=["-d", str(SHARE / "config" / "damage_perception.rviz")],
+        # RViz looks for the calibration beside the depth image; depth is registered to colour.
+        remappings=[("/camera/depth/camera_info", "camera/color/camera_info")],
+        output="screen",
+        condition=IfCondition(_RVIZ),
+    )
+
+
+def _require_rviz(context: LaunchContext) -> None:
+    """Ends the launch before anything starts where RViz is not installed."""
+    try:
+        get_package_prefix("rviz2")
+    except LookupError as error:
+        raise RuntimeError(
+            "rviz:=true needs the package rviz2, which is not installed: "
+            "apt install ros-$ROS_DISTRO-rviz2"
+        ) from error
+
+
 def _detector(context: LaunchContext) -> list[Action]:
     """The cell's own launch file, included so that its other arguments are not among the demo's.
 
@@ -92,6 +128,12 @@ def _detector(context: LaunchContext) -> list[Action]:
             launch_arguments={"use_sim_time": "false", "autostart": "true"}.items(),
         )
     ]
+
+
+def _require_good_rviz(ended: ProcessExited, context: LaunchContext) -> None:
+    """Closing the window is no error, and the demo goes on."""
+    if not context.is_shutdown:
+        _require_good_end(ended)
 
 
 def _end_with_controller(ended: ProcessExited, context: LaunchContext) -> EmitEvent | None:

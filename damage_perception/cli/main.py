@@ -64,6 +64,7 @@ def _is_expected(error: Exception) -> bool:
     from damage_perception.dataset import DatasetError
     from damage_perception.gallery.reference import GalleryError
     from damage_perception.network import BackendError, ModelCardError
+    from damage_perception.records.item_record import RecordError
     from damage_perception.station import StationError
     from damage_perception.verdict.site_file import SiteError
 
@@ -75,6 +76,7 @@ def _is_expected(error: Exception) -> bool:
         ModelCardError,
         StationError,
         SiteError,
+        RecordError,
         OSError,
     )
     return isinstance(error, expected)

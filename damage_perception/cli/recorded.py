@@ -21,6 +21,7 @@ from damage_perception.cli.sources import (
 from damage_perception.cli.terminal import Failure, console, shown
 
 if TYPE_CHECKING:
+    from damage_perception.evaluation.tuning import Tuning
     from damage_perception.inspector import Inspector
     from damage_perception.source import Source
 
@@ -121,7 +122,10 @@ def evaluate(
 def tune(
     source: Annotated[
         Path,
-        typer.Argument(help="Image folder with labels.csv; --unlabelled: any recordings."),
+        typer.Argument(
+            help="Image folder with labels.csv, or records that were reviewed; --unlabelled: any "
+            "recordings."
+        ),
     ],
     params: Annotated[Path, typer.Option(help="Parameter file to write; a plot goes beside it.")],
     false_diverts_per_1000: Annotated[
@@ -142,13 +146,16 @@ def tune(
 ) -> None:
     """Choose the threshold on your own recordings: a parameter file and a plot."""
     from damage_perception.dataset import ImageFolder
-    from damage_perception.evaluation.tuning import plot_tuning, write_parameters
     from damage_perception.evaluation.tuning import tune as run
+    from damage_perception.records.store import is_records
 
     if unlabelled:
         frames = open_frames(source, params, camera, topics)
         inspector = load_inspector(running, frames.cameras, station, OperatingPoint(threshold=1.0))
         _tune_unlabelled(frames, inspector, source.resolve().name, params, false_diverts_per_1000)
+        return
+    if is_records(source):
+        _tune_reviewed(source, params, false_diverts_per_1000)
         return
     folder = ImageFolder(source, camera)
     inspector = load_inspector(running, folder.cameras, station, OperatingPoint(threshold=1.0))
@@ -158,13 +165,40 @@ def tune(
         false_diverts_per_1000,
         lambda records: shown(records, "judging", len(records)),
     )
-    write_parameters(tuning, folder.path.resolve().name, false_diverts_per_1000, params)
-    plot = params.with_suffix(".png")
-    plot_tuning(tuning, f"{folder.path.resolve().name}, {inspector.network.card.model_id}", plot)
-    recall = "" if tuning.recall is None else f", {tuning.recall:.1%} of the damaged diverted"
-    console.print(f"damage_threshold {tuning.point.threshold:.4f}{recall}")
+    model_id = inspector.network.card.model_id
     if tuning.unjudged:
         console.print(f"{tuning.unjudged} images could not be judged", style="yellow")
+    _write_tuning(tuning, folder.path.resolve().name, model_id, params, false_diverts_per_1000)
+
+
+def _tune_reviewed(folder: Path, params: Path, rate: float) -> None:
+    from damage_perception.evaluation.reviewed import tune_reviewed
+    from damage_perception.records.store import RecordStore
+
+    chosen = tune_reviewed(RecordStore(folder).index, rate)
+    if chosen.tuning.unjudged:
+        console.print(
+            f"{chosen.tuning.unjudged} diverted items were never reviewed and are left out: "
+            "review them for a threshold that holds",
+            style="yellow",
+        )
+    if chosen.other_models:
+        console.print(
+            f"{chosen.other_models} items of other models than {chosen.model_id} are left out",
+            style="yellow",
+            markup=False,
+        )
+    _write_tuning(chosen.tuning, folder.resolve().name, chosen.model_id, params, rate)
+
+
+def _write_tuning(tuning: "Tuning", name: str, model_id: str, params: Path, rate: float) -> None:
+    from damage_perception.evaluation.tuning import plot_tuning, write_parameters
+
+    write_parameters(tuning, name, rate, params)
+    plot = params.with_suffix(".png")
+    plot_tuning(tuning, f"{name}, {model_id}", plot)
+    recall = "" if tuning.recall is None else f", {tuning.recall:.1%} of the damaged diverted"
+    console.print(f"damage_threshold {tuning.point.threshold:.4f}{recall}")
     console.print(f"wrote {params} and {plot}", markup=False)
 
 

@@ -37,14 +37,17 @@ FrameProgress = Callable[[Source], Iterable[Recorded]]
 class Tuning:
     """What was chosen, and on what.
 
-    good, damaged  (N,) sorted confidences of the images that can be judged
-    unjudged       images without an answer, or unfit to judge by: they say nothing of the model
+    good, damaged  (N,) sorted confidences of the images or items that can be judged
+    unjudged       those without an answer, unfit to judge by, or diverted and never reviewed: they
+                   say nothing of the model
+    what           they are, for people
     """
 
     point: OperatingPoint
     good: NDArray[np.float64]
     damaged: NDArray[np.float64]
     unjudged: int
+    what: str = "images"
 
     @property
     def recall(self) -> float | None:
@@ -89,15 +92,31 @@ def tune(
             unjudged += 1
         else:
             scores[record.label.damaged].append(prediction.confidence)
-    good, damaged = (np.sort(np.array(scores[truth], np.float64)) for truth in (False, True))
+    good, damaged = (np.array(scores[truth], np.float64) for truth in (False, True))
+    return tuning_of(good, damaged, unjudged, false_diverts_per_1000, str(dataset.path))
+
+
+def tuning_of(
+    good: NDArray[np.float64],
+    damaged: NDArray[np.float64],
+    unjudged: int,
+    false_diverts_per_1000: float,
+    source: str,
+    what: str = "images",
+) -> Tuning:
+    """The threshold that diverts so many of the good, by their confidences (N,).
+
+    Raises DatasetError where there are too few good ones to show that rate.
+    """
+    good, damaged = np.sort(good), np.sort(damaged)
     if not len(good):
-        raise DatasetError(f"{dataset.path} has no good image that could be judged")
+        raise DatasetError(f"{source} has no good item that could be judged")
     try:
         point = find_operating_point(good, len(good), false_diverts_per_1000)
     except ValueError as error:
         least = int(np.ceil(1000 / false_diverts_per_1000)) if false_diverts_per_1000 > 0 else 0
         raise DatasetError(f"{error}; {least} or more are needed for that rate") from error
-    return Tuning(point, good, damaged, unjudged)
+    return Tuning(point, good, damaged, unjudged, what)
 
 
 def tune_unlabelled(
@@ -179,7 +198,7 @@ def _chosen_on(tuning: Tuning | UnlabelledTuning, source: str) -> str:
         )
     recall = "" if tuning.recall is None else f"; {tuning.recall:.1%} of the damaged diverted"
     return (
-        f"Chosen on {len(tuning.good)} good and {len(tuning.damaged)} damaged images of "
+        f"Chosen on {len(tuning.good)} good and {len(tuning.damaged)} damaged {tuning.what} of "
         f"{source}{recall}"
     )
 

@@ -122,6 +122,11 @@ class RecordStore:
         return removed
 
 
+def is_records(path: Path) -> bool:
+    """Whether ``path`` is a folder of records."""
+    return (path / INDEX_FILE).is_file()
+
+
 def _sync(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -22,8 +22,10 @@ ARGUMENTS = {
         "autostart",
         "gallery",
         "site_file",
+        "record",
+        "records",
     },
-    "demo": {"items", "seed", "gallery", "namespace", "params_file", "log_level"},
+    "demo": {"items", "seed", "gallery", "namespace", "params_file", "log_level", "rviz"},
     "replay": {
         "source",
         "camera_file",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from damage_perception.enrollment import enroll_views, same_product, show
 from damage_perception.frame import Frame
+from damage_perception.gallery.candidates import MOST_CANDIDATES, room_for_candidates
 from damage_perception.gallery.reference import (
     Action,
     Change,
@@ -23,9 +23,6 @@ from damage_perception.ros.gallery.packaging_changes import Noticed
 from damage_perception.ros.gallery.reported_items import KEPT, ReportedItem
 from damage_perception.verdict.difference import ReferenceStatus
 from damage_perception.verdict.report import Verdict
-
-# So many wait for a review; more would only be looked at less closely.
-MOST_CANDIDATES: Final = 8
 
 
 @dataclass(frozen=True)
@@ -98,7 +95,7 @@ def confirm(
         raise GalleryError(
             f"item {item_id!r} looks like another product than the references of {item.sku!r}"
         )
-    if _room(store, item.sku) <= 0:
+    if room_for_candidates(store, item.sku) <= 0:
         raise GalleryError(
             f"{MOST_CANDIDATES} candidates of {item.sku!r} wait already: call ~/review_candidates"
         )
@@ -111,7 +108,7 @@ def confirm(
 
 def propose(store: GalleryStore, noticed: Noticed, model_id: str, by: str) -> Outcome:
     """Makes items that show a new packaging candidates of their sku. Raises GalleryError."""
-    room = _room(store, noticed.sku)
+    room = room_for_candidates(store, noticed.sku)
     if room <= 0:
         return Outcome(f"{MOST_CANDIDATES} candidates wait already, none is added")
     new = noticed.views[-room:]
@@ -134,12 +131,6 @@ def undo(store: GalleryStore, change_id: str, by: str, why: str) -> Outcome:
     """Takes back one change, the newest where ``change_id`` is empty. Raises GalleryError."""
     change = store.undo(change_id or None, by, why)
     return Outcome(f"change {change.undoes} is undone", change)
-
-
-def _room(store: GalleryStore, sku: str) -> int:
-    """How many more candidates a sku may have."""
-    waiting = [summary.candidates for summary in store.summaries() if summary.sku == sku]
-    return MOST_CANDIDATES - sum(waiting)
 
 
 def _problem(item: ReportedItem) -> str:

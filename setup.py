@@ -56,7 +56,7 @@ setup(
         ],
         # NVIDIA's own parser and builder, which need no GPU; the detector takes it on an RTX PC.
         "tensorrt-rtx": ["tensorrt-rtx-cu13"],
-        "test": ["hypothesis", "onnx", "pytest"],
+        "test": ["httpx", "hypothesis", "onnx", "playwright", "pytest"],
         "lint": ["mypy", "ruff"],
     },
     entry_points={

@@ -19,6 +19,9 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
+    package_data={
+        f"{PACKAGE}.review": ["languages/*.yaml", "static/*", "templates/*.html"],
+    },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (SHARE, ["package.xml"]),
@@ -41,7 +44,7 @@ setup(
         "records": ["mcap"],
         # Statistics of many cells at once.
         "fleet": ["duckdb", "pyarrow"],
-        "review": ["fastapi", "jinja2", "mcap", "python-multipart", "uvicorn"],
+        "review": ["fastapi", "jinja2", "mcap", "python-multipart", "starlette", "uvicorn"],
         "simulation": ["embreex"],
         "training": [
             # Weights of the colour encoder, Apache-2.0: training begins from them.

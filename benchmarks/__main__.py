@@ -12,7 +12,8 @@ network   time of the network alone on one view, nothing else running: what late
 
 In the first scenarios every frame shows an item of its own, so that both nodes have to run the
 network on every frame; in the last ones items stay for a second, as in a cell, and the detector
-needs `frames_per_camera` frames of each. Results go to benchmarks/results/.
+needs `frames_per_camera` frames of each. The node called `recorded` is the detector with a recorder
+beside it, which keeps what it keeps by default. Results go to benchmarks/results/.
 """
 
 from __future__ import annotations
@@ -39,7 +40,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.network import network_ms
-from benchmarks.scenarios import EVERY_FRAME_AN_ITEM, ITEMS_THAT_STAY, Scenario
+from benchmarks.scenarios import (
+    BESIDE_A_RECORDER,
+    EVERY_FRAME_AN_ITEM,
+    ITEMS_THAT_STAY,
+    Scenario,
+)
 from damage_perception.ros.isolation import isolated_environment
 from damage_perception.ros.messages import nanoseconds_of
 from damage_perception_msgs.msg import DamageReport
@@ -114,9 +120,14 @@ def measure(receiver: Receiver, kind: str, scenario: Scenario) -> Row:
         detector = subprocess.Popen(
             _command(kind, scenario, Path(folder)), stdout=subprocess.DEVNULL
         )
-        publisher = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.publisher", *scenario.publisher_arguments]
-        )
+        beside = [
+            subprocess.Popen(
+                [sys.executable, "-m", "benchmarks.publisher", *scenario.publisher_arguments]
+            )
+        ]
+        if kind == "recorded":
+            records = ["-p", f"folder:={folder}/records"]
+            beside.append(subprocess.Popen([_script("damage_recorder"), "--ros-args", *records]))
         try:
             receiver.spin(START_TIMEOUT_S, lambda: bool(receiver.latencies_ms))
             if not receiver.latencies_ms:
@@ -130,7 +141,7 @@ def measure(receiver: Receiver, kind: str, scenario: Scenario) -> Row:
             rss = _rss_mb(detector.pid)
         finally:
             # Killed, because how a node ends is not what is measured.
-            for process in (publisher, detector):
+            for process in (*beside, detector):
                 process.kill()
                 process.wait()
     p50, p99 = np.percentile(receiver.latencies_ms, (50, 99))
@@ -149,8 +160,12 @@ def _command(kind: str, scenario: Scenario, folder: Path) -> list[str]:
     file = folder / "parameters.yaml"
     parameters = {"damage_detector": {"ros__parameters": scenario.parameters}}
     file.write_text(yaml.safe_dump(parameters))
-    script = Path(sys.executable).with_name("damage_detector")
-    return [str(script), "--ros-args", "--params-file", str(file), "--log-level", "error"]
+    script = _script("damage_detector")
+    return [script, "--ros-args", "--params-file", str(file), "--log-level", "error"]
+
+
+def _script(name: str) -> str:
+    return str(Path(sys.executable).with_name(name))
 
 
 def _cpu_s(pid: int) -> float:
@@ -172,8 +187,10 @@ def main() -> None:
     sizes = {(scenario.width, scenario.height) for scenario in scenarios}
     network = {f"{w}x{h}": round(network_ms(w, h), 2) for w, h in sorted(sizes)}
     receiver, rows, console = Receiver(), [], Console(width=140)
-    for scenario in scenarios:
-        for kind in ("detector", "plain"):
+    pairs = [(scenario, ("detector", "plain")) for scenario in scenarios]
+    pairs += [(scenario, ("detector", "recorded")) for scenario in BESIDE_A_RECORDER]
+    for scenario, kinds in pairs:
+        for kind in kinds:
             rows.append(measure(receiver, kind, scenario))
             console.print(str(rows[-1]))
     content: dict[str, Any] = {

@@ -52,3 +52,5 @@ EVERY_FRAME_AN_ITEM = [
 ]
 # An item a second on each station is as fast as a robot picks.
 ITEMS_THAT_STAY = [Scenario(*size, cameras=4, rate_hz=30.0, stay_frames=30) for size in _SIZES]
+# A cell under load with a recorder beside the detector, and without one, in turn.
+BESIDE_A_RECORDER = [Scenario(640, 480, cameras=4, rate_hz=10.0, stay_frames=10)] * 3

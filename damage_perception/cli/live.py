@@ -25,6 +25,10 @@ def demo(
     items: Annotated[int, typer.Option(min=1, help="Items that pass the cell.")] = 24,
     seed: Annotated[int, typer.Option(min=0, help="Of the products and damage shown.")] = 1,
     model: ModelOption = None,
+    record: Annotated[
+        bool,
+        typer.Option("--record", help="Keep items for `review`, which may run at the same time."),
+    ] = False,
 ) -> None:
     """Run a simulated cell, the detector and a controller; status 1 where a report came late."""
     from damage_perception.ros.demo.run import DemoError, run_demo
@@ -32,7 +36,7 @@ def demo(
     # What its processes need is missed before they start.
     import_module("damage_perception.simulation.rendering.render")
     try:
-        in_time = run_demo(out, items, seed, model, console)
+        in_time = run_demo(out, items, seed, model, console, record)
     except DemoError as error:
         raise Failure(str(error)) from error
     raise typer.Exit(int(not in_time))

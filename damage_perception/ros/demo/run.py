@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from damage_perception.network.model_card import ModelCard, ModelCardError
-from damage_perception.ros.demo.summary import GALLERY, SUMMARY, Tally, remove_earlier_run
+from damage_perception.ros.demo.summary import GALLERY, RECORDS, SUMMARY, Tally, remove_earlier_run
 from damage_perception.ros.isolation import isolated_environment
 from damage_perception.share import default_model_card, shared_folder
 
@@ -29,6 +29,8 @@ _LAST_ANSWERS_S: Final = 5.0
 _STOP_S: Final = 10.0
 # Pristine pieces of each product that are enrolled, each turned another way.
 _REFERENCES: Final = 2
+# Of so few items some that pass are to be seen on the page, too.
+_PASS_SAMPLE: Final = 0.3
 _CELL: Final = "simulated_cell"
 _STYLES: Final = {"pass": "green", "divert": "red", "unknown": "yellow", None: "magenta"}
 
@@ -100,6 +102,7 @@ def run_demo(
     seed: int = 1,
     model: Path | None = None,
     console: Console | None = None,
+    record: bool = False,
 ) -> bool:
     """Runs the demo and leaves summary.json, pictures and the gallery in ``out``.
 
@@ -107,6 +110,7 @@ def run_demo(
 
     seed   of the products and damage shown
     model  card of the model; the shipped one where it is None
+    record  whether a recorder runs beside, and leaves records in ``out``, too
 
     Returns whether every item was reported in time. Raises DemoError where a process fails.
     """
@@ -119,7 +123,7 @@ def run_demo(
     references = _REFERENCES if card is not None and card.references is not None else 0
     tally = Tally(items, card if references else None)
     with (
-        _processes(out, items, seed, model, references, events) as processes,
+        _processes(out, items, seed, model, references, record, events) as processes,
         _progress(console) as progress,
     ):
         rendering = progress.add_task("rendering items", total=items)
@@ -150,6 +154,7 @@ def _processes(
     seed: int,
     model: Path | None,
     references: int,
+    record: bool,
     events: Queue[dict[str, Any]],
 ) -> Iterator[dict[str, _Process]]:
     environment = isolated_environment()
@@ -161,13 +166,17 @@ def _processes(
         detector += ["-p", f"gallery:={out / GALLERY}"]
     controller = ["-p", f"items:={items}", "-p", f"overlays:={out}"]
     cell = ["-p", f"items:={items}", "-p", f"seed:={seed}", "-p", f"references:={references}"]
+    started = [
+        (_CELL, cell),
+        ("damage_detector", detector),
+        ("reference_controller", controller),
+    ]
+    if record:
+        folder = ["-p", f"folder:={out / RECORDS}", "-p", "site:=demo"]
+        started.append(("damage_recorder", [*folder, "-p", f"pass_sample:={_PASS_SAMPLE}"]))
     processes: dict[str, _Process] = {}
     try:
-        for name, arguments in (
-            (_CELL, cell),
-            ("damage_detector", detector),
-            ("reference_controller", controller),
-        ):
+        for name, arguments in started:
             command = ["--ros-args", *arguments]
             processes[name] = _Process(name, command, environment, out, events)
         yield processes

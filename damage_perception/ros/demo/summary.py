@@ -20,6 +20,7 @@ SUMMARY: Final = "summary.json"
 ITEMS: Final = "items.jsonl"
 CONTACT_SHEET: Final = "contact_sheet.jpg"
 GALLERY: Final = "gallery"
+RECORDS: Final = "records"
 # Of the ids that the simulated cell gives its items.
 _PICTURES: Final = "item-[0-9][0-9][0-9][0-9][0-9]_overlay.jpg"
 _COLUMNS: Final = 6
@@ -31,7 +32,8 @@ def remove_earlier_run(out: Path) -> None:
     """Removes what an earlier demo left in ``out``, pictures of items above all."""
     for path in (out / SUMMARY, out / ITEMS, out / CONTACT_SHEET, *out.glob(_PICTURES)):
         path.unlink(missing_ok=True)
-    shutil.rmtree(out / GALLERY, ignore_errors=True)
+    for folder in (GALLERY, RECORDS):
+        shutil.rmtree(out / folder, ignore_errors=True)
 
 
 class Tally:

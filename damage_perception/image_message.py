@@ -5,6 +5,7 @@ Messages are taken by their fields alone, so that this module needs no ROS.
 
 from __future__ import annotations
 
+import struct
 from typing import Any, Final
 
 import cv2
@@ -14,6 +15,9 @@ from numpy.typing import NDArray
 from damage_perception.frame import CameraModel, ColorImage, DepthImage
 
 METRES_PER_MILLIMETRE: Final = np.float32(0.001)
+
+# What stands before the PNG: a format, and the two parameters of the quantisation.
+_DEPTH_HEADER: Final = struct.Struct("<iff")
 
 # Channels and OpenCV's conversion to RGB.
 _COLOR: Final[dict[str, tuple[int, int | None]]] = {
@@ -58,6 +62,58 @@ def read_depth(message: Any) -> DepthImage:
         f"depth image is {message.encoding or 'without encoding'}; expected 16UC1 (mm) or 32FC1 "
         "(m): remap depth/image_rect_raw to the registered depth topic"
     )
+
+
+def read_compressed_color(message: Any) -> ColorImage:
+    """(H, W, 3) uint8 RGB of a sensor_msgs/CompressedImage: JPEG or PNG. Raises ConversionError."""
+    image = _decoded(message.data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    if image is None:
+        raise ConversionError(
+            f"compressed colour image of format {message.format!r} cannot be decoded; expected "
+            "JPEG or PNG"
+        )
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def read_compressed_depth(message: Any) -> DepthImage:
+    """(H, W) float32 metres of a CompressedImage of the transport compressedDepth, as PNG.
+
+    16UC1 holds millimetres. 32FC1 holds inverse depth, quantised by the two numbers in the header
+    (image_transport_plugins, compressed_depth_image_transport). Raises ConversionError.
+    """
+    encoding = message.format.partition(";")[0].strip()
+    if "rvl" in message.format:
+        raise ConversionError("compressed depth image is RVL; set the publisher's format to png")
+    if encoding not in ("16UC1", "mono16", "32FC1"):
+        raise ConversionError(
+            f"compressed depth image has the format {message.format!r}; expected 16UC1 or 32FC1 of "
+            "the transport compressedDepth"
+        )
+    if len(message.data) < _DEPTH_HEADER.size:
+        raise ConversionError(f"compressed depth image has {len(message.data)} bytes of data")
+    _, a, b = _DEPTH_HEADER.unpack_from(message.data)
+    image = _decoded(message.data[_DEPTH_HEADER.size :], cv2.IMREAD_UNCHANGED)
+    if image is None or image.dtype != np.uint16 or image.ndim != 2:
+        raise ConversionError("compressed depth image holds no 16-bit grey PNG")
+    if encoding != "32FC1":
+        return np.asarray(image * METRES_PER_MILLIMETRE, np.float32)
+    with np.errstate(divide="ignore"):
+        depth_m = np.float32(a) / (image.astype(np.float32) - np.float32(b))
+    return np.where(image > 0, depth_m, np.float32(0)).astype(np.float32)
+
+
+def _decoded(data: Any, flags: int) -> NDArray[Any] | None:
+    """None where ``data`` is no image, or only the beginning of one."""
+    octets = np.frombuffer(data, np.uint8)
+    if not len(octets):
+        return None
+    # A JPEG that breaks off decodes without complaint, grey from there on.
+    if octets[:2].tobytes() == b"\xff\xd8" and b"\xff\xd9" not in octets[-1024:].tobytes():
+        return None
+    try:
+        return cv2.imdecode(octets, flags)
+    except cv2.error:
+        return None
 
 
 def read_camera_info(message: Any) -> CameraModel:

@@ -8,6 +8,8 @@ from typing import Final
 COLOR: Final = "color/image_raw"
 DEPTH: Final = "depth/image_rect_raw"
 CAMERA_INFO: Final = "color/camera_info"
+# Where depth is not registered to colour.
+DEPTH_INFO: Final = "depth/camera_info"
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,10 @@
 """Image messages become arrays, whatever their rows and byte order, or are refused."""
 
+import struct
 import sys
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,6 +15,8 @@ from damage_perception.image_message import (
     ConversionError,
     read_camera_info,
     read_color,
+    read_compressed_color,
+    read_compressed_depth,
     read_depth,
 )
 
@@ -156,3 +160,59 @@ def test_camera_info_becomes_a_pinhole_model():
     info.k = [0.0] * 9
     with pytest.raises(ValueError, match="positive focal lengths"):
         read_camera_info(info)
+
+
+def compressed(data, kind="16UC1; compressedDepth png"):
+    return SimpleNamespace(format=kind, data=data)
+
+
+def packed_depth(image, a=0.0, b=0.0):
+    png = cv2.imencode(".png", image)[1].tobytes()
+    return struct.pack("<iff", 0, a, b) + png
+
+
+def test_compressed_colour_is_rgb():
+    image = np.zeros((8, 12, 3), np.uint8)
+    image[..., 0] = 200
+    png = cv2.imencode(".png", image[..., ::-1])[1].tobytes()
+    assert np.array_equal(read_compressed_color(compressed(png, "rgb8; png")), image)
+
+
+def test_compressed_depth_in_millimetres_becomes_metres():
+    image = np.array([[0, 700, 65535]], np.uint16)
+    depth_m = read_compressed_depth(compressed(packed_depth(image)))
+    assert depth_m.dtype == np.float32 and depth_m == pytest.approx(np.array([[0, 0.7, 65.535]]))
+
+
+@given(st.floats(0.3, 9.0))
+def test_quantised_inverse_depth_becomes_metres_again(depth_m):
+    # As compressed_depth_image_transport writes it: a parameter of 100 quantums at 10 m.
+    a = 100.0 * 101.0
+    b = 1.0 - a / 10.0
+    image = np.array([[0, round(a / depth_m + b)]], np.uint16)
+    data = packed_depth(image, a, b)
+    read = read_compressed_depth(compressed(data, "32FC1; compressedDepth png"))
+    assert read[0, 0] == 0 and read[0, 1] == pytest.approx(depth_m, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "text"),
+    [
+        (b"", "16UC1; compressedDepth png", "0 bytes"),
+        (b"x" * 40, "16UC1; compressedDepth png", "no 16-bit grey PNG"),
+        (packed_depth(np.zeros((4, 4), np.uint8)), "16UC1; compressedDepth png", "16-bit"),
+        (packed_depth(np.zeros((4, 4), np.uint16)), "16UC1; compressedDepth rvl", "png"),
+        (packed_depth(np.zeros((4, 4), np.uint16)), "rgb8; jpeg", "expected 16UC1"),
+    ],
+)
+def test_what_is_no_compressed_depth_is_an_error_that_says_why(data, kind, text):
+    with pytest.raises(ConversionError, match=text):
+        read_compressed_depth(compressed(data, kind))
+
+
+def test_a_jpeg_that_breaks_off_is_an_error():
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    jpeg = cv2.imencode(".jpg", noise)[1].tobytes()
+    for data in (jpeg[: len(jpeg) // 2], b"", b"nothing"):
+        with pytest.raises(ConversionError, match="cannot be decoded"):
+            read_compressed_color(compressed(data, "rgb8; jpeg compressed bgr8"))

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from damage_perception.bag import PAIR_TOLERANCE_NS
 from damage_perception.frame import Frame
 from damage_perception.image_message import read_camera_info, read_color, read_depth
 from damage_perception.records.item_record import RecordError
@@ -206,11 +207,10 @@ def _recording_of(messages: list[tuple[str, Any]], attached: Mapping[str, str]) 
     infos = {
         _camera(topic, _TOPICS.info): m for topic, m in messages if topic.endswith(_TOPICS.info)
     }
-    depths = {
-        (_camera(topic, _TOPICS.depth), _stamp_ns(m)): m
-        for topic, m in messages
-        if topic.endswith(_TOPICS.depth)
-    }
+    depths: dict[str, list[Any]] = {}
+    for topic, message in messages:
+        if topic.endswith(_TOPICS.depth):
+            depths.setdefault(_camera(topic, _TOPICS.depth), []).append(message)
     frames: dict[str, list[Frame]] = {}
     overlays: dict[str, bytes] = {}
     report = None
@@ -221,7 +221,7 @@ def _recording_of(messages: list[tuple[str, Any]], attached: Mapping[str, str]) 
             overlays[_camera(topic, _OVERLAY)] = message.data.tobytes()
         elif topic.endswith(_TOPICS.color):
             name, stamp_ns = _camera(topic, _TOPICS.color), _stamp_ns(message)
-            depth = depths.get((name, stamp_ns))
+            depth = _partner(depths.get(name, []), stamp_ns)
             frame = Frame(
                 read_color(message),
                 None if depth is None else read_depth(depth),
@@ -232,6 +232,13 @@ def _recording_of(messages: list[tuple[str, Any]], attached: Mapping[str, str]) 
             )
             frames.setdefault(name, []).append(frame)
     return Recording(report, {k: tuple(v) for k, v in frames.items()}, overlays, attached)
+
+
+def _partner(depths: list[Any], stamp_ns: int) -> Any:
+    """The depth image of a colour image's time; None where there is none."""
+    depth = min(depths, key=lambda one: abs(_stamp_ns(one) - stamp_ns), default=None)
+    is_far = depth is None or abs(_stamp_ns(depth) - stamp_ns) > PAIR_TOLERANCE_NS
+    return None if is_far else depth
 
 
 def _camera(topic: str, ending: str) -> str:

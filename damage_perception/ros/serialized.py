@@ -49,6 +49,25 @@ class SerializedImage:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class SerializedCompressedImage:
+    """A sensor_msgs/CompressedImage by its fields; ``data`` is the message's own memory."""
+
+    stamp_ns: int
+    frame_id: str
+    format: str
+    data: memoryview
+
+    @staticmethod
+    def read(serialized: bytes) -> SerializedCompressedImage:
+        """Raises ConversionError where ``serialized`` is no such message, or not all of one."""
+        reader = _Reader(serialized)
+        stamp_ns, frame_id = reader.stamp_ns(), reader.text()
+        kind, data = reader.text(), reader.octets()
+        reader.end()
+        return SerializedCompressedImage(stamp_ns, frame_id, kind, data)
+
+
 @dataclass(frozen=True)
 class SerializedCameraInfo:
     """What a sensor_msgs/CameraInfo says of a rectified camera: its size and K, row by row."""

@@ -12,11 +12,12 @@ from rclpy.node import Node
 from damage_perception.inspector import Inspector
 from damage_perception.ros import qos
 from damage_perception.ros.clocks import Clocks
+from damage_perception.ros.decoding import CameraInfos, Decoder
 from damage_perception.ros.detector.diagnostics import CameraState
 from damage_perception.ros.detector.health import Health
 from damage_perception.ros.detector.pairing import Pairing
 from damage_perception.ros.detector.reception import Reception
-from damage_perception.ros.detector.settings import nanoseconds
+from damage_perception.ros.detector.settings import depth_to_color, nanoseconds
 from damage_perception.ros.detector.worker import Deliver, Worker
 from damage_perception.ros.messages import announcement_of
 from damage_perception.verdict.tracker import MOST_ANNOUNCED, TooManyAnnouncedError
@@ -56,11 +57,15 @@ class Listening:
         self._overflowed_ns = -_QUIET_NS
         now_ns = clocks.steady_ns
         self._pairing = Pairing(self._cameras, *_tolerances_ns(values), now_ns())
-        self._reception = Reception(node, self._cameras, values["image_qos"], self._pairing, now_ns)
+        infos = CameraInfos()
+        decoder = Decoder(values["image_transport"], depth_to_color(values), infos)
+        self._reception = Reception(
+            node, self._cameras, values["image_qos"], decoder, infos, self._pairing, now_ns
+        )
         self.worker = Worker(
             inspector,
             self._pairing,
-            self._reception.camera_infos,
+            decoder,
             now_ns,
             clocks.ros_ns,
             deliver,

@@ -6,20 +6,21 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from rclpy.node import Node
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo
 
 from damage_perception.image_message import ConversionError
+from damage_perception.ros.decoding import CameraInfos, Decoder
 from damage_perception.ros.detector.pairing import Drop, Pairing
 from damage_perception.ros.qos import IMAGE_MEND, IMAGE_PROFILES, publisher_refused
 from damage_perception.ros.serialized import stamp_ns_of
-from damage_perception.topics import CAMERA_INFO, COLOR, DEPTH
 
 
 class Reception:
     """Subscribes to colour, depth and camera_info of every camera until ``destroy``.
 
-    now_ns        the steady clock of ``pairing``
-    camera_infos  the newest CameraInfo by camera, serialized, kept here
+    decoder  says what to subscribe to
+    infos    the newest CameraInfo of each camera is kept there
+    now_ns   the steady clock of ``pairing``
     """
 
     def __init__(
@@ -27,23 +28,28 @@ class Reception:
         node: Node,
         cameras: Sequence[str],
         profile: str,
+        decoder: Decoder,
+        infos: CameraInfos,
         pairing: Pairing,
         now_ns: Callable[[], int],
     ) -> None:
         self._node = node
         self._pairing = pairing
         self._now_ns = now_ns
-        self.camera_infos: dict[str, bytes] = {}
         self._topics: dict[str, list[str]] = {}
         self._refused: dict[str, str] = {}
         self._subscriptions = []
         qos = IMAGE_PROFILES[profile]
         for camera in cameras:
+            topics = decoder.topics(camera)
             receivers: list[tuple[str, type, Callable[[bytes], None]]] = [
-                (COLOR, Image, partial(self._receive, pairing.add_color, camera)),
-                (DEPTH, Image, partial(self._receive, pairing.add_depth, camera)),
-                (CAMERA_INFO, CameraInfo, partial(self._keep, camera)),
+                (*topics.color, partial(self._receive, pairing.add_color, camera)),
+                (*topics.depth, partial(self._receive, pairing.add_depth, camera)),
+                (topics.color_info, CameraInfo, partial(infos.color.__setitem__, camera)),
             ]
+            if topics.depth_info:
+                keep = partial(infos.depth.__setitem__, camera)
+                receivers.append((topics.depth_info, CameraInfo, keep))
             for name, kind, receive in receivers:
                 topic = f"{camera}/{name}"
                 refused = publisher_refused(topic, IMAGE_MEND, partial(self._refuse, camera))
@@ -77,6 +83,3 @@ class Reception:
             self._pairing.count(camera, Drop.MALFORMED)
             return
         add(camera, stamp_ns, serialized, self._now_ns())
-
-    def _keep(self, camera: str, serialized: bytes) -> None:
-        self.camera_infos[camera] = serialized

@@ -7,6 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from damage_perception.inspector import Inspector, MountedCamera
 from damage_perception.network.model_card import ModelCard
 from damage_perception.ros.parameters.check import ParameterError, plane_of, pose_of
@@ -95,6 +98,12 @@ def mounted_cameras(values: Values) -> dict[str, MountedCamera]:
             with_limits(station, values, name), pose_of(pose) if pose else None
         )
     return cameras
+
+
+def depth_to_color(values: Values) -> dict[str, NDArray[np.float64]]:
+    """(4, 4) from the optical frame of depth to that of colour, where depth is not registered."""
+    given = {name: values[f"{name}.depth_to_color"] for name in values["cameras"]}
+    return {name: pose_of(pose) for name, pose in given.items() if pose}
 
 
 def with_limits(station: Station, values: Values, camera: str) -> Station:

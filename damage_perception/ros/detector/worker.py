@@ -6,23 +6,17 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
-from damage_perception.frame import CameraModel, Frame
-from damage_perception.image_message import (
-    ConversionError,
-    read_camera_info,
-    read_color,
-    read_depth,
-)
+from damage_perception.frame import Frame
 from damage_perception.inspector import Inspector
+from damage_perception.ros.decoding import Decoder
 from damage_perception.ros.detector.conditions import Conditions
 from damage_perception.ros.detector.health import Health
 from damage_perception.ros.detector.pairing import Drop, Pair, Pairing
 from damage_perception.ros.detector.problems import Problems
-from damage_perception.ros.serialized import SerializedCameraInfo, SerializedImage
 from damage_perception.station import StationError
 from damage_perception.verdict.camera_condition import CameraCondition
 from damage_perception.verdict.report import Reason, Report
@@ -66,12 +60,12 @@ class Job(Protocol):
 class Worker:
     """Runs ``inspector`` in a thread of its own from ``start`` to ``stop``.
 
-    camera_infos  newest CameraInfo by camera, serialized; the caller keeps it
-    now_ns        a steady clock
-    ros_ns        ROS time, which stamps the images; it may stand still and jump
-    deliver       called in the thread with the reports due
-    log_error     called in the thread with one line of text, or a traceback; not with the same
-                  one twice in a row
+    decoder    makes frames of pairs
+    now_ns     a steady clock
+    ros_ns     ROS time, which stamps the images; it may stand still and jump
+    deliver    called in the thread with the reports due
+    log_error  called in the thread with one line of text, or a traceback; not with the same
+               one twice in a row
 
     An exception costs the pass in which it was raised; the thread goes on.
     """
@@ -80,7 +74,7 @@ class Worker:
         self,
         inspector: Inspector,
         pairing: Pairing,
-        camera_infos: Mapping[str, bytes],
+        decoder: Decoder,
         now_ns: Callable[[], int],
         ros_ns: Callable[[], int],
         deliver: Deliver,
@@ -90,14 +84,13 @@ class Worker:
         self._health = health
         self._inspector = inspector
         self._pairing = pairing
-        self._camera_infos = camera_infos
+        self._decoder = decoder
         self._now_ns = now_ns
         self._ros_ns = ros_ns
         self._deliver = deliver
         self._log_error = log_error
         self._calls: deque[Callable[[Inspector], None]] = deque()
         self._jobs: list[Job] = []
-        self._models: dict[str, CameraModel] = {}
         # Cameras whose newest image has a stamp of another clock than ROS time.
         self._other_clocks: set[str] = set()
         self._image_faults: dict[str, Reason] = {}
@@ -193,15 +186,7 @@ class Worker:
     def _capture(self, pair: Pair) -> Capture | None:
         name = pair.camera
         try:
-            color = SerializedImage.read(pair.color)
-            frame = Frame(
-                read_color(color),
-                None if pair.depth is None else read_depth(SerializedImage.read(pair.depth)),
-                self._camera_model(name),
-                name,
-                color.frame_id,
-                pair.stamp_ns,
-            )
+            frame = self._decoder.frame(name, pair.color, pair.depth, pair.stamp_ns)
         except Exception as error:  # of OpenCV and cv_bridge, besides ValueError
             self._reject(name, error)
             return None
@@ -218,18 +203,6 @@ class Worker:
         else:
             self._other_clocks.add(pair.camera)
         return taken_ns if 0 <= age_ns <= _CLOCK_SPAN_NS else pair.arrived_ns
-
-    def _camera_model(self, name: str) -> CameraModel:
-        serialized = self._camera_infos.get(name)
-        if serialized is None:
-            raise ConversionError(
-                f"no message on {name}/color/camera_info: publish the calibration, or remap it"
-            )
-        model = read_camera_info(SerializedCameraInfo.read(serialized))
-        # What was computed from a model stays with it, for as long as the model stays the same.
-        if self._models.get(name) != model:
-            self._models[name] = model
-        return self._models[name]
 
     def _note_faults(self, of_all: Reason = Reason.NONE, judged: str = "") -> None:
         """Takes down what is wrong with every camera.

@@ -64,7 +64,7 @@ def check_values(values: Mapping[str, Value]) -> None:
                 RegionOfInterest(*value)  # type: ignore[misc]
             elif name.endswith(".plane") and value:
                 plane_of(value)  # type: ignore[arg-type]
-            elif name.endswith(".pose") and value:
+            elif name.endswith((".pose", ".depth_to_color")) and value:
                 pose_of(value)  # type: ignore[arg-type]
         except ValueError as error:
             raise ParameterError(f"parameter {name}: {error}") from error

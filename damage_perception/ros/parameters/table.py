@@ -92,6 +92,16 @@ TABLE: Final[tuple[Parameter, ...]] = (
         _SETUP,
     ),
     Parameter(
+        "image_transport",
+        "string",
+        "raw",
+        "",
+        "raw, or compressed: color/image_raw/compressed and depth/image_rect_raw/compressedDepth "
+        "(PNG), as image_transport names them.",
+        _SETUP,
+        choices=("raw", "compressed"),
+    ),
+    Parameter(
         "image_qos",
         "string",
         "sensor_data",
@@ -108,6 +118,17 @@ TABLE: Final[tuple[Parameter, ...]] = (
         "",
         "YAML file that calibrate_station writes and configuring reads; empty: not kept.",
         _SETUP,
+    ),
+    Parameter(
+        f"{CAMERA}.depth_to_color",
+        "double_array",
+        [],
+        "",
+        "Transform from the optical frame of the depth camera to that of colour, x y z qx qy qz "
+        "qw, where the depth topic is not registered: the node registers it, by depth/camera_info. "
+        "Empty: depth is registered already.",
+        _SETUP,
+        lengths=(0, 7),
     ),
     Parameter(
         f"{CAMERA}.pose",

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from typing import Any, Final
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo
 
+from damage_perception.bag import PAIR_TOLERANCE_NS
 from damage_perception.image_message import ConversionError
-from damage_perception.records.recording import CAMERA_INFO as CAMERA_INFO_TYPE
-from damage_perception.records.recording import IMAGE, Message
+from damage_perception.ros.decoding import CameraInfos, Decoder
 from damage_perception.ros.qos import IMAGE_PROFILES
 from damage_perception.ros.serialized import stamp_ns_of
-from damage_perception.topics import CAMERA_INFO, COLOR, DEPTH
 
-_TYPES: Final[dict[str, tuple[Any, str]]] = {
-    COLOR: (Image, IMAGE),
-    DEPTH: (Image, IMAGE),
-    CAMERA_INFO: (CameraInfo, CAMERA_INFO_TYPE),
-}
+
+@dataclass(frozen=True)
+class Shot:
+    """Serialized images of one instant; ``depth`` is None where none came for it."""
+
+    camera: str
+    stamp_ns: int
+    color: bytes
+    depth: bytes | None
 
 
 class ImageHistory:
@@ -32,67 +35,85 @@ class ImageHistory:
     an item is kept that it may show.
 
     profile  of the image subscriptions, as the detector's parameter image_qos
+    decoder  says what to subscribe to
+    infos    the newest CameraInfo of each camera is kept there, when images are asked for
     """
 
-    def __init__(self, node: Node, cameras: Sequence[str], profile: str, depth: int) -> None:
+    def __init__(
+        self,
+        node: Node,
+        cameras: Sequence[str],
+        profile: str,
+        depth: int,
+        decoder: Decoder,
+        infos: CameraInfos,
+    ) -> None:
         self.cameras = tuple(cameras)
         self._node = node
+        self._infos = infos
         usual = IMAGE_PROFILES[profile]
         qos = type(usual)(depth=depth, reliability=usual.reliability, durability=usual.durability)
         group = _NotExecuted()
-        self._subscriptions = {
-            (camera, name): node.create_subscription(
-                kind, f"{camera}/{name}", _never_called, qos, callback_group=group, raw=True
+
+        def subscribe(camera: str, topic: str, kind: Any) -> _Waiting:
+            subscription = node.create_subscription(
+                kind, f"{camera}/{topic}", _never_called, qos, callback_group=group, raw=True
             )
-            for camera in cameras
-            for name, (kind, _) in _TYPES.items()
+            return _Waiting(subscription, deque(maxlen=depth))
+
+        topics = {camera: decoder.topics(camera) for camera in cameras}
+        self._colors = {name: subscribe(name, *of.color) for name, of in topics.items()}
+        self._depths = {name: subscribe(name, *of.depth) for name, of in topics.items()}
+        self._color_infos = {
+            name: subscribe(name, of.color_info, CameraInfo) for name, of in topics.items()
         }
-        self._messages: dict[tuple[str, str], deque[Message]] = {
-            key: deque(maxlen=depth) for key in self._subscriptions
+        self._depth_infos = {
+            name: subscribe(name, of.depth_info, CameraInfo)
+            for name, of in topics.items()
+            if of.depth_info
         }
 
-    def near(self, camera: str, stamps_ns: Iterable[int], count: int) -> list[Message]:
-        """Colour images of a camera with their depth and camera_info.
-
-        Those nearest to each of ``stamps_ns``, and so many nearest to the first of them as make
-        ``count``. Topics are those that a detector has for a camera of this name.
-        """
-        for name in _TYPES:
-            self._take(camera, name)
-        colors = list(self._messages[camera, COLOR])
-        infos = list(self._messages[camera, CAMERA_INFO])
-        if not colors or not infos:
+    def near(self, camera: str, stamps_ns: Sequence[int], count: int) -> list[Shot]:
+        """Images of a camera: those nearest to each of ``stamps_ns``, and as many nearest to the
+        first of them as make ``count``; oldest first."""
+        colors, depths = self._colors[camera].take(), self._depths[camera].take()
+        if infos := self._color_infos[camera].take():
+            self._infos.color[camera] = infos[-1][1]
+        if camera in self._depth_infos and (infos := self._depth_infos[camera].take()):
+            self._infos.depth[camera] = infos[-1][1]
+        if not colors:
             return []
-        first, *others = stamps_ns
-        chosen = sorted(colors, key=lambda color: abs(color.time_ns - first))[:count]
-        chosen += [_nearest(colors, stamp_ns) for stamp_ns in others]
-        unique = {color.time_ns: color for color in chosen}
-        found = list(unique.values())
-        depths = list(self._messages[camera, DEPTH])
-        if depths:
-            pairs = {one.time_ns: one for one in (_nearest(depths, s) for s in unique)}
-            found += pairs.values()
-        # It says the same all the time; what plays the record needs it before the first image.
-        return [replace(infos[-1], time_ns=min(message.time_ns for message in found)), *found]
+        chosen = sorted(colors, key=lambda color: abs(color[0] - stamps_ns[0]))[:count]
+        chosen += [_nearest(colors, stamp_ns) for stamp_ns in stamps_ns[1:]]
+        return [
+            Shot(camera, stamp_ns, color, _partner(depths, stamp_ns))
+            for stamp_ns, color in sorted(dict(chosen).items())
+        ]
 
     def destroy(self) -> None:
         """Ends the subscriptions."""
-        for subscription in self._subscriptions.values():
-            self._node.destroy_subscription(subscription)
+        for topics in (self._colors, self._depths, self._color_infos, self._depth_infos):
+            for waiting in topics.values():
+                self._node.destroy_subscription(waiting.subscription)
 
-    def _take(self, camera: str, name: str) -> None:
-        """Takes what the middleware has."""
-        subscription = self._subscriptions[camera, name]
-        messages = self._messages[camera, name]
-        kind = _TYPES[name][1]
-        with subscription.handle:
-            while taken := subscription.handle.take_message(subscription.msg_type, True):
-                data = taken[0]
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A subscription that is read by hand, and what was read of it: stamp and message."""
+
+    subscription: Any
+    messages: deque[tuple[int, bytes]]
+
+    def take(self) -> list[tuple[int, bytes]]:
+        """The newest messages, with what the middleware has got since the last time."""
+        handle = self.subscription.handle
+        with handle:
+            while taken := handle.take_message(self.subscription.msg_type, True):
                 try:
-                    stamp_ns = stamp_ns_of(data)
+                    self.messages.append((stamp_ns_of(taken[0]), taken[0]))
                 except ConversionError:
                     continue
-                messages.append(Message(f"/{camera}/{name}", kind, stamp_ns, data))
+        return list(self.messages)
 
 
 class _NotExecuted(CallbackGroup):
@@ -112,5 +133,12 @@ def _never_called(data: bytes) -> None:
     raise AssertionError("an executor took from a subscription that is read by hand")
 
 
-def _nearest(messages: Sequence[Message], stamp_ns: int) -> Message:
-    return min(messages, key=lambda message: abs(message.time_ns - stamp_ns))
+def _nearest(messages: Sequence[tuple[int, bytes]], stamp_ns: int) -> tuple[int, bytes]:
+    return min(messages, key=lambda message: abs(message[0] - stamp_ns))
+
+
+def _partner(depths: Sequence[tuple[int, bytes]], stamp_ns: int) -> bytes | None:
+    if not depths:
+        return None
+    found_ns, depth = _nearest(depths, stamp_ns)
+    return depth if abs(found_ns - stamp_ns) <= PAIR_TOLERANCE_NS else None

@@ -19,12 +19,14 @@ from damage_perception.records.recording import REPORT, REPORT_TOPIC, Message, R
 from damage_perception.records.reports import nanoseconds_of, record_of_report, report_of
 from damage_perception.records.store import RecordStore
 from damage_perception.ros import qos
+from damage_perception.ros.decoding import CameraInfos, Decoder
+from damage_perception.ros.detector.settings import depth_to_color
 from damage_perception.ros.parameters.node_table import RECORDER
 from damage_perception.ros.parameters.server import ParameterServer
 from damage_perception.ros.recorder.detector_parameters import DetectorParameters
 from damage_perception.ros.recorder.diagnostics import recorder_status
-from damage_perception.ros.recorder.evidence import attachments, overlay
-from damage_perception.ros.recorder.image_history import ImageHistory
+from damage_perception.ros.recorder.evidence import Evidence, attachments
+from damage_perception.ros.recorder.image_history import ImageHistory, Shot
 from damage_perception.ros.recorder.requests import Requests
 from damage_perception.ros.recorder.writing import Job, Writing
 from damage_perception.share import message_definitions
@@ -57,7 +59,8 @@ class RecorderNode(Node):
         self._writing.start()
         self._requests = Requests(self)
         self._history: ImageHistory | None = None
-        self._listened: tuple[Any, ...] = ()
+        self._evidence: Evidence | None = None
+        self._listened: Mapping[str, Any] = {}
         detector = str(self._values["detector"])
         self._parameters = DetectorParameters(self, detector, self._listen)
         self.create_subscription(
@@ -86,14 +89,20 @@ class RecorderNode(Node):
 
     def _listen(self, values: Mapping[str, Any]) -> None:
         """Listens to the cameras that the detector has."""
-        wanted = (tuple(values.get("cameras", ())), values.get("image_qos", "sensor_data"))
+        cameras = list(values["cameras"])
+        wanted = {name: values[name] for name in ("cameras", "image_qos", "image_transport")}
+        wanted |= {f"{name}.depth_to_color": values[f"{name}.depth_to_color"] for name in cameras}
         if wanted == self._listened:
             return
         if self._history is not None:
             self._history.destroy()
         self._listened = wanted
-        self._history = ImageHistory(self, *wanted, self._values["history_images"])
-        self.get_logger().info(f"cameras {', '.join(wanted[0])}")
+        infos = CameraInfos()
+        decoder = Decoder(values["image_transport"], depth_to_color(values), infos)
+        self._evidence = Evidence(self._format, decoder, infos)
+        depth = int(self._values["history_images"])
+        self._history = ImageHistory(self, cameras, values["image_qos"], depth, decoder, infos)
+        self.get_logger().info(f"cameras {', '.join(cameras)}")
 
     def _take(self, data: bytes) -> None:
         message = deserialize_message(data, DamageReport)
@@ -110,7 +119,8 @@ class RecorderNode(Node):
             published_ns = report.stamp_ns + latency_ns
             images = self._images(report)
             reported = Message(REPORT_TOPIC, REPORT, published_ns, data)
-            write = partial(self._write, images, reported, report, dict(self._parameters.values))
+            values = dict(self._parameters.values)
+            write = partial(self._write, images, self._evidence, reported, report, values)
         self._writing.add(Job(record, write, done))
 
     def _kept(self, report: Report, asked: bool) -> Kept:
@@ -122,8 +132,8 @@ class RecorderNode(Node):
             return Kept.ASKED
         return Kept.SAMPLED if random.random() < self._values["pass_sample"] else Kept.NOT
 
-    def _images(self, report: Report) -> list[list[Message]]:
-        """What each camera showed; nothing of a camera that showed nothing."""
+    def _images(self, report: Report) -> list[list[Shot]]:
+        """What each camera showed."""
         if self._history is None:
             return []
         count = int(self._values["images_per_camera"])
@@ -131,11 +141,12 @@ class RecorderNode(Node):
         for camera in self._history.cameras:
             seen = [region.stamp_ns for region in report.regions if region.camera == camera]
             found.append(self._history.near(camera, [report.stamp_ns, *seen], count))
-        return [images for images in found if images]
+        return found
 
     def _write(
         self,
-        images: Sequence[Sequence[Message]],
+        images: Sequence[Sequence[Shot]],
+        evidence: Evidence | None,
         reported: Message,
         report: Report,
         values: Mapping[str, Any],
@@ -143,8 +154,8 @@ class RecorderNode(Node):
     ) -> None:
         """Fills the file of an item; in the writing thread."""
         messages = [reported]
-        for of_camera in images:
-            messages += [*of_camera, *overlay(self._format, of_camera, report)]
+        for shots in images:
+            messages += evidence.messages(shots, report) if evidence is not None else []
         self._format.write(stream, messages, attachments(values))
 
     def _publish_status(self) -> None:

@@ -9,7 +9,8 @@ from red_network import PLANE, RedNetwork
 
 from damage_perception.frame import CameraModel
 from damage_perception.inspector import Inspector, MountedCamera
-from damage_perception.ros.detector import worker as worker_module
+from damage_perception.ros import decoding
+from damage_perception.ros.decoding import RAW, CameraInfos, Decoder
 from damage_perception.ros.detector.health import Health
 from damage_perception.ros.detector.pairing import Drop, Pairing
 from damage_perception.ros.detector.worker import Worker
@@ -36,7 +37,7 @@ class Bench:
         self.worker = Worker(
             self.inspector,
             self.pairing,
-            dict.fromkeys(cameras, INFO),
+            Decoder(RAW, {}, CameraInfos(dict.fromkeys(cameras, INFO))),
             now_ns,
             ros_ns or now_ns,
             lambda reports: self.reports.extend((r, now_ns()) for r in reports),
@@ -163,14 +164,14 @@ def test_frames_without_a_plane_are_told_once_and_lack_depth():
 
 
 def test_whatever_reading_an_image_raises_costs_that_image_alone(monkeypatch):
-    read = worker_module.read_color
+    read = decoding.read_color
 
     def read_color(message):
         if message.encoding == "odd8":
             raise AttributeError("_ARRAY_API not found")
         return read(message)
 
-    monkeypatch.setattr(worker_module, "read_color", read_color)
+    monkeypatch.setattr(decoding, "read_color", read_color)
     with Bench(cameras=("left", "right")) as bench:
         color, depth = images()
         odd = color.replace(b"rgb8", b"odd8")

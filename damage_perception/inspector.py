@@ -19,6 +19,7 @@ from damage_perception.network.detail import OFF
 from damage_perception.network.session import BackendError
 from damage_perception.odds import probability
 from damage_perception.station import Item, Station
+from damage_perception.verdict.belt import Belt
 from damage_perception.verdict.camera_condition import CameraCondition
 from damage_perception.verdict.camera_watch import CameraWatch
 from damage_perception.verdict.difference import Difference, ReferenceStatus
@@ -95,6 +96,7 @@ class Inspector:
     detail    when items larger than the network's view are judged by tiles, too: one of
               network.detail.DETAILS; where the model's card has no such section, never
     reported  is told what every report comes from; None: nobody asks, and no view is kept
+    belt      what carries the items past the cameras; None: they lie, or are moved one by one
 
     camera_faults is what is wrong with cameras as a whole, as it was told last.
     """
@@ -107,6 +109,7 @@ class Inspector:
     identify: bool = True
     detail: str = OFF
     reported: Callable[[Report, Evidence], None] | None = None
+    belt: Belt | None = None
 
     def __post_init__(self) -> None:
         self._references = References(self.network, self.gallery, self.identify)
@@ -168,6 +171,8 @@ class Inspector:
         plane = watch.support.plane
         items = mounted.station.locate(frame, plane, self.network.finder)
         places = [Place.of(item, frame, plane, mounted.pose) for item in items]
+        if self.belt is not None:
+            places = [self.belt.on_belt(place) for place in places]
         tracks = self._tracker.follow(self.station_of(name), name, places, frame.stamp_ns, now_ns)
         waiting = [(i, t) for i, t in zip(items, tracks, strict=True) if not t.reported]
         looks = self._look(frame, [item for item, _ in waiting], watch, self._budget_s)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -22,12 +22,14 @@ class Place:
     position_m   (3,) centre of the item in the frame of the station
     footprint_m  (4,) least x and y, greatest x and y of what is seen of the item, in the frame of a
                  shared station, otherwise in the optical frame; None where depth is missing
+    on_belt      whether both are as seen from a belt, where an item stays in place
     """
 
     camera: str
     stamp_ns: int
     position_m: NDArray[np.float64]
     footprint_m: NDArray[np.float64] | None = None
+    on_belt: bool = False
 
     @staticmethod
     def of(
@@ -45,6 +47,16 @@ class Place:
             position = pose[:3, :3] @ position + pose[:3, 3]
         footprint = _footprint(frame, item, np.eye(4) if pose is None else pose)
         return Place(frame.camera_name, frame.stamp_ns, position, footprint)
+
+    def joined(self, before: Place) -> Place:
+        """All that was seen of an item on a belt: parts of it, where it comes into an image."""
+        a, b = before.footprint_m, self.footprint_m
+        if a is None or b is None:
+            return self
+        footprint = np.concatenate((np.minimum(a[:2], b[:2]), np.maximum(a[2:], b[2:])))
+        position = self.position_m.copy()
+        position[:2] = (footprint[:2] + footprint[2:]) / 2
+        return replace(self, position_m=position, footprint_m=footprint)
 
     def area_m2(self) -> float:
         """Of the footprint; 0 where it is not known."""

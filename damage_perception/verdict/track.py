@@ -24,6 +24,7 @@ class Track:
     seen_ns     by camera, stamp of the newest image that showed it
     touched_ns  when that came, in the tracker's clock
     first_ns    stamp of the first image that showed it
+    carried     all that was seen of it, where it lies on a belt
     origin      the item that covered its place before, from which it broke off
     announced   whether it has a name that was announced, or had one and takes no other
     """
@@ -41,6 +42,7 @@ class Track:
     reported: bool = False
     first_ns: int = 0
     origin: Track | None = None
+    carried: Place | None = None
 
     def move(self, place: Place, now_ns: int) -> None:
         """Takes in where a camera shows the item."""
@@ -49,6 +51,9 @@ class Track:
             elapsed_s = (place.stamp_ns - before.stamp_ns) / 1e9
             self.velocity = (place.position_m - before.position_m) / elapsed_s
         self.last[place.camera] = place
+        if place.on_belt:
+            self.velocity = None
+            self.carried = place if self.carried is None else place.joined(self.carried)
         self.seen_ns[place.camera] = place.stamp_ns
         self.touched_ns = now_ns
 
@@ -58,6 +63,8 @@ class Track:
         velocity  (3,) m/s of the station, for an item that was seen once
         radius_m  farther than this is another item
         """
+        if place.on_belt and self.carried is not None:
+            return self._distance_on_belt_m(place, self.carried, radius_m)
         before = self.last.get(place.camera)
         if before is None:
             overlap = max(other.overlap(place) for other in self.last.values())
@@ -69,4 +76,11 @@ class Track:
         motion = velocity if self.velocity is None else self.velocity
         expected = before.position_m + motion * elapsed_s
         distance = float(np.linalg.norm(place.position_m - expected))
+        return distance if distance <= radius_m else float("inf")
+
+    def _distance_on_belt_m(self, place: Place, carried: Place, radius_m: float) -> float:
+        overlap = carried.overlap(place)
+        if overlap >= SAME_FOOTPRINT:
+            return (1 - overlap) * radius_m
+        distance = float(np.linalg.norm(place.position_m - carried.position_m))
         return distance if distance <= radius_m else float("inf")

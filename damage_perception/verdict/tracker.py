@@ -228,7 +228,9 @@ class ItemTracker:
         """Follows no longer what was reported and has left, or was lost sight of."""
         reported = [track for track in self._tracks if track.reported]
         left = [track for track in reported if self._left(track)]
-        lost = [t for t in reported if t not in left and now_ns - t.touched_ns > FORGET_NS]
+        # Between two cameras of a belt nobody sees an item.
+        lost_ns = max(FORGET_NS, self.policy.leave_ns)
+        lost = [t for t in reported if t not in left and now_ns - t.touched_ns > lost_ns]
         self._remember(lost)
         self._tracks = [t for t in self._tracks if t not in left and t not in lost]
         for track in self._tracks:

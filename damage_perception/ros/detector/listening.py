@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import replace
+from functools import partial
+from math import isfinite
 from typing import Any, Final
 
 from rclpy.node import Node
+from sensor_msgs.msg import JointState
 
 from damage_perception.inspector import Inspector
 from damage_perception.ros import qos
@@ -19,7 +22,8 @@ from damage_perception.ros.detector.pairing import Pairing
 from damage_perception.ros.detector.reception import Reception
 from damage_perception.ros.detector.settings import depth_to_color, nanoseconds
 from damage_perception.ros.detector.worker import Deliver, Worker
-from damage_perception.ros.messages import announcement_of
+from damage_perception.ros.messages import announcement_of, nanoseconds_of
+from damage_perception.verdict.belt import Belt
 from damage_perception.verdict.tracker import MOST_ANNOUNCED, TooManyAnnouncedError
 from damage_perception_msgs.msg import ItemAnnouncement
 
@@ -80,6 +84,15 @@ class Listening:
             event_callbacks=qos.publisher_refused("~/announcements", qos.EVENT_MEND, self._error),
         )
 
+        self._encoder = None
+        if inspector.belt is not None and values["belt_encoder"]:
+            self._encoder = node.create_subscription(
+                JointState,
+                "~/belt",
+                partial(_follow, inspector.belt),
+                qos.IMAGE_PROFILES["sensor_data"],
+            )
+
     def configure(self, values: dict[str, Any]) -> None:
         """Takes parameters that changed."""
         self._pairing.configure(*_tolerances_ns(values))
@@ -87,6 +100,8 @@ class Listening:
     def stop(self) -> None:
         """Listens no more; every item still waiting is reported unknown."""
         self._node.destroy_subscription(self._announcements)
+        if self._encoder is not None:
+            self._node.destroy_subscription(self._encoder)
         self._reception.destroy()
         self.worker.stop()
 
@@ -140,6 +155,11 @@ class Listening:
         now_ns = self._clocks.steady_ns()
         before_ns, self._overflowed_ns = self._overflowed_ns, now_ns
         return now_ns - before_ns >= _QUIET_NS
+
+
+def _follow(belt: Belt, reading: JointState) -> None:
+    if reading.position and isfinite(reading.position[0]):
+        belt.moved(nanoseconds_of(reading.header.stamp), float(reading.position[0]))
 
 
 def _tolerances_ns(values: dict[str, Any]) -> tuple[int, int]:

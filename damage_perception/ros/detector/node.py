@@ -30,6 +30,7 @@ from damage_perception.ros.detector.listening import Listening
 from damage_perception.ros.detector.loading import load
 from damage_perception.ros.detector.outputs import Outputs
 from damage_perception.ros.detector.settings import (
+    belt_of,
     configure,
     mounted_cameras,
     policy_of,
@@ -121,6 +122,7 @@ class DetectorNode(LifecycleNode):
             identify=values["identify"],
             detail=values["detail"],
             reported=self._keep_reported if values["gallery"] else None,
+            belt=belt_of(values),
         )
         self._health = Health()
         self._outputs = Outputs(self, self._clocks.ros_ns, self._health)

@@ -14,6 +14,7 @@ from damage_perception.inspector import Inspector, MountedCamera
 from damage_perception.network.model_card import ModelCard
 from damage_perception.ros.parameters.check import ParameterError, plane_of, pose_of
 from damage_perception.station import RegionOfInterest, Station, load_stations
+from damage_perception.verdict.belt import Belt
 from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.quality import QualityLimits
 from damage_perception.verdict.site import Site
@@ -98,6 +99,13 @@ def mounted_cameras(values: Values) -> dict[str, MountedCamera]:
             with_limits(station, values, name), pose_of(pose) if pose else None
         )
     return cameras
+
+
+def belt_of(values: Values) -> Belt | None:
+    """The belt; None where there is none."""
+    if not values["belt_velocity"]:
+        return None
+    return Belt(np.array(values["belt_velocity"], np.float64), values["belt_encoder"])
 
 
 def depth_to_color(values: Values) -> dict[str, NDArray[np.float64]]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from damage_perception.ros.parameters.parameter import Parameter, Value
 from damage_perception.station import Plane, RegionOfInterest
+from damage_perception.verdict.belt import Belt
 
 _PYTHON_TYPES: Final = {"bool": bool, "integer": int, "double": float, "string": str}
 # Far from any rounding of a quaternion written with four digits.
@@ -64,10 +65,13 @@ def check_values(values: Mapping[str, Value]) -> None:
                 RegionOfInterest(*value)  # type: ignore[misc]
             elif name.endswith(".plane") and value:
                 plane_of(value)  # type: ignore[arg-type]
+            elif name == "belt_velocity" and value:
+                Belt(np.array(value, np.float64))
             elif name.endswith((".pose", ".depth_to_color")) and value:
                 pose_of(value)  # type: ignore[arg-type]
         except ValueError as error:
             raise ParameterError(f"parameter {name}: {error}") from error
+    _check_belt(values)
     dark, bright = values["dark_level"], values["bright_level"]
     if not dark < bright:  # type: ignore[operator]
         raise ParameterError(
@@ -101,6 +105,24 @@ def pose_of(values: list[float]) -> NDArray[np.float64]:
     ]
     pose[:3, 3] = values[:3]
     return pose
+
+
+def _check_belt(values: Mapping[str, Value]) -> None:
+    """One belt goes past several cameras only where it is known how they stand to each other."""
+    if not values["belt_velocity"]:
+        if values["belt_encoder"]:
+            raise ParameterError(
+                "parameter belt_encoder is true, but belt_velocity is empty; expected the "
+                "direction of the belt"
+            )
+        return
+    cameras: list[str] = values["cameras"]  # type: ignore[assignment]
+    alone = [name for name in cameras if not values[f"{name}.pose"]]
+    if len(cameras) > 1 and alone:
+        raise ParameterError(
+            f"parameter belt_velocity: camera {alone[0]} has no pose; several cameras over one "
+            "belt need one each: damage-perception calibrate-cameras finds them"
+        )
 
 
 def _check_cameras(cameras: list[str]) -> None:

@@ -254,6 +254,26 @@ TABLE: Final[tuple[Parameter, ...]] = (
         bounds=(0.0, 60000.0),
     ),
     Parameter(
+        "belt_velocity",
+        "double_array",
+        [],
+        "m/s",
+        "Velocity of the belt that carries items past the cameras, x y z in the station frame; of "
+        "one camera without pose in its optical frame. Empty: there is no belt. leave_after_ms and "
+        "decision_deadline_ms must be longer than the way between two cameras takes.",
+        _SETUP,
+        lengths=(0, 3),
+    ),
+    Parameter(
+        "belt_encoder",
+        "bool",
+        False,
+        "",
+        "Take how far the belt has come from ~/belt (sensor_msgs/JointState, position in metres, "
+        "stamped as the images are); of belt_velocity the direction alone counts then.",
+        _SETUP,
+    ),
+    Parameter(
         "join_radius_m",
         "double",
         VerdictPolicy.join_radius_m,

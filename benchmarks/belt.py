@@ -1,4 +1,4 @@
-"""Items on a belt past two cameras, one of which is silent for a while: every item is answered once.
+"""Items on a belt past two cameras, one silent for a while: every item is answered once.
 
 python -m benchmarks.belt --items 1000
 

@@ -2,10 +2,10 @@
 
 Two indexes: a million items in a month, and in a year, of 500 skus whose share falls off as in a
 warehouse; three of a hundred are diverted, three are unknown, most of both are judged. Each
-statement is timed five times after one that warms the cache; the slowest of the five is shown, in
-milliseconds. Added and judged is one row at a time, each on the disk before the next one. The same
-figures are timed on the Parquet of a fleet of one such site. Results go to
-benchmarks/results/records.json.
+question is asked five times after once that warms the cache, and the fastest is shown, in
+milliseconds: what else a machine does only adds to it. Added and judged is one row at a time, each
+on the disk before the next one. The same figures are timed on the Parquet of a fleet of one such
+site. Results go to benchmarks/results/records.json.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,11 +26,13 @@ from rich.console import Console
 from rich.table import Table
 
 from damage_perception.kinds import KINDS, NONE
+from damage_perception.records.confidences import confidences
+from damage_perception.records.figures import By, Span
 from damage_perception.records.fleet import FleetIndex, publish
 from damage_perception.records.hints import hints
 from damage_perception.records.index import Index
 from damage_perception.records.item_record import ItemRecord, Judgement, Kept
-from damage_perception.records.numbers import By, Rows, Span, confidences, grouped, over_time
+from damage_perception.records.numbers import Rows, grouped, over_time
 from damage_perception.records.store import RecordStore
 from damage_perception.verdict.report import Reason, Verdict
 from damage_perception.verdict.severity import Extent, Severity
@@ -152,7 +155,7 @@ def measure(days: int, folder: Path) -> dict[str, Any]:
     result["index_mb"] = round(index.path.stat().st_size / 1e6)
     last = index.waiting(50)[-1]
     result["queue_ms"] = {
-        name: _slowest(ask)
+        name: _fastest(ask)
         for name, ask in {
             "waiting": lambda: index.waiting(50),
             "waiting, older": lambda: index.waiting(50, last),
@@ -181,13 +184,11 @@ def _numbers_ms(rows: Rows) -> dict[str, dict[str, float]]:
     spans = {"24 h": Span(_END_NS - _DAY_NS), "7 days": Span(_END_NS - 7 * _DAY_NS), "all": Span()}
     found: dict[str, dict[str, float]] = {}
     for name, span in spans.items():
-        asked: dict[str, Callable[[], Any]] = {"over time": lambda span=span: over_time(rows, span)}
-        for by in By:
-            asked[f"by {by.value}"] = lambda span=span, by=by: grouped(rows, span, by)
-        asked["confidences"] = lambda span=span: confidences(rows, span)
-        asked["hints"] = lambda span=span: hints(rows, span)
+        asked: dict[str, Callable[..., Any]] = {"over time": over_time}
+        asked |= {f"by {by.value}": partial(grouped, by=by) for by in By}
+        asked |= {"confidences": confidences, "hints": hints}
         for what, ask in asked.items():
-            found.setdefault(what, {})[name] = _slowest(ask)
+            found.setdefault(what, {})[name] = _fastest(partial(ask, rows, span))
     return found
 
 
@@ -215,14 +216,14 @@ def _write_ms(index: Index) -> dict[str, float]:
     }
 
 
-def _slowest(ask: Callable[[], Any]) -> float:
+def _fastest(ask: Callable[[], Any]) -> float:
     ask()
     times = []
     for _ in range(_TIMES):
         started = time.perf_counter()
         ask()
         times.append(time.perf_counter() - started)
-    return _ms(max(times))
+    return _ms(min(times))
 
 
 def _ms(seconds: Any) -> float:
@@ -230,7 +231,7 @@ def _ms(seconds: Any) -> float:
 
 
 def _table(results: list[dict[str, Any]]) -> Table:
-    table = Table(title=f"{_ROWS:,} items; milliseconds, the slowest of {_TIMES}")
+    table = Table(title=f"{_ROWS:,} items; milliseconds, the fastest of {_TIMES}")
     table.add_column("asked")
     for result in results:
         for name in ("24 h", "7 days", "all"):

@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 
 from damage_perception import __version__
-from damage_perception.cli import engine, enroll, gallery, live, recorded, site, workshop
+from damage_perception.cli import (
+    engine,
+    enroll,
+    fleet,
+    gallery,
+    live,
+    recorded,
+    records,
+    review,
+    shift,
+    site,
+    workshop,
+)
 from damage_perception.cli.grouped import grouped
 from damage_perception.cli.terminal import Failure, fail, held
 
@@ -18,11 +30,21 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for commands in (live.COMMANDS, recorded.COMMANDS, enroll.COMMANDS, workshop.COMMANDS):
+for commands in (
+    live.COMMANDS,
+    recorded.COMMANDS,
+    review.COMMANDS,
+    shift.COMMANDS,
+    enroll.COMMANDS,
+    workshop.COMMANDS,
+):
     for command in commands:
         app.command()(grouped(command))
+for counting in fleet.COMMANDS:
+    records.app.command()(grouped(counting))
 app.add_typer(engine.app)
 app.add_typer(gallery.app)
+app.add_typer(records.app)
 app.add_typer(site.app)
 
 

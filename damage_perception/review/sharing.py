@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Annotated, Final, Protocol
 
-from fastapi import Request
+from fastapi import Path, Request
 
 from damage_perception.frame import Frame
 from damage_perception.gallery.store.store import GalleryStore
 from damage_perception.inspector import Inspector
-from damage_perception.records.item_record import RecordError
+from damage_perception.records.item_record import ItemRecord, RecordError
+from damage_perception.records.recording import Recording
 from damage_perception.records.store import RecordStore
+
+# Of an item in an address; SQLite has no larger ones.
+ItemKey = Annotated[int, Path(ge=1, lt=1 << 63)]
+# The item that is looked at, the one after it, and the same of a second person. A recording of four
+# cameras takes a hundred megabytes.
+_RECENT: Final = 4
 
 
 class Cameras(Protocol):
@@ -37,6 +45,8 @@ class Shared:
                     the page was started without one
     cameras         live ones; None: the page was started without ROS
     vendors         of skus, as the site gives them
+    judged_good     is told of an item that somebody called good, and who; only where the page has a
+                    gallery
     """
 
     store: RecordStore
@@ -44,9 +54,12 @@ class Shared:
     open_gallery: Callable[[bool], GalleryStore] | None = None
     cameras: Cameras | None = None
     vendors: Mapping[str, str] = field(default_factory=dict)
+    judged_good: Callable[[ItemRecord, str], None] | None = None
     # The inspector is used by one request at a time.
     inspecting: threading.Lock = field(default_factory=threading.Lock)
     _inspector: Inspector | None = None
+    _reading: threading.Lock = field(default_factory=threading.Lock)
+    _recordings: OrderedDict[str, Recording] = field(default_factory=OrderedDict)
 
     def inspector(self) -> Inspector:
         """The inspector; the caller holds ``inspecting``."""
@@ -59,6 +72,17 @@ class Shared:
         if self.open_gallery is None:
             raise RecordError("the page was started without --gallery")
         return self.open_gallery(create)
+
+    def recording(self, record: ItemRecord) -> Recording:
+        """What the file of an item holds, read once for all of its pictures. Raises RecordError."""
+        with self._reading:
+            found = self._recordings.get(record.file)
+            if found is None:
+                found = self._recordings[record.file] = self.store.recording(record)
+                if len(self._recordings) > _RECENT:
+                    self._recordings.popitem(last=False)
+            self._recordings.move_to_end(record.file)
+            return found
 
 
 def shared(request: Request) -> Shared:

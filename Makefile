@@ -4,6 +4,7 @@
 # make lint         ruff and mypy
 # make bench        latency and throughput, beside a straightforward node
 # make chaos        what every item gets under one fault after another; 20 minutes
+# make soak         four cameras under load for half an hour: is every item answered once, in time
 # make gpu-check    TensorRT on this machine's GPU; with the PYTHON that has it, no environment
 # make lock         pins the newest versions in requirements/lock*.txt
 # make clean        removes the environments and what was built
@@ -24,7 +25,7 @@ unexport PYTHONPATH LD_LIBRARY_PATH AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_P
 unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 export ROS_AUTOMATIC_DISCOVERY_RANGE := LOCALHOST
 
-.PHONY: help env training demo test test-oldest lint bench chaos gpu-check lock clean
+.PHONY: help env training demo test test-oldest lint bench chaos soak gpu-check lock clean
 .NOTPARALLEL:
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -73,6 +74,9 @@ bench: env
 
 chaos: env
 	@$(VENV)/bin/python -m benchmarks.chaos --write-docs
+
+soak: env
+	@$(VENV)/bin/python -m benchmarks.soak
 
 gpu-check:
 	@$(PYTHON) -m benchmarks.gpu

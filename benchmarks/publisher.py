@@ -1,7 +1,8 @@
 """Publishes frames as cameras do: python -m benchmarks.publisher CAMERAS RATE WIDTH HEIGHT STAY.
 
-An item stays at its place for STAY frames. Messages are serialized beforehand and stamped as they
-go out: what is measured is the node behind the cameras, and a driver in C++ costs next to nothing.
+An item stays at its place for STAY frames; with a further argument, each is announced. Messages are
+serialized beforehand and stamped as they go out: what is measured is the node behind the cameras,
+and a driver in C++ costs next to nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from std_msgs.msg import Header
 
 from benchmarks.images import frames
 from damage_perception.ros.messages import camera_info_message, image_message
+from damage_perception.ros.qos import EVENTS
 from damage_perception.topics import CAMERA_INFO, COLOR, DEPTH
+from damage_perception_msgs.msg import ItemAnnouncement
 
 # Seconds and nanoseconds, after the four bytes that every serialized message begins with.
 STAMP, STAMP_OFFSET = struct.Struct("<iI"), 4
@@ -50,11 +53,24 @@ def main() -> None:
         ]
         for i in range(cameras)
     ]
+    announcements = None
+    if len(sys.argv) > 6:
+        announcements = node.create_publisher(
+            ItemAnnouncement, "damage_detector/announcements", EVENTS
+        )
     start, sent = time.monotonic(), 0
     while rclpy.ok():
         messages = places[sent // stay % len(places)]
-        for own in publishers:
+        for i, own in enumerate(publishers):
             stamp = node.get_clock().now().to_msg()
+            if announcements is not None and sent % stay == 0:
+                announcements.publish(
+                    ItemAnnouncement(
+                        header=Header(stamp=stamp),
+                        item_id=f"camera{i}-{sent // stay}",
+                        camera=f"camera{i}",
+                    )
+                )
             for publisher, message in zip(own, messages, strict=True):
                 STAMP.pack_into(message, STAMP_OFFSET, stamp.sec, stamp.nanosec)
                 publisher.publish(bytes(message))

@@ -21,7 +21,8 @@ function press(key) {
 
 function hold(event) {
   const inUse = event.ctrlKey || event.altKey || event.metaKey || event.isComposing;
-  const isText = event.key.length === 1 && event.key !== " ";
+  // No sku has a slash, which leads into the field.
+  const isText = event.key.length === 1 && event.key !== " " && event.key !== "/";
   if (isReplay || inUse || !isText || event.target.closest?.(TYPING)) return;
   event.preventDefault();
   event.stopImmediatePropagation();

@@ -62,7 +62,9 @@ def gallery(pages, tmp_path):
 @pytest.fixture
 def page(chromium, app, cameras, gallery):
     """The booth as Anna sees it."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=0, log_level="error", timeout_graceful_shutdown=2)
+    )
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:

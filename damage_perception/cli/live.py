@@ -1,7 +1,6 @@
 """Commands that speak ROS: demo, run, replay."""
 
 import json
-import os
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Optional
@@ -11,6 +10,7 @@ import typer
 from damage_perception.cli.running import ModelOption
 from damage_perception.cli.sources import CameraOption, SourceArgument, TopicOptions
 from damage_perception.cli.terminal import Failure, console, shown
+from damage_perception.cli.transport import use_large_image_transport
 
 RosArguments = Annotated[
     Optional[list[str]],
@@ -52,7 +52,7 @@ def run(
     """Run the detector node."""
     if params is not None and not params.is_file():
         raise Failure(f"parameter file {params} does not exist")
-    _use_large_image_transport()
+    use_large_image_transport()
     # After the environment is set: Fast DDS reads it when it is loaded.
     from damage_perception.ros.detector.process import main
 
@@ -98,7 +98,7 @@ def replay(
     """
     if not rate > 0:
         raise Failure(f"--rate is {rate}; expected frames a second, above 0")
-    _use_large_image_transport()
+    use_large_image_transport()
     from damage_perception.ros.demo.replay_node import Unheard
     from damage_perception.ros.demo.replay_node import replay as run
 
@@ -126,14 +126,6 @@ def replay(
     if not published:
         raise Failure("no image could be published")
     console.print(f"published {published} frames")
-
-
-def _use_large_image_transport() -> None:
-    """Sets the Fast DDS profile, unless the environment names one."""
-    from damage_perception.ros.transport import profile_variable
-    from damage_perception.share import dds_profile
-
-    os.environ.setdefault(profile_variable(), str(dds_profile()))
 
 
 COMMANDS = (demo, run, replay)

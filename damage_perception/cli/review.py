@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -14,6 +15,7 @@ from damage_perception.cli.gallery import open_gallery
 from damage_perception.cli.pipeline import StationOption, load_inspector
 from damage_perception.cli.running import Running
 from damage_perception.cli.terminal import console, held
+from damage_perception.cli.transport import use_large_image_transport
 
 if TYPE_CHECKING:
     from damage_perception.gallery.store.store import GalleryStore
@@ -21,6 +23,13 @@ if TYPE_CHECKING:
     from damage_perception.records.item_record import ItemRecord
     from damage_perception.records.store import RecordStore
     from damage_perception.review.sharing import Shared
+
+
+class ImageTransport(str, Enum):
+    """How images come."""
+
+    raw = "raw"
+    compressed = "compressed"
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,9 @@ def review(
         Optional[str],
         typer.Option(help="Names of live cameras (ROS) for the booth, separated by commas."),
     ] = None,
+    image_transport: Annotated[
+        ImageTransport, typer.Option(help="Of the live cameras, as the detector's parameter.")
+    ] = ImageTransport.raw,
     station: StationOption = None,
     *,
     listening: ListeningOptions,
@@ -90,9 +102,11 @@ def review(
     if vendors is not None:
         shared.vendors = read_vendors(vendors)
     if names:
+        use_large_image_transport()
         from damage_perception.ros.live_cameras import LiveCameras
 
-        shared.cameras = held.enter_context(LiveCameras(names))
+        live = LiveCameras(names, transport=image_transport.value)
+        shared.cameras = held.enter_context(live)
 
     def announce(address: str) -> None:
         # A token that the site chose does not belong into logs.

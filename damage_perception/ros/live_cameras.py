@@ -5,24 +5,25 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 import rclpy
+from numpy.typing import NDArray
 from rclpy.clock import Clock, ClockType
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo
 
 from damage_perception.frame import Frame
-from damage_perception.image_message import read_camera_info, read_color, read_depth
+from damage_perception.ros.decoding import RAW, CameraInfos, Decoder
 from damage_perception.ros.detector.problems import Problems
 from damage_perception.ros.qos import IMAGE_PROFILES
-from damage_perception.ros.serialized import SerializedCameraInfo, SerializedImage, stamp_ns_of
-from damage_perception.topics import CAMERA_INFO, COLOR, DEPTH
+from damage_perception.ros.serialized import stamp_ns_of
 
 _NODE: Final = "damage_review"
 # Stamps of one instant are not farther apart.
@@ -59,7 +60,6 @@ class _Stream:
     asked_s: float
     colors: deque[_Image] = field(default_factory=_waiting)
     depths: deque[_Image] = field(default_factory=_waiting)
-    info: bytes | None = None
     pair: _Pair | None = None
     # What was made of a pair last, so that whoever asks again soon costs nothing.
     frame: tuple[_Pair, Frame] | None = None
@@ -86,9 +86,11 @@ class _Stream:
 class LiveCameras:
     """The newest frames of cameras, by a node of its own in a thread of its own; a context manager.
 
-    names      of the cameras; their topics are those of the detector
-    arguments  of ROS, as `ros2 run` takes them: --ros-args -r front/depth/image_rect_raw:=...
-    idle_s     a camera that nobody has asked for so long is unsubscribed from
+    names           of the cameras; their topics are those of the detector
+    arguments       of ROS, as `ros2 run` takes them: --ros-args -r front/depth/image_rect_raw:=...
+    transport       raw or compressed, as the detector's image_transport
+    depth_to_color  by camera, where depth is not registered to colour: see `Decoder`
+    idle_s          a camera that nobody has asked for so long is unsubscribed from
 
     Images stay as they arrive until somebody asks for them. Any number of threads may ask.
 
@@ -99,13 +101,22 @@ class LiveCameras:
     """
 
     def __init__(
-        self, names: Sequence[str], arguments: Sequence[str] = (), idle_s: float = _IDLE_S
+        self,
+        names: Sequence[str],
+        arguments: Sequence[str] = (),
+        transport: str = RAW,
+        depth_to_color: Mapping[str, NDArray[np.float64]] | None = None,
+        idle_s: float = _IDLE_S,
     ) -> None:
         self._names = tuple(names)
         self._arguments = list(arguments)
         self._idle_s = idle_s
         self._streams: dict[str, _Stream] = {}
         self._changed = threading.Condition()
+        self._infos = CameraInfos()
+        self._decoder = Decoder(transport, depth_to_color or {}, self._infos)
+        # The decoder is for one thread at a time.
+        self._decoding = threading.Lock()
 
     def __enter__(self) -> LiveCameras:
         # A context of its own: whoever serves the page deals with signals.
@@ -149,15 +160,19 @@ class LiveCameras:
         with self._changed:
             stream = self._watched(name)
             left_s = stream.since_s + _FRESH_S - time.monotonic()
-            self._changed.wait_for(lambda: stream.pair and stream.info, max(0.0, left_s))
-            pair, info, made = stream.newest(time.monotonic()), stream.info, stream.frame
+            self._changed.wait_for(
+                lambda: stream.pair and name in self._infos.color, max(0.0, left_s)
+            )
+            pair, made = stream.newest(time.monotonic()), stream.frame
         if pair is None:
             return None
         if made is not None and made[0] == pair:
             return made[1]
+        depth = None if pair.depth is None else pair.depth.serialized
         try:
-            frame = _frame_of(name, pair, info)
-        except ValueError as error:
+            with self._decoding:
+                frame = self._decoder.frame(name, pair.color.serialized, depth, pair.color.stamp_ns)
+        except Exception as error:  # of OpenCV and cv_bridge, besides ValueError
             self._problems.note(name, error)
             return None
         self._problems.clear(name)
@@ -177,11 +192,15 @@ class LiveCameras:
         return stream
 
     def _subscribe(self, name: str, stream: _Stream) -> None:
-        receivers: tuple[tuple[str, type, Callable[[bytes], None]], ...] = (
-            (COLOR, Image, partial(self._receive, name, stream, True)),
-            (DEPTH, Image, partial(self._receive, name, stream, False)),
-            (CAMERA_INFO, CameraInfo, partial(self._keep, stream)),
-        )
+        topics = self._decoder.topics(name)
+        receivers: list[tuple[str, Any, Callable[[bytes], None]]] = [
+            (*topics.color, partial(self._receive, name, stream, True)),
+            (*topics.depth, partial(self._receive, name, stream, False)),
+            (topics.color_info, CameraInfo, partial(self._keep, self._infos.color, name)),
+        ]
+        if topics.depth_info:
+            keep = partial(self._keep, self._infos.depth, name)
+            receivers.append((topics.depth_info, CameraInfo, keep))
         qos = IMAGE_PROFILES["sensor_data"]
         stream.subscriptions += [
             self._node.create_subscription(kind, f"{name}/{topic}", receive, qos, raw=True)
@@ -198,9 +217,9 @@ class LiveCameras:
             stream.add(_Image(stamp_ns, serialized, time.monotonic()), is_color)
             self._changed.notify_all()
 
-    def _keep(self, stream: _Stream, serialized: bytes) -> None:
+    def _keep(self, infos: dict[str, bytes], name: str, serialized: bytes) -> None:
         with self._changed:
-            stream.info = serialized
+            infos[name] = serialized
             self._changed.notify_all()
 
     def _drop_idle(self) -> None:
@@ -213,22 +232,9 @@ class LiveCameras:
                 if stream.subscriptions and now_s - stream.asked_s > self._idle_s
             ]
             dropped = [self._streams.pop(name) for name in idle]
+            for name in idle:
+                self._infos.color.pop(name, None)
+                self._infos.depth.pop(name, None)
         for stream in dropped:
             for subscription in stream.subscriptions:
                 self._node.destroy_subscription(subscription)
-
-
-def _frame_of(name: str, pair: _Pair, info: bytes | None) -> Frame:
-    """Raises ValueError where the messages are not images of a calibrated camera."""
-    if info is None:
-        raise ValueError(f"nothing has come on {name}/{CAMERA_INFO}: publish the calibration there")
-    color = SerializedImage.read(pair.color.serialized)
-    depth = None if pair.depth is None else SerializedImage.read(pair.depth.serialized)
-    return Frame(
-        read_color(color),
-        None if depth is None else read_depth(depth),
-        read_camera_info(SerializedCameraInfo.read(info)),
-        name,
-        color.frame_id,
-        color.stamp_ns,
-    )

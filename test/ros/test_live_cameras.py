@@ -3,6 +3,7 @@
 import threading
 import time
 
+import cv2
 import numpy as np
 import pytest
 
@@ -11,8 +12,9 @@ pytest.importorskip("damage_perception_msgs.msg", reason="the messages are not b
 
 from cell import CAMERA, TABLE_M, Cell, scene
 from rclpy.qos import qos_profile_sensor_data
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 
+from damage_perception.ros.decoding import COMPRESSED
 from damage_perception.ros.live_cameras import LiveCameras
 
 pytestmark = pytest.mark.ros
@@ -126,6 +128,27 @@ def test_topics_can_be_remapped(publishing):
         threading.Thread(target=cameras.newest, args=("side",)).start()
         publishing.until(lambda: all(heard(publishing, "top")))
         publishing.until(lambda: publishing.show(frames=1, camera="top") and cameras.newest("side"))
+
+
+def test_compressed_images_are_read(publishing):
+    color, _ = scene()
+    pictures = publishing.node.create_publisher(
+        CompressedImage, "top/color/image_raw/compressed", 10
+    )
+    packed = cv2.imencode(".png", color[..., ::-1])[1].tobytes()
+
+    def newest():
+        image, _, info = publishing.messages(color, None)
+        publishing.publish(info=info, camera="top")
+        pictures.publish(CompressedImage(header=image.header, format="rgb8; png", data=packed))
+        return cameras.newest("top")
+
+    with LiveCameras(("top",), transport=COMPRESSED) as cameras:
+        threading.Thread(target=cameras.newest, args=("top",)).start()
+        publishing.until(pictures.get_subscription_count)
+        frame = publishing.until(newest)
+    assert np.array_equal(frame.color, color) and frame.depth_m is None
+    publishing.node.destroy_publisher(pictures)
 
 
 def test_without_a_calibration_there_is_no_frame(publishing, cameras):

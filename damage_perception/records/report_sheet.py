@@ -77,9 +77,7 @@ class Sheet:
             from matplotlib.backends.backend_agg import FigureCanvasAgg
             from matplotlib.figure import Figure
         except ImportError as error:
-            raise RecordError(
-                f"a report needs the package {error.name}: pip install matplotlib"
-            ) from error
+            raise RecordError("a report needs the package matplotlib: pip install it") from error
         size = (WIDTH_MM / _MM_PER_INCH, HEIGHT_MM / _MM_PER_INCH)
         # Without pyplot no window system is looked for, and threads do not share a figure.
         self._figure = Figure(figsize=size, dpi=_DPI)

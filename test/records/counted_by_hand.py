@@ -84,7 +84,9 @@ def _kinds(one: ItemRecord, _: Mapping[str, str]) -> list[str]:
 def _reasons(one: ItemRecord, _: Mapping[str, str]) -> list[str]:
     if one.verdict is not Verdict.UNKNOWN:
         return []
-    return [str(r.name).lower() for r in Reason if r and r in one.reasons] or [""]
+    known = [str(r.name).lower() for r in Reason if r and r in one.reasons]
+    newer = [f"bit {n}" for n in range(22, 63) if int(one.reasons) >> n & 1]
+    return [*known, *newer] or [""]
 
 
 def _hour(one: ItemRecord, _: Mapping[str, str]) -> list[str]:

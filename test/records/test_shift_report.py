@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 import time
 from datetime import datetime
 from itertools import combinations
@@ -196,6 +197,16 @@ def test_the_text_of_the_file_can_be_searched(store, tmp_path):
     said = subprocess.run(["pdftotext", path, "-"], capture_output=True, text=True, check=True)
     for text in ("Schadenbericht", "Ausgeschleust", "Eingedrückt", "Zu dunkel oder zu hell"):
         assert text in said.stdout
+
+
+def test_a_missing_package_is_named_with_its_mend():
+    code = (
+        "import sys; sys.modules['matplotlib.figure'] = None\n"
+        "from damage_perception.records.report_sheet import Sheet\n"
+        "Sheet()"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "RecordError: a report needs the package matplotlib: pip install it" in run.stderr
 
 
 @pytest.fixture

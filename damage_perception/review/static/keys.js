@@ -1,7 +1,7 @@
 // A key presses the button that shows it, and buttons show parts of the page.
 //
 // data-key="c 1"    keys of a button or link; the one in a dialog, then in <main>, comes first.
-//                   While somebody types only function keys are pressed.
+//                   While somebody types only function keys are pressed, and Escape ends the typing.
 // data-shows="id"   shows that element in place of its siblings that have data-panel
 // data-steady       pressed twice within 300 ms counts once, also where another page came between
 
@@ -26,6 +26,7 @@ function buttonOf(key) {
 document.addEventListener("keydown", (event) => {
   const inUse = event.ctrlKey || event.altKey || event.metaKey || event.isComposing;
   const isText = event.target.closest?.(TYPING) && !/^F\d+$/.test(event.key);
+  if (isText && event.key === "Escape") event.target.blur();
   if (event.defaultPrevented || inUse || isText) return;
   // A focused button is pressed by Enter and the space bar as everywhere.
   if (["Enter", " "].includes(event.key) && event.target.closest?.("a, button")) return;

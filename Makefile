@@ -84,7 +84,7 @@ gpu-check:
 UV_COMPILE = $(VENV)/bin/uv pip compile --quiet --universal --fork-strategy fewest --upgrade \
 	--custom-compile-command "make lock"
 lock: $(VENV)/.packages
-	@$(UV_COMPILE) --python-version 3.11 --extra evaluation --extra fleet --extra gallery --extra records \
+	@$(UV_COMPILE) --python-version 3.11 --extra barcodes --extra evaluation --extra fleet --extra gallery --extra records \
 		--extra review --extra simulation --extra tensorrt-rtx --extra test --extra lint setup.py requirements/ros-jazzy.txt --output-file requirements/lock.txt
 	@$(UV_COMPILE) --python-version 3.11 --extra training --torch-backend cpu \
 		--constraint requirements/lock.txt --constraint requirements/torch.txt \

@@ -40,6 +40,7 @@ setup(
     ],
     extras_require={
         "evaluation": ["matplotlib", "scikit-learn"],
+        "barcodes": ["zxing-cpp"],
         "gallery": ["faiss-cpu", "lancedb", "pyarrow"],
         "records": ["mcap"],
         # Statistics of many cells at once.
@@ -67,6 +68,7 @@ setup(
             "damage-perception = damage_perception.cli:main",
             "damage_detector = damage_perception.ros.processes:damage_detector",
             "damage_recorder = damage_perception.ros.processes:damage_recorder",
+            "damage_barcodes = damage_perception.ros.processes:damage_barcodes",
             "image_replay = damage_perception.ros.processes:image_replay",
             "simulated_cell = damage_perception.ros.processes:simulated_cell",
             "reference_controller = damage_perception.ros.processes:reference_controller",

@@ -103,6 +103,7 @@ MODULES: Final = (
     Module("jinja2", "jinja2", "the review page", _ROBOT),
     Module("python-multipart", "python_multipart", "the review page", _ROBOT),
     Module("duckdb", "duckdb", "figures of many cells at once", _ROBOT),
+    Module("zxing-cpp", "zxingcpp", "codes that a camera sees (damage_barcodes)", _ROBOT),
     Module("lancedb", "lancedb", "references in a gallery", _ROBOT),
     Module("faiss", "faiss", "galleries of more than 100,000 references", _ROBOT),
     Module("embreex", "embreex", "simulate, train and the demo", _ROBOT),

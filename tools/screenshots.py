@@ -3,8 +3,8 @@
     damage-perception demo --record --items 48
     python tools/screenshots.py out/demo
 
-The demo knows which of its items are damaged; by that they are judged here, all but the newest few.
-The records and the gallery are copied first.
+The demo knows which of its items are damaged: by that they are judged here, all but the newest few.
+What it showed to enroll products is left out. The records and the gallery are copied first.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import sqlite3
 import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
 from playwright.sync_api import Page, sync_playwright
@@ -30,6 +31,7 @@ from damage_perception.cli.running import Running
 from damage_perception.frame import Frame
 from damage_perception.gallery.store.store import GalleryStore
 from damage_perception.inspector import Inspector
+from damage_perception.records.index import INDEX_FILE
 from damage_perception.records.item_record import ItemRecord, Judgement
 from damage_perception.records.marks import marked_frame
 from damage_perception.records.store import RecordStore
@@ -79,8 +81,10 @@ def main() -> int:
         folder = Path(temporary)
         for name in ("records", "gallery"):
             shutil.copytree(arguments.demo / name, folder / name)
+        truth = _truth(arguments.demo / "items.jsonl")
+        _leave_out_others(folder / "records" / INDEX_FILE, truth)
         store = RecordStore(folder / "records")
-        waiting = _judge(store, _truth(arguments.demo / "items.jsonl"))
+        item = _judge(store, truth)
         pages = _pages(store, GalleryStore.open(folder / "gallery", create=False))
         with _served(pages) as login, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
@@ -89,7 +93,7 @@ def main() -> int:
             page.get_by_label("Your name").fill(_PERSON)
             page.keyboard.press("Enter")
             page.wait_for_url("**/queue/**")
-            for path in _pictures(page, login.partition("/login")[0], waiting, arguments.out):
+            for path in _pictures(page, login.partition("/login")[0], item, arguments.out):
                 print(f"{path} {path.stat().st_size / 1000:.0f} kB")
             browser.close()
     return 0
@@ -101,14 +105,21 @@ def _truth(path: Path) -> dict[str, str]:
     return {line["item_id"]: line["kind"] for line in lines if line["event"] == "item"}
 
 
+def _leave_out_others(index: Path, truth: Mapping[str, str]) -> None:
+    """Removes the rows of whatever was reported and is no item of the demo."""
+    places = ", ".join("?" * len(truth))
+    with closing(sqlite3.connect(index)) as connection, connection:
+        connection.execute(f"DELETE FROM items WHERE item_id NOT IN ({places})", list(truth))
+
+
 def _judge(store: RecordStore, truth: Mapping[str, str]) -> ItemRecord:
     """Judges all items but a few; the diverted one that shows most."""
-    reported = [one for one in store.index.waiting(100_000) if one.item_id in truth]
+    reported = store.index.waiting(100_000)
     diverted = [one for one in reported if one.verdict is Verdict.DIVERT and one.sku]
     best = max(diverted, key=lambda one: _shows(store, one))
     left = {best.key, *(one.key for one in reported[:_WAITING])}
     for record in store.index.newest(100_000):
-        kind = truth.get(record.item_id, "none")
+        kind = truth[record.item_id]
         said = Judgement.GOOD if kind == "none" else Judgement.DAMAGED
         if record.key not in left:
             store.index.judge(record.key, said, _PERSON, time.time_ns(), kind)
@@ -170,15 +181,17 @@ def _pictures(page: Page, address: str, item: ItemRecord, out: Path) -> Iterator
     page.goto(f"{address}/products/{item.sku}")
     yield _taken(page, out / "review_product.jpg")
     page.goto(f"{address}/numbers?span=all&by=kind")
-    yield _taken(page, out / "review_numbers.jpg")
+    yield _taken(page, out / "review_numbers.jpg", full_page=True)
 
 
-def _taken(page: Page, path: Path) -> Path:
-    """What is shown, as JPEG. Raises ValueError where it is too large for the documentation."""
+def _taken(page: Page, path: Path, full_page: bool = False) -> Path:
+    """What is shown as JPEG, or all of the page.
+
+    Raises ValueError where it is too large for the documentation.
+    """
     page.wait_for_function(_COMPLETE)
-    options: dict[str, Any] = {"path": path, "type": "jpeg"}
     for quality in _QUALITIES:
-        page.screenshot(quality=quality, **options)
+        page.screenshot(path=path, type="jpeg", quality=quality, full_page=full_page)
         if path.stat().st_size < _MOST_BYTES:
             return path
     raise ValueError(f"{path} has {path.stat().st_size} bytes; expected fewer than {_MOST_BYTES}")

@@ -19,6 +19,7 @@ from damage_perception.doctor import missing_module
 _MODULES: Final = {
     "damage_detector": "damage_perception.ros.detector.process",
     "damage_recorder": "damage_perception.ros.recorder.process",
+    "damage_barcodes": "damage_perception.ros.barcode.process",
     "image_replay": "damage_perception.ros.demo.replay_node",
     "simulated_cell": "damage_perception.ros.demo.simulated_cell_node",
     "reference_controller": "damage_perception.ros.demo.reference_controller",
@@ -33,6 +34,11 @@ def damage_detector() -> int:
 def damage_recorder() -> int:
     """The recorder node."""
     return _run("damage_recorder")
+
+
+def damage_barcodes() -> int:
+    """The barcode node."""
+    return _run("damage_barcodes")
 
 
 def image_replay() -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from damage_perception.ros.parameters.barcode_table import BARCODE_TABLE, check_barcodes
 from damage_perception.ros.parameters.check import ParameterError, check_values, parse_value
 from damage_perception.ros.parameters.parameter import Parameter, Value
 from damage_perception.ros.parameters.recorder_table import RECORDER_TABLE
@@ -72,4 +73,10 @@ RECORDER: Final = NodeTable(
     lambda given: {parameter.name: parameter for parameter in RECORDER_TABLE},
     lambda values: None,
 )
-NODES: Final = (DETECTOR, RECORDER)
+BARCODES: Final = NodeTable(
+    "damage_barcodes",
+    BARCODE_TABLE,
+    lambda given: {parameter.name: parameter for parameter in BARCODE_TABLE},
+    check_barcodes,
+)
+NODES: Final = (DETECTOR, RECORDER, BARCODES)

@@ -33,6 +33,8 @@ def said(store):
 
 def shows(page, number):
     expect(page.locator("dd").first).to_have_text(f"item-{number:04d}")
+    # Before that nothing hears what is pressed.
+    page.wait_for_load_state()
 
 
 def test_a_person_signs_in_and_out(visitor, site, store):

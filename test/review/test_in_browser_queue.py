@@ -29,6 +29,8 @@ WORDS = ("Crushed", "Torn", "Hole", "Fallen apart", "Leaked", "Unit missing")
 def shows(page, number):
     """The page has come to item ``number``, with its picture."""
     expect(page.locator("dd").first).to_have_text(f"item-{number:04d}")
+    # Before that nothing hears what is pressed.
+    page.wait_for_load_state()
     expect_pictures(page.locator(".view:visible"))
 
 

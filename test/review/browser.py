@@ -23,7 +23,6 @@ from color_network import embedding
 from playwright.sync_api import (
     Browser,
     ConsoleMessage,
-    Download,
     Locator,
     Page,
     Request,
@@ -56,7 +55,7 @@ expect.set_options(timeout=_PATIENCE_MS)
 
 
 class Site:
-    """The page where it is served; ``pages`` is what it shares."""
+    """The page where it is served."""
 
     def __init__(self, app: FastAPI, address: str) -> None:
         self.app = app
@@ -71,12 +70,6 @@ class Site:
     def login(self) -> str:
         """The address that the terminal prints."""
         return f"{self.address}/login?token={self.token}"
-
-    @property
-    def pages(self) -> Shared:
-        """What all pages share, of this test alone."""
-        found: Shared = self.app.state.shared
-        return found
 
     def begin(self, pages: Shared) -> None:
         """Begins anew with other records."""
@@ -285,16 +278,19 @@ def buttons(place: Locator) -> list[str]:
     )
 
 
+def shows_item(page: Page, number: int) -> None:
+    """The page has come to the item ``number`` of made_records, with its pictures."""
+    expect(page.locator("dd").first).to_have_text(f"item-{number:04d}")
+    # Before that nothing hears what is pressed.
+    page.wait_for_load_state()
+    expect_pictures(page.locator(".view:visible"))
+
+
 def expect_pictures(place: Page | Locator) -> None:
     """All visible pictures have come."""
     for picture in place.locator("img:visible").all():
         expect(picture).to_have_js_property("complete", True)
         assert picture.evaluate(_SHOWN), picture.get_attribute("src")
-
-
-def content(download: Download) -> bytes:
-    """What was downloaded."""
-    return Path(download.path()).read_bytes()
 
 
 def _no_inspector() -> Any:

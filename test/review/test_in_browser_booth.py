@@ -14,7 +14,6 @@ from booth_cameras import BLUE, RED, ShownCameras, booth_inspector, item
 from browser import buttons, expect_pictures, named, press
 from playwright.sync_api import expect
 
-from damage_perception.kinds import KINDS
 from damage_perception.records.item_record import Judgement, Kept
 
 pytest_plugins = ["browser"]
@@ -118,14 +117,6 @@ def test_a_sample_with_faults_is_kept_and_leads_to_marking(page, cameras, store)
     press(page, "Mark the damage")
     page.wait_for_url("**/mark")
     assert len(store.index.newest(5)) == 1
-
-
-@pytest.mark.parametrize("kind", KINDS[:2])
-def test_the_kind_that_is_chosen_is_kept(page, store, kind):
-    press(page, WORDS[KINDS.index(kind)])
-    press(page, "Damaged sample")
-    page.wait_for_url("**/mark")
-    assert store.index.newest(1)[0].judged_kind == kind
 
 
 def test_without_a_product_nothing_is_enrolled(anna, cameras, gallery):

@@ -3,6 +3,7 @@
 import csv
 import time
 from io import StringIO
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ pytest.importorskip("mcap", reason="mcap is not installed")
 pytest.importorskip("uvicorn", reason="uvicorn is not installed")
 pytest.importorskip("playwright", reason="playwright is not installed")
 
-from browser import buttons, content, named, press
+from browser import buttons, named, press
 from playwright.sync_api import expect
 
 from damage_perception.records.item_record import ItemRecord, Judgement
@@ -98,7 +99,7 @@ def test_the_table_is_downloaded_as_it_is_shown(page):
     with page.expect_download() as waiting:
         press(page, "CSV")
     assert waiting.value.suggested_filename == "kind-week.csv"
-    (row,) = csv.DictReader(StringIO(content(waiting.value).decode()))
+    (row,) = csv.DictReader(StringIO(Path(waiting.value.path()).read_text("utf-8")))
     assert (row["kind"], row["diverted"], row["confirmed"]) == ("tear", "6", "6")
 
 
@@ -108,7 +109,7 @@ def test_the_report_is_downloaded(page):
     with page.expect_download(timeout=60_000) as waiting:
         press(page, "PDF")
     assert waiting.value.suggested_filename == "report-day.pdf"
-    made = content(waiting.value)
+    made = Path(waiting.value.path()).read_bytes()
     assert made.startswith(b"%PDF-") and b"%%EOF" in made[-32:] and len(made) > 5000
 
 

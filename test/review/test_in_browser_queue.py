@@ -1,4 +1,4 @@
-"""The queue in a browser: every button by mouse, everything by keys, and what a reload does."""
+"""The queue in a browser: every button by mouse."""
 
 import re
 
@@ -9,13 +9,12 @@ pytest.importorskip("mcap", reason="mcap is not installed")
 pytest.importorskip("uvicorn", reason="uvicorn is not installed")
 pytest.importorskip("playwright", reason="playwright is not installed")
 
-from browser import Keys, buttons, enroll, expect_pictures, named, press
+from browser import buttons, enroll, expect_pictures, named, press, shows_item
 from made_records import add_item
 from playwright.sync_api import expect
 
 from damage_perception.kinds import KINDS
 from damage_perception.records.item_record import Judgement
-from damage_perception.verdict.report import Verdict
 
 pytest_plugins = ["browser"]
 pytestmark = pytest.mark.slow
@@ -24,14 +23,6 @@ DAMAGED, GOOD, SKIPPED = Judgement.DAMAGED, Judgement.GOOD, Judgement.SKIPPED
 # The queue asks for what is new as often.
 POLL_MS = 5000
 WORDS = ("Crushed", "Torn", "Hole", "Fallen apart", "Leaked", "Unit missing")
-
-
-def shows(page, number):
-    """The page has come to item ``number``, with its picture."""
-    expect(page.locator("dd").first).to_have_text(f"item-{number:04d}")
-    # Before that nothing hears what is pressed.
-    page.wait_for_load_state()
-    expect_pictures(page.locator(".view:visible"))
 
 
 def of(store, number):
@@ -65,11 +56,11 @@ def test_a_button_judges_and_the_next_item_comes(anna, store):
         (3, "False alarm", (GOOD, "none")),
         (2, "Skip", (SKIPPED, "none")),
     ):
-        shows(page, number)
+        shows_item(page, number)
         press(page, button)
         expect(page.locator("#notice")).to_contain_text(f"item-{number:04d}")
         assert of(store, number) == said
-    shows(page, 1)
+    shows_item(page, 1)
     assert of(store, 1) == (Judgement.UNSEEN, "none")
 
 
@@ -78,7 +69,7 @@ def test_every_other_kind_is_one_button_more(anna, store):
     page = anna.open("/queue")
     for kind, word in zip(KINDS, WORDS, strict=True):
         number = len(KINDS) - KINDS.index(kind)
-        shows(page, number)
+        shows_item(page, number)
         press(page, "Other kind")
         assert buttons(page.locator("#kinds")) == [*WORDS, "Back"]
         press(page, "Back")
@@ -95,17 +86,17 @@ def test_undo_brings_the_item_back_also_from_the_empty_queue(anna, store):
     add(store, 2)
     page = anna.open("/queue")
     press(page, "Confirm")
-    shows(page, 1)
+    shows_item(page, 1)
     press(page, "Undo")
-    shows(page, 2)
+    shows_item(page, 2)
     assert of(store, 2) == (Judgement.UNSEEN, "none")
     for number in (2, 1):
-        shows(page, number)
+        shows_item(page, number)
         press(page, "Skip")
         page.wait_for_timeout(300)
     expect(page.locator("h1")).to_have_text("All items are judged")
     press(page, "Undo")
-    shows(page, 1)
+    shows_item(page, 1)
     assert of(store, 1) == (Judgement.UNSEEN, "none")
 
 
@@ -114,7 +105,7 @@ def test_where_nothing_can_be_undone_it_says_so(anna, store):
     page = anna.open("/queue")
     press(page, "Undo")
     expect(page.locator("#notice")).to_contain_text("nothing that could be taken back")
-    shows(page, 1)
+    shows_item(page, 1)
     anna.expect_fault("409")
 
 
@@ -168,10 +159,10 @@ def test_an_item_of_the_strip_is_opened_and_judged(anna, store):
     add(store, 4)
     page = anna.open("/queue")
     page.locator("#strip").get_by_text("item-0002").click()
-    shows(page, 2)
+    shows_item(page, 2)
     expect(page).to_have_url(re.compile("/queue/item/2$"))
     press(page, "False alarm")
-    shows(page, 4)
+    shows_item(page, 4)
     assert of(store, 2) == (GOOD, "none")
 
 
@@ -179,11 +170,11 @@ def test_new_items_are_announced_and_opened(anna, store):
     add_item(store, 1)
     anna.page.clock.install()
     page = anna.open("/queue")
-    shows(page, 1)
+    shows_item(page, 1)
     add_item(store, 2)
     page.clock.fast_forward(POLL_MS)
     press(page, "1 new")
-    shows(page, 2)
+    shows_item(page, 2)
 
 
 def test_an_empty_queue_fills_by_itself(anna, store):
@@ -192,7 +183,7 @@ def test_an_empty_queue_fills_by_itself(anna, store):
     expect(page.locator("h1")).to_have_text("All items are judged")
     add_item(store, 1)
     page.clock.fast_forward(POLL_MS)
-    shows(page, 1)
+    shows_item(page, 1)
 
 
 def test_marks_are_drawn_and_saved_from_the_queue(anna, store):
@@ -201,132 +192,9 @@ def test_marks_are_drawn_and_saved_from_the_queue(anna, store):
     press(page, "Mark")
     page.wait_for_selector("#mark .mark")
     press(page, "Back")
-    shows(page, 2)
+    shows_item(page, 2)
     press(page, "Mark")
     page.wait_for_selector("#mark .mark")
     press(page, "Save")
-    shows(page, 1)
+    shows_item(page, 1)
     assert of(store, 2) == (DAMAGED, "crush") and len(store.index.shapes(2)) == 1
-
-
-def test_the_keys_alone_judge_ten_items_from_the_login_on(visitor, site, store):
-    for number in range(1, 11):
-        add_item(store, number, Verdict.UNKNOWN if number % 5 == 0 else Verdict.DIVERT)
-    page = visitor().page
-    page.goto(site.login)
-    keys = Keys(page)
-    page.keyboard.type("Anna")
-    keys.press("Enter")
-    spent, said = [], {}
-    for number in range(10, 0, -1):
-        shows(page, number)
-        before = keys.count
-        pressed, said[number] = {
-            0: (("c", "2") if number % 5 == 0 else ("c",), DAMAGED),
-            1: (("f",), GOOD),
-            2: (("o", "3") if number % 5 else ("1", "3"), DAMAGED),
-            3: (("4",), SKIPPED),
-        }[number % 4]
-        keys.press(*pressed)
-        spent.append(keys.count - before)
-        page.wait_for_timeout(300)
-    expect(page.locator("h1")).to_have_text("All items are judged")
-    assert {number: of(store, number)[0] for number in said} == said
-    assert max(spent) <= 2 and keys.count <= 1 + 2 * 10
-    assert of(store, 10)[1] == "hole" and of(store, 6)[1] == "hole"
-
-
-def test_views_and_pages_have_keys(anna, store, gallery):
-    enroll(gallery, "sku-1", 2)
-    add_item(store, 1, sku="sku-1")
-    page = anna.open("/queue")
-    for key, what in (
-        ("w", '#view-2 img.overlay[src*="/overlay/top.jpg"]'),
-        ("q", '#view-1 img.overlay[src*="/overlay/front.jpg"]'),
-        ("v", "#view-references img >> nth=0"),
-        ("d", "canvas.cloud"),
-    ):
-        page.keyboard.press(key)
-        expect(page.locator(what)).to_be_visible()
-    for key, path in (("F3", "booth"), ("F4", "products"), ("F6", "numbers"), ("F2", "queue")):
-        page.keyboard.press(key)
-        page.wait_for_url(f"**/{path}**")
-
-
-def test_a_held_key_and_a_double_press_judge_one_item(anna, store):
-    add(store, 4)
-    page = anna.open("/queue")
-    for _ in range(6):
-        page.keyboard.down("c")
-    page.keyboard.up("c")
-    shows(page, 3)
-    page.wait_for_timeout(300)
-    named(page, "Skip").dblclick()
-    shows(page, 2)
-    page.wait_for_timeout(500)
-    assert [of(store, number)[0] for number in (4, 3, 2)] == [DAMAGED, SKIPPED, Judgement.UNSEEN]
-
-
-def test_a_reload_shows_the_same_item(anna, store):
-    add(store, 3)
-    page = anna.open("/queue")
-    page.keyboard.press("s")
-    shows(page, 2)
-    # Meanwhile something newer comes.
-    add_item(store, 4)
-    for button in ("", "Other kind", "top", "3-D"):
-        if button:
-            press(page, button)
-        page.reload()
-        shows(page, 2)
-    press(page, "Confirm")
-    shows(page, 4)
-    assert of(store, 2) == (DAMAGED, "crush")
-
-
-def test_going_back_does_no_harm(anna, store):
-    add(store, 3)
-    page = anna.open("/queue")
-    press(page, "Confirm")
-    shows(page, 2)
-    page.go_back()
-    shows(page, 3)
-    expect(page.locator(".verdict .chip")).to_contain_text("damaged (Crushed), says Anna")
-    page.go_forward()
-    shows(page, 2)
-    page.go_back()
-    shows(page, 3)
-    # Whoever sees what was said may say otherwise.
-    press(page, "False alarm")
-    shows(page, 2)
-    assert of(store, 3) == (GOOD, "none") and of(store, 2)[0] is Judgement.UNSEEN
-
-
-def test_going_back_to_saved_marks_does_no_harm(anna, store):
-    add(store, 2)
-    page = anna.open("/queue")
-    press(page, "Mark")
-    page.wait_for_selector("#mark .mark")
-    press(page, "Save")
-    shows(page, 1)
-    page.go_back()
-    page.wait_for_selector("#mark .mark")
-    press(page, "Save")
-    shows(page, 2)
-    assert of(store, 2) == (DAMAGED, "crush") and len(store.index.shapes(2)) == 1
-
-
-def test_a_lost_connection_is_said_and_what_follows_counts(anna, store):
-    add(store, 2)
-    page = anna.open("/queue")
-    shows(page, 2)
-    anna.context.set_offline(True)
-    press(page, "Confirm")
-    expect(page.locator("#notice")).to_have_text("No connection to the cell.")
-    shows(page, 2)
-    anna.context.set_offline(False)
-    page.wait_for_timeout(300)
-    press(page, "Confirm")
-    shows(page, 1)
-    assert of(store, 2) == (DAMAGED, "crush")
-    anna.expect_fault("ERR_INTERNET_DISCONNECTED", "htmx:")

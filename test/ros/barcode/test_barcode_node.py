@@ -53,7 +53,8 @@ def heard(cell, node):
     """Every announcement."""
     messages = []
     cell.listen(ItemAnnouncement, "damage_detector/announcements", messages)
-    time.sleep(0.5)
+    # The detector, too, has to have found the node.
+    cell.until(lambda: cell.status("codes")[2]["listeners"] == "2", 20)
     return messages
 
 

@@ -45,7 +45,15 @@ setup(
         "records": ["mcap"],
         # Statistics of many cells at once.
         "fleet": ["duckdb", "pyarrow"],
-        "review": ["fastapi", "jinja2", "mcap", "python-multipart", "starlette", "uvicorn"],
+        "review": [
+            "fastapi",
+            "jinja2",
+            "markupsafe",
+            "mcap",
+            "python-multipart",
+            "starlette",
+            "uvicorn",
+        ],
         "simulation": ["embreex"],
         "training": [
             # Weights of the colour encoder, Apache-2.0: training begins from them.

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sensor_msgs.msg import CompressedImage, Image
 
 from damage_perception.frame import CameraModel, ColorImage, DepthImage, Frame
 from damage_perception.image_message import (
@@ -74,6 +73,9 @@ class Decoder:
 
     def topics(self, camera: str) -> CameraTopics:
         """What to subscribe to."""
+        # Frames are decoded without ROS, too.
+        from sensor_msgs.msg import CompressedImage, Image
+
         depth_info = DEPTH_INFO if camera in self._depth_to_color else ""
         if not self._compressed:
             return CameraTopics((COLOR, Image), (DEPTH, Image), depth_info=depth_info)

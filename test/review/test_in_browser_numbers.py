@@ -114,7 +114,8 @@ def test_the_report_is_downloaded(page):
 
 
 def test_the_keys_alone_choose_and_download(page):
-    page.keyboard.press("5")
+    with page.expect_navigation(url="**span=all**"):
+        page.keyboard.press("5")
     expect(items(page)).to_have_text("115")
     page.keyboard.press("k")
     expect(page.locator("#groups tbody th").first).to_have_text("Torn")

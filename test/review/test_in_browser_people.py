@@ -153,7 +153,7 @@ def test_whose_session_ends_signs_in_and_goes_on(anna, site, store):
     press(page, "Confirm")
     expect(page.locator("h1")).to_have_text("All items are judged")
     assert said(store) == [(DAMAGED, "Anna")]
-    anna.expect_fault("401")
+    anna.forgive("401")
 
 
 def test_whoever_comes_second_is_told_and_gets_the_next_item(visitor, store):

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+# Beyond these no lens is, and numbers overflow in what is computed from them.
+_LEAST_FOCAL_PX: Final = 1e-3
+_MOST_PX: Final = 1e9
 
 ColorImage = NDArray[np.uint8]
 DepthImage = NDArray[np.float32]
@@ -30,7 +35,8 @@ class CameraModel:
         if self.width <= 0 or self.height <= 0:
             raise ValueError(f"camera image size is {self.width}x{self.height}; expected positive")
         values = (self.fx, self.fy, self.cx, self.cy)
-        if not all(np.isfinite(values)) or self.fx <= 0 or self.fy <= 0:
+        sane = min(self.fx, self.fy) >= _LEAST_FOCAL_PX and max(map(abs, values)) <= _MOST_PX
+        if not all(np.isfinite(values)) or not sane:
             raise ValueError(
                 f"camera intrinsics are fx={self.fx} fy={self.fy} cx={self.cx} cy={self.cy}; "
                 "expected finite values, positive focal lengths: publish a calibrated camera_info"

@@ -19,6 +19,12 @@ METRES_PER_MILLIMETRE: Final = np.float32(0.001)
 # What stands before the PNG: a format, and the two parameters of the quantisation.
 _DEPTH_HEADER: Final = struct.Struct("<iff")
 
+# Of a compressed image; larger ones are not what they say.
+_MOST_PIXELS: Final = 64_000_000
+_PNG: Final = b"\x89PNG\r\n\x1a\n"
+# Start of frame of a JPEG (ITU-T T.81, table B.1): all but tables and arithmetic coding.
+_FRAME_HEADERS: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+
 # Channels and OpenCV's conversion to RGB.
 _COLOR: Final[dict[str, tuple[int, int | None]]] = {
     "rgb8": (3, None),
@@ -110,10 +116,47 @@ def _decoded(data: Any, flags: int) -> NDArray[Any] | None:
     # A JPEG that breaks off decodes without complaint, grey from there on.
     if octets[:2].tobytes() == b"\xff\xd8" and b"\xff\xd9" not in octets[-1024:].tobytes():
         return None
+    size = _announced_size(octets.tobytes())
+    if size is None or size[0] * size[1] > _MOST_PIXELS:
+        return None
     try:
         return cv2.imdecode(octets, flags)
     except cv2.error:
         return None
+
+
+def _announced_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height that a PNG or JPEG says it has; None where it is neither, or not whole.
+
+    A decoder makes room for what is announced before it finds that nothing follows.
+    """
+    return _png_size(data) if data.startswith(_PNG) else _jpeg_size(data)
+
+
+def _png_size(data: bytes) -> tuple[int, int] | None:
+    size, at = None, len(_PNG)
+    while at + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        if kind == b"IHDR" and at + 16 <= len(data):
+            size = struct.unpack_from(">II", data, at + 8)
+        if kind == b"IEND":
+            return size
+        at += 12 + length
+    return None
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    at = 2
+    while at + 9 <= len(data) and data[at] == 0xFF:
+        marker, length = data[at + 1], struct.unpack_from(">H", data, at + 2)[0]
+        if marker == 0xFF:  # any number of these may stand before a marker
+            at += 1
+        elif marker in _FRAME_HEADERS:
+            height, width = struct.unpack_from(">HH", data, at + 5)
+            return width, height
+        else:
+            at += 2 + length
+    return None
 
 
 def read_camera_info(message: Any) -> CameraModel:

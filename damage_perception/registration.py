@@ -12,6 +12,8 @@ from damage_perception.frame import CameraModel, DepthImage
 
 # Of two readings for one pixel the nearer one hides the other, if it is nearer by more than this.
 _HIDES_M: Final = 0.002
+# Depth that is coarser than this shows no damage, and its camera_info is wrong.
+_MOST_SPANNED: Final = 16
 # Collisions are rare, and those of more than two readings rarer.
 _PASSES: Final = 3
 
@@ -21,6 +23,8 @@ class DepthRegistration:
 
     depth, color    both rectified
     depth_to_color  (4, 4) from the optical frame of depth to that of colour, metres
+
+    Raises ValueError where depth is far coarser than colour.
 
     A colour camera of more pixels than the depth camera gets depth on a coarser grid, each cell of
     which is as large as a reading at most, so that a surface has no holes between its readings.
@@ -35,6 +39,11 @@ class DepthRegistration:
         self.depth, self.color = depth, color
         # How many colour pixels a reading spans, at least one.
         spans = max(color.fx / depth.fx, color.fy / depth.fy)
+        if spans > _MOST_SPANNED:
+            raise ValueError(
+                f"a depth reading spans {spans:.0f} pixels of colour; expected {_MOST_SPANNED} at "
+                "most: check both camera_info"
+            )
         self._step = max(1, int(np.ceil(spans - 0.01)))
         self._height = -(-color.height // self._step)
         self._width = -(-color.width // self._step)

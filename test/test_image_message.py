@@ -216,3 +216,23 @@ def test_a_jpeg_that_breaks_off_is_an_error():
     for data in (jpeg[: len(jpeg) // 2], b"", b"nothing"):
         with pytest.raises(ConversionError, match="cannot be decoded"):
             read_compressed_color(compressed(data, "rgb8; jpeg compressed bgr8"))
+
+
+def announcing(data, offset, width, height, code):
+    """``data`` with another size in its header."""
+    return data[:offset] + struct.pack(code, width, height) + data[offset + struct.calcsize(code) :]
+
+
+def test_an_image_that_announces_more_than_it_has_is_refused_before_room_is_made():
+    image = np.random.default_rng(0).integers(0, 255, (16, 16, 3), np.uint8)
+    jpeg = cv2.imencode(".jpg", image)[1].tobytes()
+    png = cv2.imencode(".png", image)[1].tobytes()
+    start = next(i for i in range(len(jpeg)) if jpeg[i : i + 2] == b"\xff\xc0")
+    chunk = png.index(b"IDAT") - 4
+    for data in (
+        announcing(jpeg, start + 5, 30000, 30000, ">HH"),
+        announcing(png, 16, 30000, 30000, ">II"),
+        png[:chunk] + struct.pack(">I", 0xF0000000) + png[chunk + 4 :],
+    ):
+        with pytest.raises(ConversionError, match="cannot be decoded"):
+            read_compressed_color(compressed(data, "rgb8; jpeg compressed bgr8"))

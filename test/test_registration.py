@@ -79,3 +79,9 @@ def test_what_lies_behind_the_colour_camera_is_not_seen():
 def test_an_image_of_another_size_is_an_error():
     with pytest.raises(ValueError, match="camera_info says 212x120"):
         DepthRegistration(DEPTH, COLOR, np.eye(4))(np.zeros((10, 10), np.float32))
+
+
+def test_depth_that_is_far_coarser_than_colour_is_an_error():
+    coarse = CameraModel(212, 120, 0.03, 0.03, 105.5, 59.5)
+    with pytest.raises(ValueError, match="check both camera_info"):
+        DepthRegistration(coarse, COLOR, np.eye(4))

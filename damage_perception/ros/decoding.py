@@ -99,6 +99,10 @@ class Decoder:
         model = self._model(camera, CAMERA_INFO, self._infos.color)
         depth_m = None if depth is None else self._depth(depth)
         if depth_m is not None and camera in self._depth_to_color:
+            # Room is made for what camera_info says before an image is looked at.
+            _require_size(pixels.shape, model, f"{camera}/{CAMERA_INFO}")
+            of_depth = self._model(camera, DEPTH_INFO, self._infos.depth)
+            _require_size(depth_m.shape, of_depth, f"{camera}/{DEPTH_INFO}")
             depth_m = self._registration(camera, model)(depth_m)
         return Frame(pixels, depth_m, model, camera, frame_id, stamp_ns)
 
@@ -132,3 +136,10 @@ class Decoder:
         if self._models.get((camera, topic)) != model:
             self._models[camera, topic] = model
         return self._models[camera, topic]
+
+
+def _require_size(shape: tuple[int, ...], model: CameraModel, topic: str) -> None:
+    if shape[:2] != (model.height, model.width):
+        raise ConversionError(
+            f"image is {shape[1]}x{shape[0]}, {topic} says {model.width}x{model.height}"
+        )

@@ -183,7 +183,7 @@ def _contacts(
         np.add.at(bending, pair, bends)
         np.add.at(jumping, pair, step > JUMP_M)
         np.add.at(grooved, pair, np.minimum(gap, step) < GROOVE_M)
-    tops = [np.percentile(height_m[parts == part], 90) for part in range(1, count + 1)]
+    tops = [_top_m(height_m[parts == part]) for part in range(1, count + 1)]
     return _Contacts(
         np.bincount(parts.ravel(), minlength=count + 1).astype(np.float64),
         np.array([0.0, *tops]),
@@ -191,6 +191,11 @@ def _contacts(
         [_corners(parts, part) for part in range(count + 1)],
         *(table + table.T for table in (length, bending, jumping, grooved)),
     )
+
+
+def _top_m(height_m: FloatImage) -> float:
+    """Height of a part, metres; 0 of one that lost all of its pixels to others."""
+    return float(np.percentile(height_m, 90)) if height_m.size else 0.0
 
 
 def _corners(parts: Labels, part: int) -> NDArray[np.int32]:

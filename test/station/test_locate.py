@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from workplace import Workplace, iou, tilted_plane
 
-from damage_perception.frame import CameraModel
+from damage_perception.frame import CameraModel, Frame
 from damage_perception.station import Plane, RegionOfInterest, Station
 
 NOISE = 0.0012
@@ -265,3 +265,15 @@ def test_a_region_that_shows_nothing_but_depth_loss_is_survived(workplace):
     depth[:, 100:] = 0
     station = Station(Plane(workplace.plane.normal, workplace.plane.offset_m))
     assert station.locate(replace(frame, depth_m=depth)) == []
+
+
+def test_depth_that_is_rubbish_in_stripes_is_divided_without_an_error():
+    # Floats read as 16-bit millimetres, as under a wrong encoding.
+    rng = np.random.default_rng(7)
+    depth = rng.normal(0.8, 0.001, (240, 320)).astype("f4")
+    depth[80:160, 93:173] -= 0.12
+    wrong = (depth.view("u2")[:, :320] * 0.001).astype(np.float32)
+    color = np.full((240, 320, 3), 90, np.uint8)
+    frame = Frame(color, wrong, CameraModel(320, 240, 304.0, 304.0, 160.0, 120.0))
+    plane = Station().plane_in(frame)
+    assert isinstance(Station().locate(frame, plane), list)

@@ -54,6 +54,7 @@ setup(
             "starlette",
             "uvicorn",
         ],
+        "security": ["cryptography"],
         "simulation": ["embreex"],
         "training": [
             # Weights of the colour encoder, Apache-2.0: training begins from them.

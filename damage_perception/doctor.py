@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from damage_perception.ros.transport import image_transport
+from damage_perception.security.check import examine_security
 from damage_perception.share import default_model_card
 
 State = Literal["ok", "warning", "missing"]
@@ -104,6 +105,7 @@ MODULES: Final = (
     Module("python-multipart", "python_multipart", "the review page", _ROBOT),
     Module("duckdb", "duckdb", "figures of many cells at once", _ROBOT),
     Module("zxing-cpp", "zxingcpp", "codes that a camera sees (damage_barcodes)", _ROBOT),
+    Module("cryptography", "cryptography", "keys of SROS 2 (secure) without sros2", _ROBOT),
     Module("lancedb", "lancedb", "references in a gallery", _ROBOT),
     Module("faiss", "faiss", "galleries of more than 100,000 references", _ROBOT),
     Module("embreex", "embreex", "simulate, train and the demo", _ROBOT),
@@ -140,6 +142,7 @@ def examine() -> list[Finding]:
         examine_model(),
         examine_transport(),
         examine_shared_memory(),
+        examine_encryption(),
     ]
 
 
@@ -253,6 +256,12 @@ def examine_shared_memory(folder: Path = SHARED_MEMORY) -> Finding:
             "docker run --shm-size=512m, or --ipc=host",
         )
     return Finding("shared memory", "ok", detail)
+
+
+def examine_encryption() -> Finding:
+    """Whether what nodes say is encrypted and permitted by SROS 2."""
+    found = examine_security()
+    return Finding("security", found.state, found.detail, found.mend)
 
 
 def _is_installed(module: str) -> bool:

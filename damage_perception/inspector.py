@@ -20,6 +20,7 @@ from damage_perception.network.session import BackendError
 from damage_perception.odds import probability
 from damage_perception.station import Item, Station
 from damage_perception.verdict.belt import Belt
+from damage_perception.verdict.camera_agreement import CameraAgreement, CameraOffset
 from damage_perception.verdict.camera_condition import CameraCondition
 from damage_perception.verdict.camera_watch import CameraWatch
 from damage_perception.verdict.difference import Difference, ReferenceStatus
@@ -117,6 +118,8 @@ class Inspector:
         self._assessing = Assessing(self.network)
         self._tracker = ItemTracker(self.policy)
         self._watches = {name: CameraWatch() for name in self.cameras}
+        self._agreement = CameraAgreement()
+        self._offsets: Mapping[str, CameraOffset] = {}
         self._newest_ns: dict[str, int] = {}
         # Reports that go out with the next ones, whatever becomes of the frame.
         self._begun_anew: list[Report] = []
@@ -285,7 +288,8 @@ class Inspector:
 
     def condition(self, camera: str) -> CameraCondition | None:
         """What a camera is good for by its newest frame; None before there was one."""
-        return self._watches[camera].condition(self.cameras[camera].station, self.quality)
+        seen = self._watches[camera].condition(self.cameras[camera].station, self.quality)
+        return None if seen is None else seen.beside(self._offsets.get(camera))
 
     def _detail(self, reasons: Reason, evidence: Evidence, cameras: frozenset[str]) -> str:
         if Reason.NOT_CALIBRATED not in reasons:
@@ -415,6 +419,9 @@ class Inspector:
         for name in cameras:
             missing |= self.camera_faults.get(name, Reason.NONE) | self._watches[name].faults
         report = self._decide(replace(due, missing=missing), self.policy, cameras)
+        if report.verdict is not Verdict.UNKNOWN and len(due.places) > 1:
+            self._agreement.take({name: at.position_m for name, at in due.places.items()})
+            self._offsets = self._agreement.offsets()
         if self.reported is not None:
             self.reported(report, due.evidence)
         return report

@@ -1,17 +1,20 @@
 """From frames to reports, with a network that says what the test tells it to."""
 
 from dataclasses import replace
+from functools import partial
 
 import cv2
 import numpy as np
 import pytest
 
+from damage_perception import inspector as inspecting
 from damage_perception.frame import CameraModel, Frame
 from damage_perception.inspector import Inspector, MountedCamera
 from damage_perception.kinds import HOLE, KINDS
 from damage_perception.network import Assessment, BackendError
 from damage_perception.network.contract import map_cells_along
 from damage_perception.station import Plane, Station, StationError
+from damage_perception.verdict.camera_agreement import CameraAgreement
 from damage_perception.verdict.policy import VerdictPolicy
 from damage_perception.verdict.quality import QualityLimits
 from damage_perception.verdict.report import Reason, Verdict
@@ -178,6 +181,35 @@ def test_two_cameras_with_poses_judge_one_item_by_its_worst_side():
     (report,) = reports
     assert report.cameras == ("left", "right")
     assert report.verdict is Verdict.DIVERT
+
+
+def test_a_camera_that_was_moved_shows_in_the_items_that_several_see(monkeypatch):
+    few = partial(CameraAgreement, window=12, fewest=6)
+    monkeypatch.setattr(inspecting, "CameraAgreement", few)
+    left, right = np.eye(4), np.eye(4)
+    right[0, 3] = 90 / 300 * 0.7
+    subject = inspector(poses={"left": left, "right": right})
+    rng = np.random.default_rng(0)
+    empty = np.full((240, 320), 0.8, np.float32)
+
+    def show(items, bumped_px=0):
+        for _ in range(items):
+            x = int(rng.integers(100, 150))
+            seen = {"left": frame_with_box(x, "left"), "right": frame_with_box(x - 90, "right")}
+            if bumped_px:
+                seen["right"] = frame_with_box(x - 90 + bumped_px, "right")
+            gone = [replace(frame, depth_m=empty) for frame in seen.values()]
+            yield feed(subject, [*seen.values()] * 2 + gone * 4, start=next(starts))
+
+    starts = iter(range(0, 10**9, 1_500))
+    assert all(len(reports) == 1 for reports in show(12))
+    assert subject.condition("right").weak == ""
+    offset = subject.condition("right").offset
+    assert np.linalg.norm(offset.moved_mm) < 1 and offset.items == 12
+    # Six pixels are 14 mm at 0.7 m.
+    assert all(len(reports) == 1 for reports in show(12, bumped_px=6))
+    assert "items lie 14.0 mm" in subject.condition("right").weak
+    assert np.linalg.norm(subject.condition("right").offset.moved_mm) == pytest.approx(14, abs=1)
 
 
 def test_a_fault_of_the_camera_is_in_the_report_of_what_waited_for_it():

@@ -128,7 +128,7 @@ def test_what_rosdep_does_not_install_is_in_the_requirements_of_a_robot(argument
     robot = (ROOT / "requirements" / "robot.txt").read_text()
     named = {name.lower() for name in re.findall(r"^[\w.-]+", robot, re.M)}
     extras = arguments["extras_require"]
-    needed = ("barcodes", "fleet", "gallery", "records", "review", "simulation")
+    needed = ("barcodes", "fleet", "gallery", "records", "review", "security", "simulation")
     assert named == {"numpy"}.union(*(extras[name] for name in needed))
 
 

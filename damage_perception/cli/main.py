@@ -8,6 +8,7 @@ import typer
 
 from damage_perception import __version__
 from damage_perception.cli import (
+    calibrate,
     engine,
     enroll,
     fleet,
@@ -16,6 +17,7 @@ from damage_perception.cli import (
     recorded,
     records,
     review,
+    secure,
     shift,
     site,
     workshop,
@@ -33,10 +35,12 @@ app = typer.Typer(
 for commands in (
     live.COMMANDS,
     recorded.COMMANDS,
+    calibrate.COMMANDS,
     review.COMMANDS,
     shift.COMMANDS,
     enroll.COMMANDS,
     workshop.COMMANDS,
+    secure.COMMANDS,
 ):
     for command in commands:
         app.command()(grouped(command))

@@ -10,6 +10,7 @@ import numpy as np
 
 from damage_perception.frame import Frame
 from damage_perception.station import RegionOfInterest, Support
+from damage_perception.verdict.camera_agreement import CameraOffset
 from damage_perception.verdict.quality import QualityLimits
 from damage_perception.verdict.report import Reason
 
@@ -38,6 +39,7 @@ class CameraCondition:
     sharpness    99th percentile of the absolute Laplacian, grey levels; low also where nothing but
                  a plain support is seen
     support      where it is seen
+    offset       from where other cameras see the same items; None: too few were seen by several
     blind        why no item can pass on this camera, with the mend; empty where one can
     weak         what makes items unknown now and then, likewise
     """
@@ -48,6 +50,7 @@ class CameraCondition:
     contrast: float
     sharpness: float
     support: Support
+    offset: CameraOffset | None = None
     blind: str = ""
     weak: str = ""
 
@@ -91,6 +94,12 @@ class CameraCondition:
         if unseen and not seen.blind and not seen.weak:
             return replace(seen, weak=_UNSEEN)
         return seen
+
+    def beside(self, offset: CameraOffset | None) -> CameraCondition:
+        """This condition with what the other cameras of the station say."""
+        problem = "" if offset is None else offset.problem
+        weak = "; ".join(filter(None, (self.weak, problem)))
+        return replace(self, offset=offset, weak=weak)
 
     def _judged(
         self, has_depth: bool, dark_share: float, limits: QualityLimits, faults: Reason

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
@@ -63,7 +63,8 @@ class Announcement:
 class Due:
     """An item whose report has to go out, and why its evidence may be incomplete.
 
-    station is None for an item that was announced and never seen.
+    station  None for an item that was announced and never seen
+    places   where each camera saw it last
     """
 
     item_id: str
@@ -71,6 +72,7 @@ class Due:
     station: str | None
     evidence: Evidence
     missing: Reason
+    places: Mapping[str, Place] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -333,7 +335,8 @@ def _is_for(announcement: Announcement, cameras: Container[str]) -> bool:
 
 def _due(track: Track, missing: Reason) -> Due:
     track.reported = True
-    return Due(track.item_id, track.sku, track.station, track.evidence, missing)
+    places = dict(track.last)
+    return Due(track.item_id, track.sku, track.station, track.evidence, missing, places)
 
 
 def _never_seen(entry: _Waiting, missing: Reason) -> Due:

@@ -32,6 +32,9 @@ NANOSECONDS = 1_000_000_000
 # A deadline farther ahead is of another clock.
 _LONGEST_WAIT_NS: Final = 3600 * NANOSECONDS
 
+# Of names in announcements; they go into reports, records and the log.
+_LONGEST_TEXT: Final = 256
+
 # What the pixels of an image say, by type and channels.
 _ENCODINGS = {("uint8", 3): "rgb8", ("uint8", 1): "mono8", ("uint16", 1): "16UC1"}
 _ENCODINGS |= {("float32", 1): "32FC1"}
@@ -45,6 +48,15 @@ def stamp_of(nanoseconds: int) -> Time:
 def nanoseconds_of(stamp: Time | Duration) -> int:
     """A point or a length of time in nanoseconds."""
     return int(stamp.sec) * NANOSECONDS + int(stamp.nanosec)
+
+
+def longest_wait_ns(timeout: Duration, usual_ns: int) -> int:
+    """How long a request waits at most, an hour where it asks for more.
+
+    usual_ns  where it says nothing, or no time to wait for
+    """
+    asked_ns = nanoseconds_of(timeout)
+    return min(asked_ns, _LONGEST_WAIT_NS) if asked_ns > 0 else usual_ns
 
 
 def steady_deadline_ns(deadline: Time, ros_ns: int, steady_ns: int) -> int:
@@ -110,8 +122,14 @@ def announcement_of(
     ros_ns, steady_ns  ROS time and steady time as it came
 
     Raises ValueError where its item has no id, or is for none of ``cameras``, or its deadline is no
-    time to wait for.
+    time to wait for, or a text is longer than _LONGEST_TEXT.
     """
+    for name in ("item_id", "sku", "camera"):
+        if len(text := getattr(message, name)) > _LONGEST_TEXT:
+            raise ValueError(
+                f"{name} {text[:20]!r}... is {len(text)} letters long; expected {_LONGEST_TEXT} at "
+                "most"
+            )
     if message.camera and message.camera not in cameras:
         raise ValueError(
             f"item {message.item_id!r} is announced for camera {message.camera!r}; expected "

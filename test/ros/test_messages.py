@@ -10,10 +10,11 @@ import pytest
 pytest.importorskip("rclpy", reason="needs the ROS client library")
 pytest.importorskip("damage_perception_msgs.msg", reason="needs the built messages")
 
+from builtin_interfaces.msg import Duration
 from red_network import red_inspector
 
 from damage_perception.kinds import CODES, KINDS, MISSING_UNIT, TEAR
-from damage_perception.ros.messages import announcement_of, report_message
+from damage_perception.ros.messages import announcement_of, longest_wait_ns, report_message
 from damage_perception.verdict.report import Reason, Verdict
 from damage_perception_msgs import msg
 
@@ -104,3 +105,18 @@ def test_in_simulated_time_that_has_not_begun_a_deadline_is_the_usual_one():
 def test_a_deadline_that_is_no_time_to_wait_for_is_refused(fields, why):
     with pytest.raises(ValueError, match=f"'parcel' has .*{why}"):
         announcement(**fields)
+
+
+@pytest.mark.parametrize("name", ["item_id", "sku", "camera"])
+def test_a_name_longer_than_any_is_refused_without_being_repeated(name):
+    message = msg.ItemAnnouncement(item_id="parcel")
+    setattr(message, name, "x" * 100_000)
+    with pytest.raises(ValueError, match=f"{name} 'x+'... is 100000 letters long") as caught:
+        announcement_of(message, ["camera"], 100 * SECOND, 7 * SECOND)
+    assert len(str(caught.value)) < 200
+
+
+def test_a_request_waits_an_hour_at_most():
+    assert longest_wait_ns(Duration(sec=2**31 - 1), 5) == 3600 * SECOND
+    assert longest_wait_ns(Duration(sec=2), 5) == 2 * SECOND
+    assert longest_wait_ns(Duration(), 5) == longest_wait_ns(Duration(sec=-1), 5) == 5

@@ -10,6 +10,7 @@ from math import isfinite
 from typing import Any, Final
 
 from rclpy.node import Node
+from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import JointState
 
 from damage_perception.inspector import Inspector
@@ -29,7 +30,7 @@ from damage_perception_msgs.msg import ItemAnnouncement
 
 # Of images with stamps of another clock nobody can say that they were taken after an announcement.
 _AFTER_ALL_NS: Final = 1 << 62
-# Announcements for which there was no room are logged once, until there was room for so long.
+# What comes with many announcements is logged once, until it did not come for so long.
 _QUIET_NS: Final = 10_000_000_000
 
 
@@ -58,7 +59,7 @@ class Listening:
         self._counted: dict[str, tuple[float, int]] = {}
         # What the worker has not taken yet, with ROS time and steady time as it came.
         self._announced: deque[tuple[ItemAnnouncement, int, int]] = deque()
-        self._overflowed_ns = -_QUIET_NS
+        self._told_ns: dict[str, int] = {}
         now_ns = clocks.steady_ns
         self._pairing = Pairing(self._cameras, *_tolerances_ns(values), now_ns())
         infos = CameraInfos()
@@ -82,6 +83,8 @@ class Listening:
             self._announce,
             qos.EVENTS,
             event_callbacks=qos.publisher_refused("~/announcements", qos.EVENT_MEND, self._error),
+            # The middleware drops what it cannot decode, and tells nobody.
+            raw=True,
         )
 
         self._encoder = None
@@ -123,7 +126,15 @@ class Listening:
             self.worker.condition(name),
         )
 
-    def _announce(self, message: ItemAnnouncement) -> None:
+    def _announce(self, serialized: bytes) -> None:
+        try:
+            message = deserialize_message(serialized, ItemAnnouncement)
+        except Exception as error:  # of the type support, which names none
+            why = f"an announcement of {len(serialized)} bytes cannot be decoded: {error}"
+            self._health.refused(why, overflowed=False)
+            if self._is_first("decoding"):
+                self._error(why)
+            return
         if len(self._announced) >= MOST_ANNOUNCED:
             self._refuse(
                 message,
@@ -147,13 +158,14 @@ class Listening:
 
     def _refuse(self, message: ItemAnnouncement, why: str, overflowed: bool) -> None:
         self._health.refused(why, overflowed)
-        if not overflowed or self._is_first_overflow():
+        if not overflowed or self._is_first("overflow"):
             self._error(why)
         self._deliver([self._inspector.refuse(message.item_id, message.sku, why)])
 
-    def _is_first_overflow(self) -> bool:
+    def _is_first(self, cause: str) -> bool:
         now_ns = self._clocks.steady_ns()
-        before_ns, self._overflowed_ns = self._overflowed_ns, now_ns
+        before_ns = self._told_ns.get(cause, now_ns - _QUIET_NS)
+        self._told_ns[cause] = now_ns
         return now_ns - before_ns >= _QUIET_NS
 
 

@@ -8,6 +8,9 @@ from typing import Any, Final
 
 # What differs from image to image in the text of one problem.
 _NUMBERS: Final = re.compile(r"\d+(\.\d+)?")
+# Kinds of problems of a camera that are logged, and letters of each: images may name anything.
+_MOST_KINDS: Final = 20
+_LONGEST: Final = 500
 
 
 class Problems:
@@ -24,12 +27,13 @@ class Problems:
 
     def note(self, camera: str, error: Exception, details: str = "") -> None:
         """An image could not be handled; ``details``, a traceback, are for the log alone."""
-        self._newest[camera] = str(error)
-        kind = _NUMBERS.sub("", f"{type(error).__name__}: {error}")
+        text = str(error)[:_LONGEST]
+        self._newest[camera] = text
+        kind = _NUMBERS.sub("", f"{type(error).__name__}: {text}")
         told = self._told.setdefault(camera, set())
-        if kind not in told:
+        if kind not in told and len(told) < _MOST_KINDS:
             told.add(kind)
-            self._log_error(f"camera {camera}: {details or error}")
+            self._log_error(f"camera {camera}: {details or text}")
 
     def clear(self, camera: str) -> None:
         """An image went all the way."""

@@ -15,6 +15,9 @@ from damage_perception.network.session import BackendError
 # What a site can mend; anything else comes with its traceback.
 _EXPECTED = (ValueError, OSError, BackendError)
 
+# Of what somebody asks for, in the log.
+_LONGEST_LABEL = 40
+
 Transition = Callable[[Any, LifecycleState], TransitionCallbackReturn]
 
 
@@ -64,9 +67,10 @@ def _change_state(
     if asked.label in possible.values() if asked.label else asked.id in possible:
         return change(request, response)
     names = ", ".join(f"{label} ({number})" for number, label in possible.items()) or "nothing"
+    name = repr(asked.label[:_LONGEST_LABEL]) if asked.label else asked.id
     node.get_logger().error(
         f"change_state refused: from {node._state_machine.current_state[1]} there is no transition "
-        f"{asked.label or asked.id}; expected {names}"
+        f"{name}; expected {names}"
     )
     response.success = False
     return response

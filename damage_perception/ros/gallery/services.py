@@ -15,8 +15,8 @@ from damage_perception.ros.gallery import requests
 from damage_perception.ros.gallery.enrollment import Enrollment
 from damage_perception.ros.gallery.keeper import GalleryKeeper
 from damage_perception.ros.gallery.requests import Outcome
-from damage_perception.ros.messages import nanoseconds_of
-from damage_perception.ros.requests.answers import Offered, resolver
+from damage_perception.ros.messages import longest_wait_ns
+from damage_perception.ros.requests.answers import Offered, alone, resolver
 from damage_perception_msgs.srv import (
     ConfirmItem,
     EnrollReference,
@@ -60,6 +60,7 @@ class GalleryServices(Offered):
             (UndoGalleryChange, "~/undo_gallery_change", self._undo),
         )
 
+    @alone("an enrolment")
     async def _enroll(
         self, request: EnrollReference.Request, response: EnrollReference.Response
     ) -> EnrollReference.Response:
@@ -72,14 +73,14 @@ class GalleryServices(Offered):
             return response
         now_ns = self._now_ns()
         cameras = [request.camera] if request.camera else list(self._values()["cameras"])
-        wait_ns = nanoseconds_of(request.timeout)
+        wait_ns = longest_wait_ns(request.timeout, _USUAL_WAIT_NS)
         taken: Future = Future()
         worker.add(
             Enrollment(
                 cameras,
                 request.views or _USUAL_VIEWS,
                 now_ns,
-                now_ns + (wait_ns if wait_ns > 0 else _USUAL_WAIT_NS),
+                now_ns + wait_ns,
                 resolver(self._node, taken),
             )
         )

@@ -5,9 +5,10 @@ rclpy sends no answer where a service's callback raises; here every request is a
 
 from __future__ import annotations
 
+import functools
 import inspect
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
@@ -68,6 +69,29 @@ def _refuse(request: Any, response: Any, text: str) -> None:
         response.results = [*response.results, *[refused] * unset]
 
 
+def alone(what: str) -> Callable[[Callable[..., Awaitable[Any]]], Callable[..., Any]]:
+    """Of a callback of `Offered`, one runs at a time: who asks meanwhile hears that ``what`` runs.
+
+    Each waiting request costs time in every frame, and nobody limits how many come.
+    """
+
+    def decorate(callback: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
+        @functools.wraps(callback)
+        async def calling(offered: Offered, request: Any, response: Any) -> Any:
+            if callback in offered.running:
+                response.message = f"{what} is running: wait for its answer"
+                return response
+            offered.running.add(callback)
+            try:
+                return await callback(offered, request, response)
+            finally:
+                offered.running.discard(callback)
+
+        return calling
+
+    return decorate
+
+
 class Offered:
     """Services of a node whose callbacks may wait.
 
@@ -76,6 +100,7 @@ class Offered:
 
     def __init__(self, node: Node, *services: tuple[Any, str, Callable[..., Any]]) -> None:
         self._node = node
+        self.running: set[Callable[..., Any]] = set()
         # A callback that waits keeps the others of its group from running.
         group = ReentrantCallbackGroup()
         self._services = [

@@ -12,8 +12,8 @@ from rclpy.task import Future
 from damage_perception.ros.clocks import Clocks
 from damage_perception.ros.detector.settings import nanoseconds, station_file
 from damage_perception.ros.detector.worker import Job, Worker
-from damage_perception.ros.messages import nanoseconds_of, report_message
-from damage_perception.ros.requests.answers import Offered, resolver
+from damage_perception.ros.messages import longest_wait_ns, report_message
+from damage_perception.ros.requests.answers import Offered, alone, resolver
 from damage_perception.ros.requests.calibration import CalibratedCamera, StationCalibration
 from damage_perception.ros.requests.inspection import Inspection
 from damage_perception.verdict.report import Report
@@ -24,7 +24,6 @@ from damage_perception_msgs.srv import CalibrateStation, Inspect, ReloadSite
 # A camera at 2 Hz delivers the images of a calibration in this time.
 _CALIBRATION_NS: Final = 5_000_000_000
 _INACTIVE: Final = "the node is not active: configure and activate it first"
-_BUSY: Final = "an inspection is running: wait for its answer"
 
 # One count for the process, so that no two inspections name an item alike.
 _numbers = count(1)
@@ -50,7 +49,6 @@ class Services(Offered):
         self._values = values
         self._worker = worker
         self._reload_site = reload_site
-        self._inspecting = False
         super().__init__(
             node,
             (Inspect, "~/inspect", self._inspect),
@@ -73,17 +71,13 @@ class Services(Offered):
         response.message = f"{len(site.rules)} rules of {self._values()['site_file']}"
         return response
 
+    @alone("an inspection")
     async def _inspect(
         self, request: Inspect.Request, response: Inspect.Response
     ) -> Inspect.Response:
         now_ns = self._clocks.steady_ns()
-        wait_ns = nanoseconds_of(request.timeout)
-        if wait_ns <= 0:
-            wait_ns = nanoseconds(self._values(), "decision_deadline_ms")
-        if self._inspecting:
-            # Each inspection runs the network on every image once more.
-            response.message = _BUSY
-            return response
+        usual_ns = nanoseconds(self._values(), "decision_deadline_ms")
+        wait_ns = longest_wait_ns(request.timeout, usual_ns)
         name = f"inspect-{next(_numbers)}"
         answer: Future = Future()
         done = resolver(self._node, answer)
@@ -91,16 +85,13 @@ class Services(Offered):
         if not self._begin(job):
             response.message = _INACTIVE
             return response
-        self._inspecting = True
-        try:
-            reports, error = await answer
-        finally:
-            self._inspecting = False
+        reports, error = await answer
         reports_now: list[Report] = reports
         response.success, response.message = not error, error
         response.reports = [report_message(report, self._clocks.ros_ns()) for report in reports_now]
         return response
 
+    @alone("a calibration")
     async def _calibrate(
         self, request: CalibrateStation.Request, response: CalibrateStation.Response
     ) -> CalibrateStation.Response:

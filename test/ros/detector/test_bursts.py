@@ -190,6 +190,19 @@ def test_announcements_beyond_those_that_can_wait_are_refused(cell, announcer, l
     assert detector.log.count("is one too many") == 1
 
 
+def test_announcements_that_cannot_be_decoded_are_counted_and_logged_once(
+    cell, announcer, detector
+):
+    before = int(cell.status("detector")[2]["announcements_refused"])
+    for number in range(20):
+        # Texts as long as the message says are not in it.
+        announcer.publish(b"\x00\x01\x00\x00" + bytes([255] * (16 + number)))
+    cell.announce("after it", deadline_ns=cell.now_ns() + 200_000_000)
+    cell.report_on("after it")
+    cell.until(lambda: int(cell.status("detector")[2]["announcements_refused"]) - before == 20, 5)
+    assert detector.log.count("cannot be decoded") == 1
+
+
 @pytest.mark.parametrize(
     ("item_id", "camera", "deadline_ns", "why"),
     [

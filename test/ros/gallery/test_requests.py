@@ -46,7 +46,8 @@ def test_a_transition_that_the_state_does_not_have_is_refused_in_one_line(
     assert not cell.call(ChangeState, "change_state", request).success
     assert cell.state() == "active"
     (line,) = refusals(detector)[before:]
-    assert f"from active there is no transition {transition.label or transition.id};" in line
+    name = repr(transition.label) if transition.label else transition.id
+    assert f"from active there is no transition {name};" in line
     assert "deactivate (4)" in line
     assert len(detector.log.splitlines()) == length + 1
 

@@ -112,6 +112,14 @@ def test_the_empty_station_is_learned_kept_and_used(cell, station_file):
     assert report.verdict == PASS
 
 
+def test_a_second_calibration_is_refused_while_one_runs(cell):
+    first = cell.calibrate()
+    response = cell.until_done(cell.calibrate())
+    assert not response.success and response.message.startswith("a calibration is running")
+    cell.until(first.done, beat=lambda: cell.show(None, frames=1))
+    assert first.result().success
+
+
 def test_calibration_without_images_says_what_is_missing(cell):
     future = cell.calibrate("camera")
     cell.until(future.done, timeout_s=10)

@@ -5,6 +5,7 @@
 # make bench        latency and throughput, beside a straightforward node
 # make chaos        what every item gets under one fault after another; 20 minutes
 # make soak         four cameras under load for half an hour: is every item answered once, in time
+# make fuzz         100,000 messages that are no messages; 10 minutes
 # make gpu-check    TensorRT on this machine's GPU; with the PYTHON that has it, no environment
 # make lock         pins the newest versions in requirements/lock*.txt
 # make clean        removes the environments and what was built
@@ -25,7 +26,7 @@ unexport PYTHONPATH LD_LIBRARY_PATH AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_P
 unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 export ROS_AUTOMATIC_DISCOVERY_RANGE := LOCALHOST
 
-.PHONY: help env training demo test test-oldest lint bench chaos soak gpu-check lock clean
+.PHONY: help env training demo test test-oldest lint bench chaos soak fuzz gpu-check lock clean
 .NOTPARALLEL:
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -71,12 +72,16 @@ lint: env training
 
 bench: env
 	@$(VENV)/bin/python -m benchmarks
+	@$(VENV)/bin/python -m benchmarks.beside
 
 chaos: env
 	@$(VENV)/bin/python -m benchmarks.chaos --write-docs
 
 soak: env
 	@$(VENV)/bin/python -m benchmarks.soak
+
+fuzz: env
+	@$(VENV)/bin/python -m benchmarks.fuzz
 
 gpu-check:
 	@$(PYTHON) -m benchmarks.gpu
@@ -85,7 +90,7 @@ UV_COMPILE = $(VENV)/bin/uv pip compile --quiet --universal --fork-strategy fewe
 	--custom-compile-command "make lock"
 lock: $(VENV)/.packages
 	@$(UV_COMPILE) --python-version 3.11 --extra barcodes --extra evaluation --extra fleet --extra gallery --extra records \
-		--extra review --extra simulation --extra tensorrt-rtx --extra test --extra lint setup.py requirements/ros-jazzy.txt --output-file requirements/lock.txt
+		--extra review --extra security --extra simulation --extra tensorrt-rtx --extra test --extra lint setup.py requirements/ros-jazzy.txt --output-file requirements/lock.txt
 	@$(UV_COMPILE) --python-version 3.11 --extra training --torch-backend cpu \
 		--constraint requirements/lock.txt --constraint requirements/torch.txt \
 		--no-emit-package torch setup.py --output-file requirements/lock-training.txt

@@ -1,8 +1,9 @@
 """Publishes frames as cameras do: python -m benchmarks.publisher CAMERAS RATE WIDTH HEIGHT STAY.
 
-An item stays at its place for STAY frames; with a further argument, each is announced. Messages are
-serialized beforehand and stamped as they go out: what is measured is the node behind the cameras,
-and a driver in C++ costs next to nothing.
+An item stays at its place for STAY frames. With a further argument, PAUSE, each item is announced
+as it comes, and the tray is empty for so many frames before the next. Messages are serialized
+beforehand and stamped as they go out: what is measured is the node behind the cameras, and a
+driver in C++ costs next to nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-from benchmarks.images import frames
+from benchmarks.images import empty_frame, frames
 from damage_perception.ros.messages import camera_info_message, image_message
 from damage_perception.ros.qos import EVENTS
 from damage_perception.topics import CAMERA_INFO, COLOR, DEPTH
@@ -32,10 +33,11 @@ def main() -> None:
     """Publishes until it is stopped."""
     cameras, rate = int(sys.argv[1]), float(sys.argv[2])
     width, height, stay = (int(value) for value in sys.argv[3:6])
+    pause = int(sys.argv[6]) if len(sys.argv) > 6 else 0
     rclpy.init()
     node = rclpy.create_node("benchmark_cameras")
     header = Header(frame_id="camera_optical")
-    places = [
+    *places, empty = [
         [
             bytearray(serialize_message(message))
             for message in (
@@ -44,7 +46,7 @@ def main() -> None:
                 camera_info_message(frame.camera, header),
             )
         ]
-        for frame in frames(width, height)
+        for frame in (*frames(width, height), empty_frame(width, height))
     ]
     publishers = [
         [
@@ -54,20 +56,21 @@ def main() -> None:
         for i in range(cameras)
     ]
     announcements = None
-    if len(sys.argv) > 6:
+    if pause:
         announcements = node.create_publisher(
             ItemAnnouncement, "damage_detector/announcements", EVENTS
         )
     start, sent = time.monotonic(), 0
     while rclpy.ok():
-        messages = places[sent // stay % len(places)]
+        item, age = divmod(sent, stay + pause)
+        messages = places[item % len(places)] if age < stay else empty
         for i, own in enumerate(publishers):
             stamp = node.get_clock().now().to_msg()
-            if announcements is not None and sent % stay == 0:
+            if announcements is not None and age == 0:
                 announcements.publish(
                     ItemAnnouncement(
                         header=Header(stamp=stamp),
-                        item_id=f"camera{i}-{sent // stay}",
+                        item_id=f"camera{i}-{item}",
                         camera=f"camera{i}",
                     )
                 )

@@ -1,35 +1,33 @@
-"""The detector as a process, and a cell around it that plays items over DDS."""
+"""A cell around a detector that plays items over DDS."""
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import rclpy
-import yaml
 from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.srv import SetParameters
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from rclpy.serialization import serialize_message
+from rclpy.task import Future
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-from benchmarks.chaos.faults import Before, Fault, Shot
+from benchmarks.chaos.answers import LATE_NS, Asked, Heard, answers
+from benchmarks.chaos.fault import Before, Fault, Shot
 from benchmarks.chaos.items import Item, Scenery
+from benchmarks.chaos.pace import SHOWN, Beat, script, span
+from benchmarks.chaos.processes import Processes
 from damage_perception.frame import Frame
 from damage_perception.ros.messages import (
     NANOSECONDS,
     camera_info_message,
     image_message,
-    nanoseconds_of,
     stamp_of,
 )
 from damage_perception.topics import CAMERA_INFO, COLOR, DEPTH
@@ -38,99 +36,28 @@ from damage_perception_msgs.srv import CalibrateStation
 
 _CAMERA: Final = "camera"
 _RATE_HZ: Final = 10.0
-_SHOWN, _GAP = 8, 5
-# Where in an item a fault begins that does not last from the first to the last.
-_BEGINS: Final = 4
 _DEADLINE_NS: Final = NANOSECONDS
-_LATE_NS: Final = 1_500_000_000
 _PATIENCE_S: Final = 30.0
-_THRESHOLD: Final = 0.5
-
-
-class Detector:
-    """The detector's process; its log is kept in ``folder``."""
-
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
-        self._environment = environment
-        self._log = folder / "detector.log"
-        self._parameters = folder / "parameters.yaml"
-        values = {
-            "autostart": True,
-            "station_file": str(folder / "station.yaml"),
-            # Whether a fault lets broken items pass is asked, not where the card's threshold lies.
-            "damage_threshold": _THRESHOLD,
-        }
-        self._parameters.write_text(yaml.safe_dump({"/**": {"ros__parameters": values}}))
-
-    def start(self, *arguments: str) -> None:
-        """Starts the process with further ROS arguments."""
-        command = [sys.executable, "-m", "damage_perception.ros.detector.process", "--ros-args"]
-        command += ["--params-file", str(self._parameters), *arguments]
-        with self._log.open("a") as log:
-            self._process = subprocess.Popen(
-                command, env=self._environment, stdout=log, stderr=subprocess.STDOUT
-            )
-
-    @property
-    def exit_status(self) -> int | None:
-        """Of a process that ended by itself; None while it runs."""
-        return self._process.poll()
-
-    def stop(self) -> None:
-        """Ends the process as an operator would."""
-        self._process.send_signal(signal.SIGINT)
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.kill()
-
-    def kill(self) -> None:
-        """Ends the process at once."""
-        self._process.kill()
-        self._process.wait()
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A report that is owed.
-
-    begun_ns   when the item was announced, or first shown
-    announced  False: the report is known by the time at which its item was first seen
-    refused    the announcement must be refused, and that be said
-    """
-
-    item_id: str
-    damaged: bool
-    begun_ns: int
-    deadline_ns: int
-    announced: bool = True
-    refused: bool = False
-
-
-@dataclass(frozen=True)
-class Heard:
-    """A message, and when it came."""
-
-    message: Any
-    received_ns: int
 
 
 class Cell:
     """Camera, controller and operator of one detector.
 
     asked holds what has to be answered, reports and diagnostics what was heard since the items
-    began to come; ended_ns is when the fault was over, 0 where it lasted; before what was shown.
+    began to come; ended_ns is when the fault was over, 0 where it lasted; before what was shown;
+    notes what a fault has to say of itself.
     """
 
-    def __init__(self, environment: Mapping[str, str], detector: Detector) -> None:
-        self.detector = detector
+    def __init__(self, processes: Processes) -> None:
+        self.processes = processes
         self.asked: list[Asked] = []
         self.reports: list[Heard] = []
         self.diagnostics: list[Heard] = []
+        self.notes: list[str] = []
         self.ended_ns = 0
         self.before: Before
         self._context = Context()
-        self._context.init(domain_id=int(environment["ROS_DOMAIN_ID"]))
+        self._context.init(domain_id=int(processes.environment["ROS_DOMAIN_ID"]))
         self._node = rclpy.create_node("chaos", context=self._context)
         deep = QoSProfile(depth=1000)
         self._announcements = self._node.create_publisher(
@@ -141,7 +68,8 @@ class Cell:
             for topic, kind in ((CAMERA_INFO, CameraInfo), (DEPTH, Image), (COLOR, Image))
         }
         for kind, name, heard, depth in (
-            (DamageReport, "damage_detector/reports", self.reports, 50),
+            # As many as there are at once, while this process has something else to do.
+            (DamageReport, "damage_detector/reports", self.reports, deep),
             (DiagnosticArray, "/diagnostics", self.diagnostics, 50),
         ):
             self._node.create_subscription(
@@ -150,7 +78,9 @@ class Cell:
         self._calibration = self._node.create_client(
             CalibrateStation, "damage_detector/calibrate_station"
         )
+        self._parameters = self._node.create_client(SetParameters, "damage_detector/set_parameters")
         self._fault: Fault | None = None
+        self._beside: Fault | None = None
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
         self._thread = threading.Thread(target=self._executor.spin, daemon=True)
@@ -168,12 +98,14 @@ class Cell:
         return int(self._node.get_clock().now().nanoseconds)
 
     def connect(self) -> None:
-        """Waits until the detector listens and is heard. Raises TimeoutError."""
+        """Waits until the detector listens and is heard, by all of them. Raises TimeoutError."""
         publishers = [*self._publishers.values(), self._announcements]
+        listeners = 1 if self.processes.recorder is None else 2
         end_s = time.monotonic() + _PATIENCE_S
         while not (
             all(publisher.get_subscription_count() for publisher in publishers)
             and self._node.count_publishers("damage_detector/reports")
+            and self._node.count_subscribers("damage_detector/reports") >= listeners
         ):
             if time.monotonic() > end_s:
                 raise TimeoutError(f"the detector did not listen within {_PATIENCE_S:.0f} s")
@@ -198,22 +130,35 @@ class Cell:
         """Shows every item of ``scenery`` under ``fault``, until all is answered or late."""
         self.before = Before(scenery)
         self.ended_ns = 0
-        for former in (self.asked, self.reports, self.diagnostics):
+        for former in (self.asked, self.reports, self.diagnostics, self.notes):
             former.clear()
+        try:
+            self._play(scenery, fault)
+        finally:
+            for lasting in (self._fault, self._beside):
+                if lasting is not None and lasting.end is not None:
+                    lasting.end(self)
+            self._fault = self._beside = None
+
+    def _play(self, scenery: Scenery, fault: Fault) -> None:
         scale = round(fault.rate_hz / _RATE_HZ)
-        begins, ends = _span(fault, len(scenery.items), scale)
+        begins, ends = span(fault, len(scenery.items), scale)
         if begins == 0:
             self._begin(fault)
-        beat = _Beat(fault.rate_hz)
-        for number, (item, frame) in enumerate(_script(scenery, scale)):
+        if fault.beside is not None:
+            self._beside = fault.beside
+            if fault.beside.begin is not None:
+                fault.beside.begin(self)
+        beat = Beat(fault.rate_hz)
+        for number, (item, frame) in enumerate(script(scenery, scale)):
             if number == begins > 0:
                 self._begin(fault)
             if number == ends:
-                self._fault, self.ended_ns = None, self.now_ns()
+                self._end(fault)
             if item is not None and frame == 0:
                 self._announce(item, fault)
             self._show(item, frame)
-            if item is not None and frame == _SHOWN * scale - 1:
+            if item is not None and frame == SHOWN * scale - 1:
                 self.before.former = item
             beat.wait()
         while self._waits():
@@ -244,11 +189,16 @@ class Cell:
     def show_empty(self, seconds: float) -> None:
         """Shows the empty station, without a fault."""
         fault, self._fault = self._fault, None
-        beat = _Beat(_RATE_HZ)
+        beat = Beat(_RATE_HZ)
         for number in range(round(seconds * _RATE_HZ)):
             self._show(None, number)
             beat.wait()
         self._fault = fault
+
+    def set_parameter(self, name: str, value: float) -> Future:
+        """Asks the detector to set a parameter; its answer is to come."""
+        asked = Parameter(name, value=value).to_parameter_msg()
+        return self._parameters.call_async(SetParameters.Request(parameters=[asked]))
 
     def serialized(self, shot: Shot) -> dict[str, bytes]:
         """The messages of a shot by topic, camera_info first."""
@@ -265,27 +215,18 @@ class Cell:
 
     def answers(self, asked: Asked) -> list[Heard]:
         """The reports on what was asked that came in time."""
-        next_ns = min(
-            (other.begun_ns for other in self.asked if other.begun_ns > asked.begun_ns),
-            default=self.now_ns(),
-        )
-
-        def meant(report: DamageReport) -> bool:
-            if not asked.announced:
-                return bool(asked.begun_ns <= nanoseconds_of(report.first_seen) < next_ns)
-            refused = bool(report.reasons & DamageReport.REASON_REFUSED)
-            return report.item_id == asked.item_id and refused == asked.refused
-
-        return [
-            heard
-            for heard in list(self.reports)
-            if heard.received_ns <= asked.deadline_ns + _LATE_NS and meant(heard.message)
-        ]
+        return answers(asked, self.asked, self.reports, self.now_ns())
 
     def _begin(self, fault: Fault) -> None:
         self._fault = fault
         if fault.begin is not None:
             fault.begin(self)
+
+    def _end(self, fault: Fault) -> None:
+        self._fault = None
+        if fault.end is not None:
+            fault.end(self)
+        self.ended_ns = self.now_ns()
 
     def _announce(self, item: Item, fault: Fault) -> None:
         if not fault.announced:
@@ -295,8 +236,9 @@ class Cell:
             )
             return
         self.ask(item.item_id, item.damaged, deadline=fault.deadlines)
-        if self._fault is not None and self._fault.announcing is not None:
-            self._fault.announcing(self, item.item_id)
+        for active in (self._beside, self._fault):
+            if active is not None and active.announcing is not None:
+                active.announcing(self, item.item_id)
 
     def _show(self, item: Item | None, number: int) -> None:
         """Publishes one frame, each with noise of its own, as the fault has it."""
@@ -304,15 +246,17 @@ class Cell:
         shot = self._shot(frames[number % len(frames)], item)
         if self._fault is None:
             self.before.last = shot
-        else:
-            changed = self._fault.change(shot, self.before)
+        active = [fault for fault in (self._beside, self._fault) if fault is not None]
+        for fault in active:
+            changed = fault.change(shot, self.before)
             if changed is None:
                 return
             shot = changed
         for topic, serialized in self.serialized(shot).items():
             self.publish_serialized(topic, serialized)
-        if self._fault is not None and self._fault.each is not None:
-            self._fault.each(self, shot)
+        for fault in active:
+            if fault.each is not None:
+                fault.each(self, shot)
 
     def _shot(self, frame: Frame, item: Item | None) -> Shot:
         noise = self.before.noise
@@ -329,33 +273,5 @@ class Cell:
         """Whether a report is owed that may still come in time."""
         now_ns = self.now_ns()
         return any(
-            now_ns < asked.deadline_ns + _LATE_NS and not self.answers(asked)
-            for asked in self.asked
+            now_ns < asked.deadline_ns + LATE_NS and not self.answers(asked) for asked in self.asked
         )
-
-
-class _Beat:
-    """Keeps a rate; what was missed is not made up for."""
-
-    def __init__(self, rate_hz: float) -> None:
-        self._period_s = 1.0 / rate_hz
-        self._next_s = time.monotonic()
-
-    def wait(self) -> None:
-        """Sleeps until the next beat."""
-        self._next_s = max(self._next_s + self._period_s, time.monotonic())
-        time.sleep(max(0.0, self._next_s - time.monotonic()))
-
-
-def _script(scenery: Scenery, scale: int) -> Iterator[tuple[Item | None, int]]:
-    for item in scenery.items:
-        yield from ((item, number) for number in range(_SHOWN * scale))
-        yield from ((None, number) for number in range(_GAP * scale))
-
-
-def _span(fault: Fault, items: int, scale: int) -> tuple[int, int]:
-    """The frames before which a fault begins and ends; it ends at -1 where it lasts."""
-    if not fault.seconds:
-        return 0, -1
-    begins = (max(1, items // 4) * (_SHOWN + _GAP) + _BEGINS) * scale
-    return begins, begins + max(1, round(fault.seconds * fault.rate_hz))

@@ -10,8 +10,10 @@ from typing import Final
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from benchmarks.chaos.cell import Cell, Heard
-from benchmarks.chaos.faults import Fault
+from benchmarks.chaos.answers import Heard
+from benchmarks.chaos.cell import Cell
+from benchmarks.chaos.fault import Fault
+from damage_perception.ros.messages import NANOSECONDS
 from damage_perception_msgs.msg import DamageReport
 
 _PASS, _DIVERT = DamageReport.PASS, DamageReport.DIVERT
@@ -48,6 +50,10 @@ class Row:
                      after it; None where it lasts or there was none
     came_after       how many items came after the fault was over
     broken_ids       the broken items that passed
+    unanswered_after those of the unanswered that came after it was over; after the detector had
+                     recovered, where it started anew
+    not_told         texts that /diagnostics should have had
+    notes            what the fault has to say of itself
     """
 
     fault: str
@@ -63,6 +69,9 @@ class Row:
     diagnostics: str
     came_after: int
     broken_ids: tuple[str, ...]
+    unanswered_after: int = 0
+    not_told: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def row_of(fault: Fault, cell: Cell) -> Row:
@@ -79,6 +88,10 @@ def row_of(fault: Fault, cell: Cell) -> Row:
             diverted += 1
         elif verdicts:
             unknown += 1
+    recovered_s = _recovered_s(cell, answers)
+    after_ns = cell.ended_ns
+    if fault.starts_anew:
+        after_ns += round((recovered_s or 0.0) * NANOSECONDS)
     return Row(
         fault.name,
         len(answers),
@@ -89,10 +102,16 @@ def row_of(fault: Fault, cell: Cell) -> Row:
         sum(len(heard) > 1 for heard in answers),
         len(broken),
         good,
-        _recovered_s(cell, answers),
+        recovered_s,
         _worst(cell),
         sum(asked.begun_ns >= cell.ended_ns > 0 for asked in cell.asked),
         tuple(broken),
+        sum(
+            asked.begun_ns >= after_ns > 0 and not heard
+            for asked, heard in zip(cell.asked, answers, strict=True)
+        ),
+        tuple(text for text in fault.tells if not _is_told(text, cell)),
+        tuple(cell.notes),
     )
 
 
@@ -103,10 +122,23 @@ def failures(rows: Sequence[Row], faults: Sequence[Fault]) -> list[str]:
         freed = sorted(set(row.broken_ids) - usual)
         if fault.blind and freed:
             found.append(f"{row.fault}: broken items passed: {', '.join(freed)}")
-        if row.unanswered and not fault.loses:
-            found.append(f"{row.fault}: {row.unanswered} of {row.items} items went unanswered")
-        if row.came_after and row.recovered_s is None:
+        owed = row.unanswered_after if fault.loses or fault.starts_anew else row.unanswered
+        if owed:
+            found.append(f"{row.fault}: {owed} of {row.items} items went unanswered")
+        if fault.loses and not row.unanswered:
+            found.append(f"{row.fault}: nothing went unanswered while it lasted: it had no effect")
+        if fault.seconds and not row.came_after:
+            found.append(f"{row.fault}: no item came after the fault was over: play more of them")
+        elif fault.seconds and row.recovered_s is None:
             found.append(f"{row.fault}: no right verdict after the fault was over")
+        elif row.recovered_s is not None and row.recovered_s > fault.recovers_s:
+            found.append(
+                f"{row.fault}: the first right verdict came {row.recovered_s} s after the fault; "
+                f"expected within {fault.recovers_s:g} s"
+            )
+        found += [f"{row.fault}: /diagnostics never said {text!r}" for text in row.not_told]
+        if fault.harmless and row.diagnostics != "ok":
+            found.append(f"{row.fault}: /diagnostics must not say {row.diagnostics}")
     return found
 
 
@@ -133,14 +165,25 @@ def _recovered_s(cell: Cell, answers: Sequence[Sequence[Heard]]) -> float | None
         if asked.begun_ns >= cell.ended_ns
         and heard.message.verdict == (_DIVERT if asked.damaged else _PASS)
     ]
-    return round((min(right) - cell.ended_ns) / 1e9, 1) if right else None
+    return round((min(right) - cell.ended_ns) / NANOSECONDS, 1) if right else None
+
+
+def _statuses(cell: Cell) -> list[DiagnosticStatus]:
+    """What detectors told; a recorder beside has statuses of its own."""
+    told = [status for heard in list(cell.diagnostics) for status in heard.message.status]
+    return [status for status in told if status.name.startswith("damage_detector: ")]
+
+
+def _is_told(text: str, cell: Cell) -> bool:
+    return any(text in status.message for status in _statuses(cell))
 
 
 def _worst(cell: Cell) -> str:
     """The worst level that was told, and of each part that told it the most frequent text."""
-    if cell.detector.exit_status is not None:
-        return f"the process ended with status {cell.detector.exit_status}"
-    statuses = [status for heard in cell.diagnostics for status in heard.message.status]
+    exit_status = cell.processes.detector.exit_status
+    if exit_status is not None:
+        return f"the process ended with status {exit_status}"
+    statuses = _statuses(cell)
     worst = max((status.level for status in statuses), default=DiagnosticStatus.OK)
     if worst == DiagnosticStatus.OK:
         return "ok"

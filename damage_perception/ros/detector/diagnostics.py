@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from std_msgs.msg import Header
 
@@ -77,6 +78,7 @@ class DetectorState:
 
     gallery      None: the node has none
     comparing    why the newest comparison with references failed; empty where it did not
+    rival        that another node publishes its reports, too; empty where none does
     """
 
     backend: str
@@ -89,6 +91,7 @@ class DetectorState:
     comparing: str = ""
     running: BackendState = BackendState()
     scores: Sequence[ScoreState] = ()
+    rival: str = ""
 
 
 def diagnostic_array(
@@ -136,6 +139,9 @@ def _lifecycle_status(
         if seen.new_faults:
             level = DiagnosticStatus.ERROR
             message = f"{seen.new_faults} faults since the last status, newest {seen.last_fault}"
+        if state.rival:
+            message = state.rival if level == DiagnosticStatus.OK else f"{state.rival}; {message}"
+            level = DiagnosticStatus.ERROR
         values |= {
             "backend": state.backend,
             "model_id": state.model_id,
@@ -200,6 +206,9 @@ def _condition_values(seen: CameraCondition) -> dict[str, str]:
     if not math.isnan(support.offset_m):
         values["support_offset_mm"] = f"{1000 * support.offset_m:.1f}"
         values["support_tilt_deg"] = f"{support.tilt_deg:.2f}"
+    if seen.offset is not None:
+        values["moved_mm"] = f"{np.linalg.norm(seen.offset.moved_mm):.1f}"
+        values["moved_uncertainty_mm"] = f"{seen.offset.uncertainty_mm:.1f}"
     return values
 
 

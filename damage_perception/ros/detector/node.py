@@ -305,7 +305,7 @@ class DetectorNode(LifecycleNode):
         )
 
     def _detector_state(self) -> DetectorState | None:
-        if self._inspector is None or self._loading is None:
+        if self._inspector is None or self._loading is None or self._outputs is None:
             return None
         network = self._inspector.network
         return DetectorState(
@@ -323,6 +323,7 @@ class DetectorNode(LifecycleNode):
                 self._loading.problem or network.problem,
             ),
             self._score_states(self._inspector.policy),
+            self._outputs.rival,
         )
 
     def _score_states(self, policy: VerdictPolicy) -> list[ScoreState]:

@@ -26,6 +26,8 @@ from damage_perception.verdict.report import Report
 from damage_perception_msgs.msg import DamageReport, PackagingChange
 
 _LAST_REPORTS: Final = Duration(seconds=0.5)
+# A stamp farther from ROS time is of another clock.
+_LONGEST_LATENCY_NS: Final = 3_600_000_000_000
 
 
 class Outputs:
@@ -56,6 +58,16 @@ class Outputs:
             PackagingChange, "~/packaging_changes", qos.LASTING
         )
 
+    @property
+    def rival(self) -> str:
+        """That another node publishes reports, too, with the mend; empty where none does."""
+        topic = self._reports.topic_name
+        if self._node.count_publishers(topic) < 2:
+            return ""
+        return (
+            f"another node publishes {topic}: two detectors run, items are answered twice: stop one"
+        )
+
     def publish(self, reports: Sequence[Report]) -> None:
         """Publishes ``reports``."""
         if not reports:
@@ -65,7 +77,7 @@ class Outputs:
             now_ns = self._now_ns()
             message = report_message(report, now_ns)
             self._reports.publish(message)
-            self._health.reported(now_ns - report.stamp_ns if report.stamp_ns else None)
+            self._health.reported(_latency_ns(report, now_ns))
             messages.append(message)
         if self._markers.get_subscription_count():
             self._markers.publish(markers_of(messages))
@@ -90,3 +102,9 @@ class Outputs:
             header = Header(stamp=stamp, frame_id=picture.frame_id)
             drawn = draw_overlay(picture.color, [picture], [report])
             self._overlay.publish(image_message(drawn, header))
+
+
+def _latency_ns(report: Report, now_ns: int) -> int | None:
+    """From the newest image to publication; None without one, or with a stamp of another clock."""
+    latency_ns = now_ns - report.stamp_ns
+    return latency_ns if report.stamp_ns and abs(latency_ns) < _LONGEST_LATENCY_NS else None

@@ -8,6 +8,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from queue import Empty, Queue
 from typing import Any, Final
@@ -32,6 +33,8 @@ _POLL_S: Final = 1.0
 # How often is written what was compared with: each time one change more, for every reader.
 _USES_S: Final = 600.0
 _TICK_S: Final = 0.1
+# A store that takes longer does not answer. Importing LanceDB alone takes 3 s on a slow machine.
+_ANSWERS_S: Final = 5.0
 # A store that hangs must not keep the node from stopping.
 _STOP_S: Final = 10.0
 # Reported items that wait to be taken in; while a store hangs, more are left out.
@@ -61,7 +64,7 @@ class GalleryKeeper:
         log_info: Callable[[str], Any],
         log_warning: Callable[[str], Any],
     ) -> None:
-        self.state = GalleryState(uri)
+        self._state = GalleryState(uri)
         self.gallery: Gallery | None = None
         self.items = ReportedItems()
         self.network = network
@@ -78,13 +81,37 @@ class GalleryKeeper:
         self._uses: Counter[str] = Counter()
         self._tasks: Queue[Callable[[], None]] = Queue()
         self._poll_s = self._record_s = 0.0
-        self._looked, self._stopping = threading.Event(), threading.Event()
+        self._asked_s: float | None = None
+        self._opened, self._looked = threading.Event(), threading.Event()
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gallery_keeper", daemon=True)
 
     def start(self, patience_s: float) -> None:
-        """Starts the thread; waits until it has read the gallery, for ``patience_s`` at most."""
+        """Starts the thread; waits until it has read the gallery, for ``patience_s`` at most.
+
+        A store that does not even answer is not waited for as long: the node has items to answer.
+        """
         self._thread.start()
-        self._looked.wait(patience_s)
+        if self._opened.wait(min(_ANSWERS_S, patience_s)):
+            self._looked.wait(patience_s)
+        if not self._looked.is_set():
+            self._log_warning(
+                f"gallery {self._state.uri} is not read yet: until it is, items are judged without "
+                "references"
+            )
+
+    @property
+    def state(self) -> GalleryState:
+        """What is known of the gallery; from any thread."""
+        state, asked_s = self._state, self._asked_s
+        waited_s = 0.0 if asked_s is None else time.monotonic() - asked_s
+        if waited_s < _ANSWERS_S:
+            return state
+        silence = (
+            f"gallery {state.uri} has not answered for {waited_s:.0f} s: check the store and the "
+            "network; until it does, items are judged with the references read before"
+        )
+        return replace(state, problem="; ".join(filter(None, (silence, state.problem))))
 
     def stop(self) -> None:
         """Ends the thread, once what was asked for is done and what was used is written."""
@@ -109,7 +136,10 @@ class GalleryKeeper:
         create  make an empty one where there is none
         """
         if self._store is None:
-            self._store = GalleryStore.open(self.state.uri, create)
+            try:
+                self._store = GalleryStore.open(self._state.uri, create)
+            finally:
+                self._opened.set()
         return self._store
 
     def _run(self) -> None:
@@ -135,8 +165,12 @@ class GalleryKeeper:
 
     def _poll(self) -> None:
         """Follows what other processes changed."""
-        self._poll_s = time.monotonic() + _POLL_S
-        self._look()
+        self._asked_s = time.monotonic()
+        self._poll_s = self._asked_s + _POLL_S
+        try:
+            self._look()
+        finally:
+            self._asked_s = None
         self._note("fault", "")
         if time.monotonic() >= self._record_s:
             self._record_uses()
@@ -204,7 +238,7 @@ class GalleryKeeper:
         if change is not None:
             if change.action in (Action.ACCEPT, Action.REJECT, Action.UNDO):
                 self._packaging.forget(change.sku)
-            self._log_info(f"gallery {self.state.uri}: {outcome.message} ({change.change_id})")
+            self._log_info(f"gallery {self._state.uri}: {outcome.message} ({change.change_id})")
             self._look()
         done(outcome)
 
@@ -258,8 +292,8 @@ class GalleryKeeper:
         self._publish()
 
     def _publish(self) -> None:
-        self.state = GalleryState(
-            self.state.uri,
+        self._state = GalleryState(
+            self._state.uri,
             len(self.gallery.skus) if self.gallery else 0,
             len(self._references),
             sum(summary.candidates for summary in self._summaries),

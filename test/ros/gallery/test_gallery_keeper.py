@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import threading
 import time
 from dataclasses import replace
 
@@ -225,6 +226,28 @@ def test_nobody_waits_for_a_gallery_that_hangs(tmp_path, card, shown, monkeypatc
         keeping.keeper.report(item_of(shown[GREEN], f"item-{number}"))
     keeping.keeper.stop()
     assert time.monotonic() - start_s < 2
+
+
+def test_nobody_waits_for_a_store_that_does_not_answer(tmp_path, card, monkeypatch):
+    enroll_here(GalleryStore.open(tmp_path / "g"), "green", GREEN, card)
+    monkeypatch.setattr(keeper_module, "_ANSWERS_S", 0.3)
+    answers, opened = threading.Event(), GalleryStore.open
+
+    def late(uri, create=True):
+        answers.wait(20)
+        return opened(uri, create)
+
+    monkeypatch.setattr(GalleryStore, "open", late)
+    keeping = Keeping(tmp_path / "g", card)
+    start_s = time.monotonic()
+    with keeping:
+        assert time.monotonic() - start_s < 2
+        assert f"gallery {tmp_path / 'g'} is not read yet" in keeping.log[0]
+        until(lambda: "has not answered for" in keeping.state.problem)
+        assert not keeping.handed
+        answers.set()
+        until(lambda: keeping.handed and not keeping.state.problem)
+        assert keeping.state.references == 1
 
 
 def test_candidates_are_proposed_once_and_no_reference_changes(tmp_path, card, shown):

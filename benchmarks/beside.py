@@ -89,7 +89,7 @@ def measure(width: int, height: int, cameras: int, count: int) -> dict[str, floa
     names = [f"camera{number}" for number in range(cameras)]
     network = DamageNetwork.load(default_model_card(), backend=OnnxRuntimeBackend(threads=2))
     # Reported at once and forgotten at once.
-    policy = VerdictPolicy(frames_per_camera=1, leave_ns=0, join_radius_m=0.02)
+    policy = VerdictPolicy.at(0.99, frames_per_camera=1, leave_ns=0, join_radius_m=0.02)
     mounted = {name: MountedCamera(station()) for name in names}
     inspector = Inspector(network, mounted, policy)
     infos = CameraInfos()

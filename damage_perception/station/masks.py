@@ -59,9 +59,18 @@ def hull(mask: Mask) -> Mask:
 
 def components(mask: Mask, connectivity: int = 8) -> tuple[Labels, list[Component]]:
     """(h, w) labels from 1 of the connected regions, and the regions."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=connectivity)
+    labels = np.zeros(mask.shape, np.int32)
+    # Where nothing is need not be looked at.
+    x, y, width, height = cv2.boundingRect(mask)
+    if not width:
+        return labels, []
+    part = np.s_[y : y + height, x : x + width]
+    count, labels[part], stats, _ = cv2.connectedComponentsWithStats(
+        mask[part], connectivity=connectivity
+    )
+    stats[:, :2] += (x, y)
     rows = stats.tolist()
-    return cast(Labels, labels), [Component(i, *rows[i]) for i in range(1, count)]
+    return labels, [Component(i, *rows[i]) for i in range(1, count)]
 
 
 def keep(labels: Labels, kept: list[int], count: int) -> Labels:

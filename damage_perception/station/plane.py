@@ -68,6 +68,9 @@ def slope(plane: Plane, camera: CameraModel) -> NDArray[np.float32]:
     u = (np.arange(camera.width) - camera.cx) / camera.fx
     v = (np.arange(camera.height) - camera.cy) / camera.fy
     nx, ny, nz = plane.normal
-    image: NDArray[np.float32] = np.add.outer(ny * v, nx * u + nz).astype(np.float32)
+    # A plane that is followed from frame to frame changes often: at half the width of a double.
+    image: NDArray[np.float32] = np.add.outer(
+        (ny * v).astype(np.float32), (nx * u + nz).astype(np.float32)
+    )
     image.flags.writeable = False
     return image

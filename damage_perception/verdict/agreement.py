@@ -34,8 +34,8 @@ _STEP_LEVELS: Final = 6.0
 _STEP_FACTOR: Final = 0.7
 # Where an item is divided into an upper and a lower part, as a torn image would.
 _CUTS: Final = (0.35, 0.5, 0.65)
-# Colours are told apart by so many of their upper bits.
-_BITS: Final = 4
+# Colours are told apart by so many tones of each channel.
+_TONES: Final = 16
 # Least shares of the outline, of the whole and of a part, and what is asked of an item whose
 # colours are those of the ground: a white mailer on a white table has edges, a patterned ground
 # has them anywhere. Limits from recordings of real cameras, see docs/results.md.
@@ -88,7 +88,7 @@ def agreement_of(view: View) -> Agreement:
     blank = _blank_share(color, item)
     low = (np.abs(height) < _GROUND_M) | (height == UNKNOWN_HEIGHT_M)
     ground = low.view(np.uint8) & (1 - _grown(item, _NEAR))
-    beside = (ground & _grown(item, _AROUND)) > 0
+    beside = ground & _grown(item, _AROUND)
     rows, columns = _outline(item)
     if np.count_nonzero(beside) < _LEAST_GROUND or len(rows) < _LEAST_OUTLINE:
         # Nothing to hold it against: neighbours all around, or hardly an item.
@@ -99,9 +99,9 @@ def agreement_of(view: View) -> Agreement:
         rows, columns = rows[told], columns[told]
     pixels = color.astype(np.float32)
     edges = _grown(_contrast(color), _NEAR)
-    usual = float(_nine_tenths(edges[beside]))
+    usual = float(_nine_tenths(edges, beside))
     shown = edges[rows, columns] > _EDGE_FACTOR * usual + 1.0
-    spread = float(pixels[beside].std(axis=0).max())
+    spread = float(cv2.meanStdDev(color, mask=beside)[1].max())
     steps = _step(pixels, item, ground, rows, columns)
     shown |= steps > _STEP_LEVELS + _STEP_FACTOR * spread
     parts = [1.0]
@@ -111,7 +111,7 @@ def agreement_of(view: View) -> Agreement:
         for part in (shown[above], shown[~above]):
             if len(part) >= _LEAST_HALF:
                 parts.append(float(part.mean()))
-    like = np.minimum(_colors(color, item > 0), _colors(color, beside)).sum()
+    like = np.minimum(_colors(color, item), _colors(color, beside)).sum()
     return Agreement(float(shown.mean()), min(parts), float(like), blank)
 
 
@@ -123,16 +123,15 @@ def _blank_share(color: NDArray[np.uint8], item: Mask) -> float:
     return float((seen == seen[:, :1]).all(axis=(1, 2)).mean())
 
 
-def _colors(color: NDArray[np.uint8], where: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _colors(color: NDArray[np.uint8], where: Mask) -> NDArray[Any]:
     """Share of each colour among some pixels."""
-    upper = (color[where] >> (8 - _BITS)).astype(np.intp)
-    code = (upper[:, 0] << (2 * _BITS)) | (upper[:, 1] << _BITS) | upper[:, 2]
-    return np.bincount(code, minlength=1 << (3 * _BITS)) / max(len(code), 1)
+    counts = cv2.calcHist([color], [0, 1, 2], where, [_TONES] * 3, [0, 256] * 3)
+    return np.asarray(counts / max(cv2.countNonZero(where), 1))
 
 
-def _nine_tenths(values: Mask) -> int:
-    """What nine in ten of (N,) bytes do not exceed."""
-    counts = np.cumsum(np.bincount(values, minlength=256))
+def _nine_tenths(values: Mask, where: Mask) -> int:
+    """What nine in ten of some bytes do not exceed."""
+    counts = np.cumsum(cv2.calcHist([values], [0], where, [256], [0, 256]))
     return int(np.searchsorted(counts, 0.9 * counts[-1]))
 
 

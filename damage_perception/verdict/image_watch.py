@@ -101,8 +101,10 @@ def _is_noise(lines: NDArray[np.uint8]) -> bool:
     if not count:
         return False
     patches = lines[:, : count * _PATCH].reshape(-1, _PATCH).astype(np.float32)
-    variance = patches.var(axis=1)
-    apart = np.square(np.diff(patches, axis=1)).mean(axis=1) / 2
+    centred = patches - patches.mean(axis=1, keepdims=True)
+    variance = np.einsum("ij,ij->i", centred, centred) / _PATCH
+    steps = patches[:, 1:] - patches[:, :-1]
+    apart = np.einsum("ij,ij->i", steps, steps) / (2 * (_PATCH - 1))
     noisy = (apart > _UNRELATED * variance) & (apart > _NOISE_LEVELS**2)
     if float(noisy.mean()) <= _NOISE_SHARE:
         return False

@@ -16,6 +16,8 @@ from damage_perception.view import View
 
 # Parts of a view's side: the rim of an item, and how far detail speaks for what is around it.
 _RIM: Final = 80
+# The Laplacian of a byte is four times that at most.
+_EDGE_LEVELS: Final = 1024
 _NEAR: Final = 50
 
 
@@ -99,7 +101,16 @@ def _square(reach: int) -> NDArray[np.uint8]:
 
 def _sharpness(view: View) -> float:
     gray = cv2.cvtColor(view.color, cv2.COLOR_RGB2GRAY)
-    edges = np.abs(cv2.Laplacian(gray, cv2.CV_16S, ksize=1))
+    edges = np.abs(cv2.Laplacian(gray, cv2.CV_16S, ksize=1)).view(np.uint16)
     # With its outline: a plain carton has no other edge that could be sharp.
-    outlined = cv2.dilate(view.item, np.ones((5, 5), np.uint8)).astype(bool)
-    return float(np.percentile(edges[outlined], 99))
+    outlined = cv2.dilate(view.item, np.ones((5, 5), np.uint8))
+    counts = cv2.calcHist([edges], [0], outlined, [_EDGE_LEVELS], [0, _EDGE_LEVELS])
+    return _percentile(counts.ravel(), 0.99)
+
+
+def _percentile(counts: NDArray[np.float32], share: float) -> float:
+    """What np.percentile says of whole numbers of which so many are 0, 1, 2 and so on."""
+    reached = np.cumsum(counts, dtype=np.float64)
+    place = share * (reached[-1] - 1)
+    below, above = np.searchsorted(reached, [np.floor(place), np.ceil(place)], side="right")
+    return float(below + (above - below) * (place - np.floor(place)))

@@ -124,10 +124,14 @@ def cut_windows(
         height = None
         if plane is not None and frame.depth_m is not None:
             # Of the pixels of the view alone: those of the whole image take as long as the rest.
-            depth = _nearest(window.cut(frame.depth_m, 0), size)
-            height = depth * _nearest(window.cut(slope(plane, frame.camera), 0), size)
+            depth = window.cut(frame.depth_m, 0)
+            slopes = window.cut(slope(plane, frame.camera), 0)
+            if window.side > size:
+                depth, slopes = _nearest(depth, size), _nearest(slopes, size)
+            height = depth * slopes
             height += np.float32(plane.offset_m)
             height[~(depth > 0)] = np.nan
+            height = _nearest(height, size)
         views.append(_view(frame, item, window, height, size))
     return views
 
@@ -163,6 +167,8 @@ def _colors(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 
 def _nearest(image: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    if len(image) == size:
+        return image
     # A mean across an edge of the item is a height that nothing has.
     resized = cv2.resize(image, (size, size), interpolation=cv2.INTER_NEAREST)
     return resized.astype(np.float32, copy=False)

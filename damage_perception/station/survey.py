@@ -88,10 +88,10 @@ def make_survey(
     height += np.float32(plane.offset_m)
     height *= read
     noise = depth_noise_m(depth)
-    noise *= _excess_noise(height, noise)
-    limit = np.maximum(3.0 * noise, np.float32(min_height_m))
+    noise *= np.float32(3.0) * _excess_noise(height, noise)
+    limit = np.maximum(noise, np.float32(min_height_m), out=noise)
     raised = (height > limit).view(np.uint8)
-    support = ((height > -limit) & read).view(np.uint8) & ~raised & 1
+    support = ((np.abs(height) <= limit) & read).view(np.uint8)
     area = _supported_area(support)
     if area is not None:
         raised = _standing_on(area, raised, height, depth, frame, plane, working_area)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -108,7 +108,7 @@ def _sharpness(view: View) -> float:
     return _percentile(counts.ravel(), 0.99)
 
 
-def _percentile(counts: NDArray[np.float32], share: float) -> float:
+def _percentile(counts: NDArray[Any], share: float) -> float:
     """What np.percentile says of whole numbers of which so many are 0, 1, 2 and so on."""
     reached = np.cumsum(counts, dtype=np.float64)
     place = share * (reached[-1] - 1)

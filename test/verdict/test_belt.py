@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from red_network import RedNetwork
 
-from benchmarks.belt import run
+from benchmarks.belt import SPEED_MPS, START_NS, belt_inspector, picture_of, run
 from damage_perception.verdict.belt import Belt
 from damage_perception.verdict.place import Place
 
@@ -47,6 +47,28 @@ def test_an_encoder_says_how_far_a_belt_that_stops_has_come():
 def test_a_belt_that_goes_nowhere_is_refused(velocity):
     with pytest.raises(ValueError, match="belt velocity"):
         Belt(np.array(velocity))
+
+
+def test_an_inspection_on_request_follows_the_item_that_the_belt_carries():
+    # The detector's worker reads messages.
+    pytest.importorskip("rclpy", reason="the ROS client library is not installed")
+    pytest.importorskip("damage_perception_msgs.msg", reason="the messages are not built")
+    from damage_perception.ros.detector.worker import Capture
+    from damage_perception.ros.requests.inspection import Inspection
+
+    inspector = belt_inspector(RedNetwork(), Belt(np.array([SPEED_MPS, 0.0, 0.0])))
+    inspector.configure(cameras={"first": inspector.cameras["first"]})
+    answers = []
+    job = Inspection(
+        "asked", "", START_NS - SECOND_NS, START_NS + SECOND_NS, lambda *a: answers.append(a)
+    )
+    for shift_ns in (-100_000_000, 100_000_000):
+        stamp_ns = START_NS + shift_ns
+        frame = picture_of("first", stamp_ns, 1, frozenset())
+        done = job.advance(inspector, Capture(frame, stamp_ns), stamp_ns)
+    assert done
+    ((report,), error) = answers[0]
+    assert (report.verdict.name, report.frames_used, error) == ("PASS", 2, "")
 
 
 @pytest.mark.slow

@@ -78,6 +78,7 @@ class Inspection:
             inspector.quality,
             inspector.gallery,
             inspector.identify,
+            belt=inspector.belt,
         )
         if self._sku:
             self._attempt.announce(Announcement(self._name, self._sku), now_ns)

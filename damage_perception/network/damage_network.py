@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -215,9 +215,9 @@ class DamageNetwork:
     def _assess(self, views: Sequence[View]) -> list[Assessment]:
         outputs = self._session.run(
             {
-                COLOR: np.stack([view.color for view in views]),
-                HEIGHT_M: np.stack([view.height_m for view in views]),
-                ITEM: np.stack([view.item for view in views]),
+                COLOR: _batch([view.color for view in views]),
+                HEIGHT_M: _batch([view.height_m for view in views]),
+                ITEM: _batch([view.item for view in views]),
                 WIDTH_M: np.array([view.width_m for view in views], np.float32),
             }
         )
@@ -328,6 +328,11 @@ class DamageNetwork:
             raise BackendError(
                 f"{graph} has no output {', '.join(sorted(missing))}; expected {', '.join(outputs)}"
             )
+
+
+def _batch(images: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """(n, ...) of n images; the one image itself where there is one."""
+    return images[0][None] if len(images) == 1 else np.stack(images)
 
 
 def _metric(path: Path) -> Metric:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -16,20 +17,27 @@ from damage_perception.network.metric import Metric
 class Embedding:
     """What the network says of a view for comparing it.
 
-    cells       (n, COMPARED_CHANNELS + LOOK_CHANNELS) float32, of the cells that lie on the item:
-                what the comparer takes, then what the metric makes of them
+    given       (n, C) float32, of the cells that lie on the item: as they are compared, or as the
+                graph gives them
     where       (n, 2) uint8, row and column of each cell in the grid of the view
     descriptor  (D,) float32, unit vector, alike for pieces of one product
     turned      (t, LOOK_CHANNELS) float32, of a reference: looks of it where it is turned; empty
                 of any other view
+    metric      makes of ``given`` what is compared, once somebody asks; None: it is that
     """
 
-    cells: NDArray[np.float32]
+    given: NDArray[np.float32]
     where: NDArray[np.uint8]
     descriptor: NDArray[np.float32]
     turned: NDArray[np.float32] = field(
         default_factory=lambda: np.empty((0, LOOK_CHANNELS), np.float32)
     )
+    metric: Metric | None = None
+
+    @cached_property
+    def cells(self) -> NDArray[np.float32]:
+        """(n, COMPARED_CHANNELS + LOOK_CHANNELS): what the comparer takes, then looks."""
+        return self.given if self.metric is None else self.metric.embed(self.given)
 
     @property
     def compared(self) -> NDArray[np.float32]:
@@ -54,7 +62,7 @@ class Embedding:
         """
         where = cells_on(item, len(cells))
         chosen = cells[where[:, 0], where[:, 1]].astype(np.float32)
-        return Embedding(metric.embed(chosen), where, descriptor.astype(np.float32))
+        return Embedding(chosen, where, descriptor.astype(np.float32), metric=metric)
 
 
 def cells_on(item: NDArray[np.uint8], along: int) -> NDArray[np.uint8]:

@@ -71,7 +71,7 @@ def noisy_views(size, count):
 def test_what_the_encoder_sees_weighs_in_a_comparison(network):
     seen, *references = network.embed(noisy_views(network.view_size, 4))
     bank = Bank.of(references)
-    strange = replace(seen, cells=seen.cells.copy())
+    strange = replace(seen, given=seen.cells.copy(), metric=None)
     strange.cells[:, COMPARED_CHANNELS:] *= -1
     differ = bank.distance(strange.looks) - bank.distance(seen.looks)
     said = [network.compare(one, bank).log_odds for one in (seen, strange)]

@@ -104,8 +104,9 @@ class Frame:
                 f"depth image is {self.depth_m.dtype} {self.depth_m.shape}; expected float32 "
                 f"({height}, {width}): remap to the depth registered to colour"
             )
-        usable = (self.depth_m > 0) & (self.depth_m < np.inf)
-        if not usable.all():
+        # Of a NaN no comparison is true.
+        if not (self.depth_m.min() >= 0 and self.depth_m.max() < np.inf):
+            usable = (self.depth_m > 0) & (self.depth_m < np.inf)
             object.__setattr__(
                 self, "depth_m", np.where(usable, self.depth_m, np.float32(0)).astype(np.float32)
             )

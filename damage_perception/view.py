@@ -37,6 +37,16 @@ class Window:
         side = max(8, round(max(width, height) * (1 + 2 * margin)))
         return Window(round(x + (width - side) / 2), round(y + (height - side) / 2), side)
 
+    @property
+    def rows(self) -> NDArray[np.intp]:
+        """(side,) of the image, or beside it."""
+        return np.arange(self.y, self.y + self.side)
+
+    @property
+    def columns(self) -> NDArray[np.intp]:
+        """(side,) of the image, or beside it."""
+        return np.arange(self.x, self.x + self.side)
+
     def cut(self, image: NDArray[Any], fill: float) -> NDArray[Any]:
         """The window's pixels of ``image`` (H, W[, C]); ``fill`` where it reaches beyond."""
         height, width = image.shape[:2]
@@ -125,7 +135,7 @@ def cut_windows(
         if plane is not None and frame.depth_m is not None:
             # Of the pixels of the view alone: those of the whole image take as long as the rest.
             depth = window.cut(frame.depth_m, 0)
-            slopes = window.cut(slope(plane, frame.camera), 0)
+            slopes = slope(plane, frame.camera, window.rows, window.columns)
             if window.side > size:
                 depth, slopes = _nearest(depth, size), _nearest(slopes, size)
             height = depth * slopes

@@ -55,9 +55,10 @@ def _refined(
 ) -> NDArray[np.bool_]:
     """The enlarged mask with its outline where the full-size height passes ``limit_m``."""
     assert frame.depth_m is not None
-    full = np.s_[top : top + own.shape[0], left : left + own.shape[1]]
-    depth = frame.depth_m[full]
-    height = depth * slope(survey.plane, frame.camera)[full]
+    bottom, right = top + own.shape[0], left + own.shape[1]
+    depth = frame.depth_m[top:bottom, left:right]
+    rows, columns = np.arange(top, bottom), np.arange(left, right)
+    height = depth * slope(survey.plane, frame.camera, rows, columns)
     height += np.float32(survey.plane.offset_m)
     read = depth > 0
     size = 2 * survey.working_area.stride - 1

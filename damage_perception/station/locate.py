@@ -138,6 +138,7 @@ def _least_area(
     least = float(MIN_AREA_SHARE * coarse.shape[0] * coarse.shape[1])
     if plane is None:
         return least
-    distance = -plane.offset_m / float(np.median(working_area.coarse(slope(plane, frame.camera))))
+    slopes = slope(plane, frame.camera, working_area.rows, working_area.columns)
+    distance = -plane.offset_m / float(np.median(slopes))
     pixel_m = distance * working_area.stride / float(np.sqrt(frame.camera.fx * frame.camera.fy))
     return max(limits.min_area_m2 / (pixel_m * pixel_m), 20.0) if distance > 0 else least

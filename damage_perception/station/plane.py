@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,26 +50,22 @@ class Plane:
         object.__setattr__(self, "offset_m", float(self.offset_m))
 
     def height(self, depth_m: NDArray[np.float32], camera: CameraModel) -> NDArray[np.float32]:
-        """(H, W) float32 metres above the plane for (H, W) depth in metres; NaN where depth is 0.
-
-        The image of ``normal . ray`` is kept for each plane and camera, so that a frame costs one
-        multiply-add per pixel.
-        """
-        height: NDArray[np.float32] = depth_m * slope(self, camera)
+        """(H, W) float32 metres above the plane for (H, W) depth in metres; NaN where it is 0."""
+        rows, columns = np.arange(camera.height), np.arange(camera.width)
+        height: NDArray[np.float32] = depth_m * slope(self, camera, rows, columns)
         height += np.float32(self.offset_m)
         height[~(depth_m > 0)] = np.nan
         return height
 
 
-@lru_cache(maxsize=16)
-def slope(plane: Plane, camera: CameraModel) -> NDArray[np.float32]:
-    """(H, W) float32 ``normal . ray`` of every pixel, read-only."""
-    u = (np.arange(camera.width) - camera.cx) / camera.fx
-    v = (np.arange(camera.height) - camera.cy) / camera.fy
+def slope(
+    plane: Plane, camera: CameraModel, rows: NDArray[np.intp], columns: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """(n, m) float32 ``normal . ray`` of the pixels in n rows and m columns, also outside.
+
+    The plane is followed from frame to frame: an image of it all is not worth keeping.
+    """
     nx, ny, nz = plane.normal
-    # A plane that is followed from frame to frame changes often: at half the width of a double.
-    image: NDArray[np.float32] = np.add.outer(
-        (ny * v).astype(np.float32), (nx * u + nz).astype(np.float32)
-    )
-    image.flags.writeable = False
-    return image
+    along = (ny * ((rows - camera.cy) / camera.fy)).astype(np.float32)
+    across = (nx * ((columns - camera.cx) / camera.fx) + nz).astype(np.float32)
+    return np.asarray(np.add.outer(along, across), np.float32)

@@ -129,7 +129,7 @@ def _refined(points: Points, start: Plane, calibrated: Plane) -> Support | None:
         fitted = _level_where_unsure(Plane(normal, offset), calibrated, points[on])
         step = points[on] @ (fitted.normal - plane.normal) + fitted.offset_m - plane.offset_m
         if np.abs(step).max() < CONVERGED_M:
-            # The same object: images computed from a plane are kept with it.
+            # The rest is noise, which the plane need not follow.
             break
         plane = fitted
     centre = points[on].mean(axis=0)

@@ -47,6 +47,16 @@ class WorkingArea:
         stride = max(1, round(stride))
         return cls(stride, *roi.pixels(camera.width, camera.height))
 
+    @property
+    def rows(self) -> NDArray[np.intp]:
+        """(h,) of the image."""
+        return np.arange(self.top, self.bottom, self.stride)
+
+    @property
+    def columns(self) -> NDArray[np.intp]:
+        """(w,) of the image."""
+        return np.arange(self.left, self.right, self.stride)
+
     def coarse(self, image: NDArray[Kind]) -> NDArray[Kind]:
         """(h, w[, C]) the part of a full-size image (H, W[, C]), as a view."""
         return image[self.top : self.bottom : self.stride, self.left : self.right : self.stride]
@@ -82,7 +92,7 @@ def make_survey(
     """Divide the frame into support, raised and bare pixels. The frame must have depth."""
     assert frame.depth_m is not None
     depth = np.ascontiguousarray(working_area.coarse(frame.depth_m))
-    slopes = working_area.coarse(slope(plane, frame.camera))
+    slopes = slope(plane, frame.camera, working_area.rows, working_area.columns)
     read = depth > 0
     height = depth * slopes
     height += np.float32(plane.offset_m)

@@ -17,7 +17,6 @@ from damage_perception.station.masks import (
     keep,
     opened,
 )
-from damage_perception.station.plane import slope
 from damage_perception.station.survey import Survey
 
 # Seen from above, a wall is no wider than this, with the noise of its depth.
@@ -132,12 +131,13 @@ def _on_plane(
     """
     working_area = survey.working_area
     z = survey.depth_m[rows, columns]
-    slopes = working_area.coarse(slope(survey.plane, camera))[rows, columns]
-    z = np.where(z > 0, z, -survey.plane.offset_m / np.minimum(slopes, MOST_SLANTED))
     rays = (
         (working_area.left + working_area.stride * columns - camera.cx) / camera.fx,
         ((working_area.top + working_area.stride * rows - camera.cy) / camera.fy),
     )
+    nx, ny, nz = survey.plane.normal
+    slopes = nx * rays[0] + ny * rays[1] + nz
+    z = np.where(z > 0, z, -survey.plane.offset_m / np.minimum(slopes, MOST_SLANTED))
     cell = max(CELL_M, 1.2 * step * working_area.stride * survey.typical_depth_m / camera.fx)
     normal = survey.plane.normal
     right = np.cross(normal, np.eye(3)[np.argmin(np.abs(normal))])
